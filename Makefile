@@ -1,0 +1,53 @@
+# Two commands: `make demo` and `make test`. Each does all of its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: demo test test-slow lint bench schemas clean fashion-mnist
+
+demo: $(STAMP) fashion-mnist
+	@snakemake --cores all -- results/tables/table3.csv results/figures/figure2.png
+	@fdsl show-table results/tables/table3.csv
+	@echo "Tables:  results/tables/table3.{csv,md,html}"
+	@echo "Figures: results/figures/figure2.{png,pdf}"
+	@echo "Logs:    logs/   Records: results/laptop/finetune/*/record.json"
+
+test: $(STAMP) lint
+	pytest -n 2
+
+test-slow: $(STAMP)
+	pytest -m slow
+
+lint: $(STAMP)
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	mypy
+
+bench: $(STAMP)
+	pytest benchmarks --benchmark-enable --benchmark-only -o python_files='bench_*.py'
+
+schemas: $(STAMP)
+	fdsl schemas workflow/schemas
+
+# Debian's package of the pictures, where apt can install it; elsewhere the workflow downloads them when it needs them.
+fashion-mnist:
+	@if [ -d data/FashionMNIST ] || [ -d /usr/share/datasets/fashion-mnist ]; then :; \
+	elif command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "Installing Debian's package dataset-fashion-mnist"; \
+	    apt-get install --yes --quiet=2 --no-install-recommends dataset-fashion-mnist \
+	    || { apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends dataset-fashion-mnist; } \
+	    || echo "apt-get could not install it; the workflow tries a download instead"; \
+	fi
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf results/laptop results/tables results/figures logs .snakemake

@@ -1,0 +1,5 @@
+"""`python -m fdsl` is `fdsl`."""
+
+from fdsl.cli import main
+
+main()

@@ -1,0 +1,95 @@
+"""What exists: synthetic datasets, downstream datasets and models, one entry each in workflow/catalog."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from fdsl.strict import Strict
+
+Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+class SyntheticDataset(Strict):
+    """A formula with classes × instances and the formula's settings."""
+
+    title: str = Field(description="name as the papers print it")
+    formula: str = Field(description="a name of fdsl.formulas.FORMULAS")
+    classes: int = Field(ge=2, le=2**31, description="categories, each one label")
+    instances: int = Field(ge=1, le=2**31, description="images of each category")
+    settings: dict[str, Any] = Field(description="checked against the formula's Settings")
+    source: str = Field(description="where these sizes and settings are stated")
+
+
+class Archive(Strict):
+    """One file that a user downloads, or that `fdsl data fetch` does."""
+
+    name: str = Field(pattern=r"^[\w.-]+$", description="file name as published, looked for directly below data_root")
+    md5: Md5 | None = Field(default=None, description="null where none was published")
+    url: str | None = Field(default=None, pattern=r"^https?://", description="null where a person must get it")
+    into: str = Field(default=".", description="folder below data_root that it is unpacked or copied into")
+    megabytes: int | None = Field(default=None, gt=0, description="rough size; a download above twice this is stopped")
+
+
+class DownstreamDataset(Strict):
+    """Real images that a pre-trained network is fine-tuned on."""
+
+    title: str
+    column: str = Field(description="heading in the tables")
+    loader: Literal[
+        "cifar10",
+        "cifar100",
+        "stanford_cars",
+        "flowers102",
+        "voc2012",
+        "places",
+        "image_folder",
+        "fashion_mnist",
+        "digits",
+    ]
+    folder: str = Field(description="below data_root")
+    also_in: list[str] = Field(
+        default_factory=list, description="absolute folders where operating systems' packages put the same files"
+    )
+    classes: int = Field(ge=2)
+    train_images: int | None = Field(
+        description="exact count; null where the paper's list is not public or the count could not be verified"
+    )
+    test_images: int | None = Field(description="exact count of the split that is evaluated on, or null as above")
+    layout: str = Field(description="files that are looked for below the folder, for people")
+    files: dict[str, Md5] = Field(
+        default_factory=dict, description="name below the folder -> md5 of its content, gunzipped; checked at each load"
+    )
+    archives: list[Archive] = Field(default_factory=list)
+    class_list: str | None = Field(
+        default=None, description="file below the folder with one class name per line, which the user gives"
+    )
+    fetchable: bool = Field(description="whether `fdsl data fetch` can bring it by itself")
+    licence: str
+    how_to_get: str = Field(description="what a person without the data does, in a few sentences")
+    notes: str = ""
+
+    @model_validator(mode="after")
+    def _can_be_fetched(self) -> DownstreamDataset:
+        whole = all(a.url and a.md5 and a.megabytes for a in self.archives)
+        if self.fetchable and not (self.archives and whole):
+            raise ValueError("fetchable = true needs archives, each with url, md5 and megabytes")
+        return self
+
+    @model_validator(mode="after")
+    def _list_is_read(self) -> DownstreamDataset:
+        if self.class_list is not None and self.loader not in ("places", "image_folder"):
+            raise ValueError(f"class_list = {self.class_list!r} is only read by the loaders places and image_folder")
+        if self.class_list is None and self.loader == "places":
+            raise ValueError("class_list is missing: the loader places needs the categories that are used")
+        return self
+
+
+class ModelEntry(Strict):
+    """A network of timm with the arguments that make it."""
+
+    title: str
+    timm: str = Field(description="a name of timm.create_model")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="passed to create_model")
+    source: str

@@ -1,0 +1,46 @@
+"""The command line. Every heavy import is made by the verb that needs it, so that `fdsl --help` is quick."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from fdsl import __version__
+from fdsl.cli import jobs, people
+from fdsl.storage import DamagedFile
+from fdsl.strict import ConfigError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _begin(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Formula-driven supervised learning: draw images by formulas, train on them, compare with the papers."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+people.register(app)
+jobs.register(app)
+
+
+def main() -> None:
+    """Run the command line. A fault that a person can mend is one message, not a traceback."""
+    try:
+        app()
+    except (ConfigError, DamagedFile, ValueError, FileNotFoundError) as error:
+        logging.getLogger("fdsl").debug("the whole story", exc_info=error)
+        typer.echo(f"fdsl: {error}", err=True)
+        sys.exit(2)

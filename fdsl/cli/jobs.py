@@ -1,0 +1,217 @@
+"""One verb for each rule of the workflow. A verb reads its order, calls one function and writes what Snakemake waits for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fdsl import storage
+from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
+from fdsl.recipe import Recipe
+
+PANEL = "Jobs of the workflow (Snakemake calls these)"
+
+Order = Annotated[str, typer.Option(help="All that decides what is computed, as JSON; made by fdsl.plan.")]
+Code = Annotated[str, typer.Option(help="Digest of the code behind the job, kept in the record.")]
+Out = Annotated[Path, typer.Option(help="The file to write.")]
+Digest = Annotated[Path, typer.Option(help="Where to write the digest of --out.")]
+DataRoot = Annotated[Path, typer.Option(help="Folder with the downstream datasets.")]
+Record = Annotated[Path, typer.Option(help="Where to write what the run did.")]
+Checkpoints = Annotated[Path, typer.Option(help="Folder to go on from after an interruption.")]
+Machine = Annotated[str, typer.Option(help="Device, batch on the device, loader processes …, as JSON.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    for verb in [sample_parameters, render_shard, fetch_downstream, pretrain, finetune, table, figure]:
+        app.command(rich_help_panel=PANEL)(verb)
+
+
+def sample_parameters(
+    order: Order, out: Out, digest: Digest, workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1
+) -> None:
+    """Search the categories of a synthetic dataset."""
+    from fdsl.cli.progress import track
+    from fdsl.data import parameters
+
+    spec = json.loads(order)
+    dataset = SyntheticDataset.model_validate(spec["dataset"])
+    found = parameters.sample(dataset, seed=spec["seed"], workers=workers)
+    rows = list(track(found, total=dataset.classes, unit="categories", title=dataset.title))
+    parameters.write(out, parameters.stack(rows), dataset=dataset, seed=spec["seed"])
+    _write_digest(digest, of=out)
+
+
+def render_shard(
+    order: Order, out: Out, digest: Digest, parameters: Annotated[Path, typer.Option(help="The dataset's parameter file.")]
+) -> None:
+    """Draw and store one part of a synthetic dataset."""
+    from fdsl.cli.progress import track
+    from fdsl.data import synthetic
+    from fdsl.data.shards import shard_range
+
+    spec = json.loads(order)
+    images = _streamed(spec, parameters)
+    part = shard_range(spec["shard"], shards=spec["shards"], images=len(images))
+    title = f"{images.dataset.title}, shard {spec['shard']}"
+    synthetic.render_shard(out, images, part=part, indices=track(part, total=len(part), unit="images", title=title))
+    _write_digest(digest, of=out)
+
+
+def fetch_downstream(order: Order, out: Out, data_root: DataRoot) -> None:
+    """Find, fetch if necessary, and check a downstream dataset."""
+    from fdsl.data import downstream
+    from fdsl.data.downstream_fetch import fetch
+
+    entry = DownstreamDataset.model_validate(json.loads(order)["entry"])
+    fetch(entry, data_root)
+    manifest = downstream.check(entry, data_root)
+    # where the copy lies, and who read it, must not decide whether a training is repeated
+    storage.write_json(out, {key: value for key, value in manifest.items() if key not in {"folder", "versions"}})
+
+
+def pretrain(
+    order: Order,
+    code: Code,
+    checkpoints: Checkpoints,
+    machine: Machine,
+    threads: Threads,
+    weights: Annotated[Path, typer.Option(help="Where the weights go.")],
+    record: Record,
+    images: Annotated[list[Path], typer.Argument(help="The dataset's shards, or its parameter file to stream from.")],
+) -> None:
+    """Pre-train a network on a synthetic dataset."""
+    from fdsl.data.synthetic import ShardedImages
+    from fdsl.provenance import environment
+    from fdsl.train.pretrain import pretrain as train
+
+    spec = json.loads(order)
+    dataset = SyntheticDataset.model_validate(spec["dataset"])
+    stored = ShardedImages(dataset, images, seed=spec["seed"]) if spec["images"] == "shards" else _streamed(spec, images[0])
+    train(
+        run=spec["run"],
+        scale=spec["scale"],
+        seed=spec["run_seed"],
+        dataset=spec["pretraining"],
+        recipe=Recipe.model_validate(spec["recipe"]),
+        model=ModelEntry.model_validate(spec["model"]),
+        images=stored,
+        classes=dataset.classes,
+        out=weights,
+        record=record,
+        checkpoints=checkpoints,
+        code=code,
+        inputs=_digests(images),
+        environment=environment(),
+        devices=_devices(machine, threads),
+        tensorboard=record.parent / "tensorboard",
+    )
+
+
+def finetune(
+    order: Order,
+    code: Code,
+    data_root: DataRoot,
+    manifest: Annotated[Path, typer.Option(help="What is known of the downstream dataset.")],
+    checkpoints: Checkpoints,
+    machine: Machine,
+    threads: Threads,
+    record: Record,
+    weights: Annotated[list[Path] | None, typer.Argument(help="Weights to start from; none = from scratch.")] = None,
+) -> None:
+    """Fine-tune a network on a downstream dataset and test it."""
+    from fdsl.data.downstream import few_images
+    from fdsl.provenance import environment
+    from fdsl.train.finetune import finetune as train
+
+    spec = json.loads(order)
+    entry = DownstreamDataset.model_validate(spec["entry"])
+    parts = few_images(
+        entry,
+        data_root,
+        manifest=storage.read_json(manifest),
+        train_labels=spec["train_labels"],
+        test_images=spec["test_images"],
+        seed=spec["run_seed"],
+    )
+    start = weights[0] if weights else None
+    train(
+        run=spec["run"],
+        scale=spec["scale"],
+        seed=spec["run_seed"],
+        pretraining=spec["pretraining"],
+        weights=start,
+        dataset=spec["downstream"],
+        recipe=Recipe.model_validate(spec["recipe"]),
+        model=ModelEntry.model_validate(spec["model"]),
+        train=parts.train,
+        test=parts.test,
+        classes=entry.classes,
+        out=None,
+        record=record,
+        checkpoints=checkpoints,
+        code=code,
+        inputs=_digests([manifest, *(weights or [])]),
+        environment=environment(),
+        devices=_devices(machine, threads),
+        tensorboard=record.parent / "tensorboard",
+    )
+
+
+def table(
+    order: Order,
+    published: Annotated[Path, typer.Option(help="Printed numbers.")],
+    out: Out,
+    records: Annotated[list[Path] | None, typer.Argument(help="Records of the table's runs.")] = None,
+) -> None:
+    """Join records with the published numbers: .csv, and .md and .html beside it."""
+    from fdsl.report.tables import write_table
+    from fdsl.study import ReportScale, Study
+
+    spec = json.loads(order)
+    write_table(
+        Study.model_validate(spec["study"]),
+        name=spec["name"],
+        scale=ReportScale.model_validate(spec["scale"]),
+        records=records or [],
+        published=published,
+        out=out,
+    )
+
+
+def figure(order: Order, out: Out) -> None:
+    """Draw sample images of synthetic datasets: .png, and .pdf beside it."""
+    from fdsl.data.synthetic import preview
+    from fdsl.report.figures import write_samples
+
+    spec = json.loads(order)
+    datasets = [SyntheticDataset.model_validate(dataset) for dataset in spec["datasets"]]
+    samples = {dataset.title: preview(dataset, seed=spec["seed"]) for dataset in datasets}
+    note = f"Published settings, root seed {spec['seed']}. {spec['figure']['caption']}"
+    write_samples(samples, out=out, note=note)
+
+
+def _streamed(spec: dict[str, Any], path: Path) -> Any:
+    from fdsl.data import parameters, synthetic
+
+    dataset = SyntheticDataset.model_validate(spec["dataset"])
+    found = parameters.read(path, dataset=dataset, seed=spec["seed"])
+    return synthetic.StreamedImages(dataset, found, seed=spec["seed"])
+
+
+def _devices(machine: str, threads: int) -> Any:
+    from fdsl.train import Devices
+
+    return Devices(**json.loads(machine), threads=threads)
+
+
+def _digests(paths: list[Path]) -> dict[str, str]:
+    return {str(path): storage.digest(path) for path in paths}
+
+
+def _write_digest(path: Path, *, of: Path) -> None:
+    storage.write_json(path, {"file": of.name, "sha256": storage.digest(of), "bytes": of.stat().st_size})

@@ -1,0 +1,171 @@
+"""Verbs for people: what exists, what it looks like, what is missing, what came out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+PANEL = "For people"
+
+Dataset = Annotated[str, typer.Argument(help="A synthetic dataset, such as fractaldb1k; `fdsl list` shows all.")]
+Name = Annotated[str, typer.Argument(help="A downstream dataset, such as cifar10; `fdsl list` shows all.")]
+DataRoot = Annotated[Path, typer.Option(help="Folder with the downstream datasets.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command("list", rich_help_panel=PANEL)(list_all)
+    for verb in [show, recipe, show_table, schemas]:
+        app.command(rich_help_panel=PANEL)(verb)
+    data = typer.Typer(help="Downstream datasets: what is here, what is missing, how to get it.", no_args_is_help=True)
+    data.command("check")(check_data)
+    data.command("fetch")(fetch_data)
+    app.add_typer(data, name="data", rich_help_panel=PANEL)
+
+
+def list_all() -> None:
+    """List synthetic datasets, downstream datasets, networks and recipes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
+    from fdsl.config import catalog, recipes, workflow_folder
+
+    folder = workflow_folder()
+    synthetic = Table("Synthetic dataset", "Formula", "Classes", "Instances", "Settings", title_justify="left")
+    for name, entry in catalog(folder, "synthetic", SyntheticDataset).items():
+        settings = ", ".join(f"{key}={value}" for key, value in entry.settings.items())
+        synthetic.add_row(name, entry.formula, f"{entry.classes:,}", f"{entry.instances:,}", settings)
+    downstream = Table("Downstream dataset", "Title", "Classes", "Fetched by fdsl")
+    for name, real in catalog(folder, "downstream", DownstreamDataset).items():
+        downstream.add_row(name, real.title, str(real.classes), "yes" if real.fetchable else "bring your own copy")
+    models = Table("Network", "Title", "timm")
+    for name, model in catalog(folder, "models", ModelEntry).items():
+        models.add_row(name, model.title, model.timm)
+    console = Console()
+    for part in [synthetic, downstream, models, f"Recipes: {', '.join(recipes(folder))}"]:
+        console.print(part)
+
+
+def show(
+    dataset: Dataset,
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("grid.png"),
+    categories: Annotated[int, typer.Option(min=1, max=50, help="Rows of the grid.")] = 8,
+    instances: Annotated[int, typer.Option(min=1, max=50, help="Columns of the grid.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Root seed of the dataset.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one of the formula's settings; repeatable.")
+    ] = None,
+    settings: Annotated[bool, typer.Option("--settings", help="Print the settings and draw nothing.")] = False,
+) -> None:
+    """Draw a grid of a dataset's images: a category in each row, an instance in each column."""
+    import yaml
+
+    from fdsl.data.parameters import formula_settings
+    from fdsl.data.synthetic import preview
+    from fdsl.report.figures import image_grid
+    from fdsl.storage import replacing
+
+    entry = _synthetic(dataset)
+    changes = dict(_assignment(text) for text in set_ or [])
+    entry = entry.model_copy(update={"settings": {**entry.settings, **changes}, "classes": max(2, categories), "instances": instances})
+    checked = formula_settings(entry)
+    if settings:
+        typer.echo(yaml.safe_dump(checked.model_dump(mode="json"), sort_keys=False).strip())
+        return
+    grid = image_grid(
+        preview(entry, seed=seed)[:categories],
+        title=f"{entry.title}, seed {seed}",
+        rows=[f"category {k}" for k in range(categories)],
+        columns=[f"instance {k}" for k in range(instances)],
+    )
+    with replacing(out) as temporary:
+        grid.save(temporary, format="PNG")
+    typer.echo(f"{out}: {grid.width} × {grid.height} px")
+
+
+def recipe(name: Annotated[str | None, typer.Argument(help="A recipe; none lists them.")] = None) -> None:
+    """Print a recipe's values, each with its source."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from fdsl.config import flat, recipes, workflow_folder
+    from fdsl.strict import choose
+
+    known = recipes(workflow_folder())
+    if name is None:
+        typer.echo("\n".join(known))
+        return
+    choose("recipe", name, list(known), where="fdsl recipe")
+    table = Table("Key", "Value", "Source", "Where it is stated", title=name)
+    for key, sourced in flat(known[name]).items():
+        table.add_row(key, str(sourced.value), sourced.source, sourced.where)
+    Console().print(table)
+
+
+def show_table(
+    csv: Annotated[Path, typer.Argument(help="A finished table, such as results/tables/table3.csv.")],
+) -> None:
+    """Print a finished table: ours beside the published numbers."""
+    from rich.console import Console
+
+    from fdsl.report.terminal import read_terminal
+
+    Console().print(read_terminal(csv))
+
+
+def schemas(folder: Annotated[Path, typer.Argument(help="Where the JSON schemas go.")]) -> None:
+    """Write JSON schemas of all YAML files, for editors that check while one types."""
+    from fdsl.config import schemas as all_schemas
+    from fdsl.storage import write_json
+
+    for name, schema in all_schemas().items():
+        write_json(folder / f"{name}.json", schema)
+
+
+def check_data(name: Name, data_root: DataRoot = Path("data")) -> None:
+    """Look for a downstream dataset, read it, count and digest it."""
+    import json
+
+    from fdsl.data import downstream
+
+    entry = _downstream(name)
+    downstream.require({name: entry}, data_root)
+    typer.echo(json.dumps(downstream.check(entry, data_root), indent=2))
+
+
+def fetch_data(name: Name, data_root: DataRoot = Path("data")) -> None:
+    """Bring a downstream dataset whose licence and host allow it; others are explained."""
+    from fdsl.data.downstream_fetch import fetch
+
+    found = fetch(_downstream(name), data_root)
+    typer.echo(f"{name} is in {found.where}")
+
+
+def _synthetic(name: str) -> Any:
+    from fdsl.catalog import SyntheticDataset
+    from fdsl.config import catalog, workflow_folder
+    from fdsl.strict import choose
+
+    entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
+    return entries[choose("dataset", name, list(entries), where="fdsl")]
+
+
+def _downstream(name: str) -> Any:
+    from fdsl.catalog import DownstreamDataset
+    from fdsl.config import catalog, workflow_folder
+    from fdsl.strict import choose
+
+    entries = catalog(workflow_folder(), "downstream", DownstreamDataset)
+    return entries[choose("dataset", name, list(entries), where="fdsl data")]
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE")
+    return key, yaml.safe_load(value)

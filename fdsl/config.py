@@ -1,0 +1,307 @@
+"""Everything that a user or a maintainer writes in YAML, read strictly and checked against one another before any job exists."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import Field
+
+from fdsl import formulas
+from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
+from fdsl.recipe import Recipe
+from fdsl.strict import ConfigError, Strict, choose, validate
+from fdsl.study import Column, Study
+
+ScaleName = Literal["laptop", "workstation", "paper"]
+Source = Literal["paper", "supplement", "released code", "authors' reply", "inferred", "ours"]
+Model = TypeVar("Model", bound=Strict)
+
+NAME = r"^[a-z][a-z0-9_]*$"  # of datasets, models, scales: they stand in file names and run keys
+
+
+class UserConfig(Strict):
+    """config.yaml: what a user chooses."""
+
+    scale: ScaleName = Field(description="the budget")
+    seeds: list[int] | None = Field(description="one full replicate each; null = the scale's own")
+    dataset_seed: int = Field(ge=0, lt=2**63, description="root seed of the synthetic datasets")
+    data_root: str = Field(min_length=1, description="folder with the downstream datasets")
+    device: Literal["auto", "cpu", "cuda"] = Field(description="where training runs")
+    micro_batch: int | None = Field(gt=0, description="images at once on one device; null = the whole batch")
+    loader_workers: int = Field(ge=0, le=256, description="loader processes per training; 0 = inside the training process")
+    checkpoint_seconds: int = Field(gt=0, description="time between checkpoints")
+
+
+class Sourced(Strict):
+    """One value of a recipe and where it is stated."""
+
+    value: Any
+    source: Source
+    where: str = Field(min_length=1, description="a key of the recipe's `references`, or a sentence")
+
+
+class DatasetOverride(Strict):
+    """What a scale changes in a synthetic dataset."""
+
+    classes: int | None = Field(default=None, ge=2)
+    instances: int | None = Field(default=None, ge=1)
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Training(Strict):
+    """A recipe with what the scale changes in it."""
+
+    recipe: str
+    model: str | None = Field(default=None, description="replaces the recipe's model")
+    override: dict[str, Any] = Field(default_factory=dict)
+
+
+class Finetuning(Training):
+    """A fine-tuning recipe and how much of the downstream dataset is used."""
+
+    train_labels: int | None = Field(default=None, gt=0, description="labelled training images, the same number of each class; null = all")
+    test_images: int | None = Field(default=None, gt=0, description="the first of the test split; null = all")
+
+
+class Resources(Strict):
+    """What one job of a rule may use; a profile can override it."""
+
+    threads: int = Field(gt=0)
+    mem_mb: int = Field(gt=0)
+    runtime: int = Field(gt=0, description="minutes")
+    gpu: int = Field(ge=0, default=0)
+
+
+class Scale(Strict):
+    """A budget: explicit overrides of datasets and recipes, never hidden arithmetic."""
+
+    title: str
+    banner: str = Field(description="stands above every table and figure of this scale")
+    comparable: bool = Field(description="whether numbers may be compared with the published ones")
+    seeds: list[int] = Field(min_length=1)
+    images: Literal["shards", "stream"] = Field(description="stored on disk, or drawn inside the data loader")
+    shards: dict[str, int] = Field(description="files per synthetic dataset; `default` for those not named")
+    datasets: dict[str, DatasetOverride] = Field(default_factory=dict)
+    stand_ins: list[Column] = Field(default_factory=list, description="columns that replace the paper's own at a scale that cannot run them")
+    skip: dict[str, str] = Field(default_factory=dict, description="pre-trainings that this scale does not run, with the reason")
+    pretrain: Training
+    finetune: dict[str, Finetuning] = Field(description="by downstream dataset; `default` for those not named")
+    resources: dict[str, Resources] = Field(description="by rule")
+
+
+class Config(Strict):
+    """All of it, checked."""
+
+    user: UserConfig
+    synthetic: dict[str, SyntheticDataset]
+    downstream: dict[str, DownstreamDataset]
+    models: dict[str, ModelEntry]
+    recipes: dict[str, dict[str, Any]]
+    scales: dict[str, Scale]
+    studies: dict[str, Study]
+
+    def dataset(self, scale: str, name: str) -> SyntheticDataset:
+        """Return a synthetic dataset at a scale."""
+        entry = self.synthetic[name]
+        change = self.scales[scale].datasets.get(name, DatasetOverride())
+        changes: dict[str, Any] = {"settings": {**entry.settings, **change.settings}}
+        changes |= {key: value for key in ("classes", "instances") if (value := getattr(change, key)) is not None}
+        return entry.model_copy(update=changes)
+
+    def recipe(self, scale: str, training: Training) -> Recipe:
+        """Return a recipe with the scale's changes."""
+        values = _merge(_plain(self.recipes[training.recipe]), training.override)
+        if training.model is not None:
+            values["model"] = training.model
+        where = f"scales/{scale}.yaml with recipes/{training.recipe}.yaml"
+        return validate(Recipe, values, where=where)
+
+    def finetuning(self, scale: str, downstream: str) -> Finetuning:
+        """Return how a downstream dataset is fine-tuned on at a scale."""
+        plans = self.scales[scale].finetune
+        return plans.get(downstream, plans["default"])
+
+    def seeds(self, scale: str) -> list[int]:
+        """Return the seeds of a scale: the user's, else the scale's own."""
+        return self.user.seeds or self.scales[scale].seeds
+
+
+def workflow_folder() -> Path:
+    """Return the folder with catalogues, recipes, scales and studies: the checkout's, or the copy inside an installed package."""
+    inside = Path(__file__).parent / "workflow"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "workflow"
+
+
+def load(values: dict[str, Any], *, folder: Path | None = None, where: str = "config.yaml (or --config)") -> Config:
+    """Read and check everything.
+
+    Parameters
+    ----------
+    values
+        What stands in config.yaml, after the command line's changes.
+    folder
+        The workflow folder.
+
+    Raises
+    ------
+    ConfigError
+        File, key, value, what is allowed, for every fault of the first file that has one.
+    """
+    folder = folder or workflow_folder()
+    config = Config(
+        user=validate(UserConfig, values, where=where),
+        synthetic=catalog(folder, "synthetic", SyntheticDataset),
+        downstream=catalog(folder, "downstream", DownstreamDataset),
+        models=catalog(folder, "models", ModelEntry),
+        recipes=recipes(folder),
+        scales={
+            name: validate(Scale, read_yaml(folder / "scales" / f"{name}.yaml"), where=f"workflow/scales/{name}.yaml")
+            for name in get_args(ScaleName)
+        },
+        studies={
+            path.stem: validate(Study, read_yaml(path), where=f"workflow/studies/{path.name}")
+            for path in sorted((folder / "studies").glob("*.yaml"))
+        },
+    )
+    _check(config)
+    return config
+
+
+def catalog(folder: Path, name: str, model: type[Model]) -> dict[str, Model]:
+    """Read one catalogue: a mapping of names to entries."""
+    path = folder / "catalog" / f"{name}.yaml"
+    entries = read_yaml(path)
+    return {
+        key: validate(model, value, where=f"workflow/catalog/{path.name}: {key}")
+        for key, value in entries.items()
+        if _is_name(key, f"workflow/catalog/{path.name}")
+    }
+
+
+def recipes(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read all recipes: nested mappings of keys to Sourced values."""
+    return {path.stem: _recipe(path) for path in sorted((folder / "recipes").glob("*.yaml"))}
+
+
+def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Sourced]:
+    """Return a recipe's Sourced values by their dotted keys."""
+    values: dict[str, Sourced] = {}
+    for key, value in recipe.items():
+        values |= {prefix + key: value} if isinstance(value, Sourced) else flat(value, f"{prefix}{key}.")
+    return values
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON schemas of all YAML files, for editors and for whoever reads workflow/schemas."""
+    entries: dict[str, type[Strict]] = {"synthetic": SyntheticDataset, "downstream": DownstreamDataset, "models": ModelEntry}
+    whole: dict[str, type[Strict]] = {"config": UserConfig, "scale": Scale, "study": Study, "recipe-values": Recipe}
+    catalogs = {
+        name: {"type": "object", "additionalProperties": model.model_json_schema()} for name, model in entries.items()
+    }
+    return {**catalogs, **{name: model.model_json_schema() for name, model in whole.items()}}
+
+
+@cache
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file; a ConfigError names file and line of a fault."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is missing; restore it from the repository") from None
+
+
+class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """A YAML loader that refuses a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
+
+
+def _is_name(name: str, where: str) -> bool:
+    import re
+
+    if not re.fullmatch(NAME, name):
+        raise ConfigError(f"{where}: {name!r} cannot be a name. Use lower-case letters, digits and _, beginning with a letter.")
+    return True
+
+
+def _recipe(path: Path) -> dict[str, Any]:
+    """Read a recipe: every leaf is a Sourced value."""
+    values = read_yaml(path)
+    where = f"workflow/recipes/{path.name}"
+
+    references = values.get("references", {})
+
+    def read(entry: Any, key: str) -> Any:
+        if isinstance(entry, dict) and "value" not in entry and "source" not in entry:
+            return {name: read(value, f"{key}.{name}") for name, value in entry.items()}
+        sourced = validate(Sourced, entry, where=f"{where}: {key}")
+        return sourced.model_copy(update={"where": references.get(sourced.where, sourced.where)})
+
+    recipe = {key: read(value, key) for key, value in values.items() if key != "references"}
+    validate(Recipe, _plain(recipe), where=where)
+    return recipe
+
+
+def _plain(recipe: dict[str, Any]) -> dict[str, Any]:
+    return {k: v.value if isinstance(v, Sourced) else _plain(v) for k, v in recipe.items()}
+
+
+def _merge(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _check(config: Config) -> None:
+    """Check what one file says about another."""
+    for name, entry in config.synthetic.items():
+        where = f"workflow/catalog/synthetic.yaml: {name}"
+        choose("formula", entry.formula, list(formulas.FORMULAS), where=where)
+        validate(formulas.get(entry.formula).Settings, entry.settings, where=f"{where}: settings")
+    for scale_name, scale in config.scales.items():
+        _check_scale(config, scale_name, scale)
+    for study_name, study in config.studies.items():
+        _check_study(config, f"workflow/studies/{study_name}.yaml", study)
+
+
+def _check_scale(config: Config, name: str, scale: Scale) -> None:
+    where = f"workflow/scales/{name}.yaml"
+    for dataset in scale.datasets:
+        choose("datasets", dataset, list(config.synthetic), where=where)
+        entry = config.dataset(name, dataset)
+        formula = formulas.get(entry.formula)
+        validate(formula.Settings, entry.settings, where=f"{where}: datasets.{dataset}.settings")
+    for dataset in scale.finetune.keys() - {"default"}:
+        choose("finetune", dataset, list(config.downstream), where=where)
+    if "default" not in scale.finetune or "default" not in scale.shards:
+        raise ConfigError(f"{where}: finetune and shards each need an entry `default`.")
+    for training in [scale.pretrain, *scale.finetune.values()]:
+        choose("recipe", training.recipe, list(config.recipes), where=where)
+        choose("model", config.recipe(name, training).model, list(config.models), where=where)
+    for dataset in scale.skip:
+        choose("skip", dataset, list(config.synthetic), where=where)
+    for column in scale.stand_ins:
+        choose("stand_ins", str(column.dataset), list(config.downstream), where=where)
+
+
+def _check_study(config: Config, where: str, study: Study) -> None:
+    for name, table in study.tables.items():
+        for column in table.columns:
+            if column.dataset is not None:
+                choose(f"tables.{name}.columns", column.dataset, list(config.downstream), where=where)
+        for row in table.rows:
+            if row.pretraining not in {None, "scratch"}:
+                choose(f"tables.{name}.rows", str(row.pretraining), list(config.synthetic), where=where)

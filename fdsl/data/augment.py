@@ -1,0 +1,220 @@
+"""From a stored image to the uint8 tensor that a loader hands over; all randomness from the generator that comes with the image.
+
+The compiled kernels (and numba) are loaded when the first image needs them: shifts and flips of small images do not.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fdsl.recipe import Recipe
+
+if TYPE_CHECKING:
+    from fdsl.data.rand_augment import RandAugment
+
+Pixels = NDArray[np.uint8]
+
+CROP_TRIES = 10
+SMALL_PX = 64  # sides below this are evaluated without a margin
+MARGIN = 256 / 224  # between the short side after resizing and the centre crop of an evaluation
+
+
+class TrainTransform:
+    """Random crop, flips and RandAugment of one recipe, in timm's order.
+
+    Crops: `random_resized` as torchvision's and timm's (10 tries, then the largest centre crop within the ratio range; bilinear or bicubic with
+    equal probability, timm's train interpolation "random"); `pad_and_shift` pads with zeros and crops, so that the image moves by a whole
+    number of pixels, uniform in ± shift_px on each axis; `none` takes the whole image. The latter two first resize the whole image to the
+    square (bicubic) where it has another size.
+
+    Parameters
+    ----------
+    recipe
+        Only `image_size_px`, `mean` (its colour fills where a geometric operation leaves the image empty, as in timm) and
+        `augmentation` are used; mixing and erasing follow later, in `fdsl.data.mixing`.
+
+    Raises
+    ------
+    ValueError
+        On the first image, if the notation of `rand_augment` asks for more than the augmentation can do.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.augmentation, self.size = recipe.augmentation, recipe.image_size_px
+        mean = recipe.mean if isinstance(recipe.mean, tuple) else (recipe.mean,) * 3
+        self.fill = tuple(min(255, round(255 * value)) for value in mean)
+        self._rand_augment: RandAugment | None = None
+
+    def __call__(self, image: Pixels, rng: np.random.Generator) -> torch.Tensor:
+        """Augment one image.
+
+        Parameters
+        ----------
+        image
+            uint8 (H, W) or (H, W, 3). Not changed.
+        rng
+            Source of all randomness.
+
+        Returns
+        -------
+        torch.Tensor
+            uint8 (C, S, S), contiguous, C = 1 for a gray image, else 3.
+        """
+        planes = self._crop(_with_channels(image), rng)
+        probabilities = self.augmentation
+        if probabilities.horizontal_flip and rng.random() < probabilities.horizontal_flip:
+            planes = planes[:, :, ::-1]
+        if probabilities.vertical_flip and rng.random() < probabilities.vertical_flip:
+            planes = planes[:, ::-1]
+        if self.augmentation.rand_augment is not None:
+            planes = self._operations()(np.ascontiguousarray(planes), rng)
+        return _as_tensor(planes, image)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_rand_augment": None}
+
+    def _crop(self, image: Pixels, rng: np.random.Generator) -> Pixels:
+        """Choose the window of (H, W, C) and bring it to (C, S, S)."""
+        if self.augmentation.crop == "random_resized":
+            height, width, _ = image.shape
+            scale, ratio = self.augmentation.crop_scale, self.augmentation.crop_ratio
+            top, left, rows, columns = random_window(
+                height, width, scale=scale, ratio=ratio, rng=rng
+            )
+            window = image[top : top + rows, left : left + columns]
+            return _resized(window, self.size, self.size, cubic=rng.random() < 0.5)
+        planes = _resized(image, self.size, self.size, cubic=True)
+        reach = min(self.augmentation.shift_px, self.size)
+        if self.augmentation.crop == "none" or reach == 0:
+            return planes
+        down, right = (
+            int(rng.random() * (2 * reach + 1)) - reach,
+            int(rng.random() * (2 * reach + 1)) - reach,
+        )
+        return shifted(planes, down, right)
+
+    def _operations(self) -> RandAugment:
+        """RandAugment, made on first use in each process."""
+        if self._rand_augment is None:
+            from fdsl.data.rand_augment import RandAugment
+
+            self._rand_augment = RandAugment(str(self.augmentation.rand_augment), fill=self.fill)
+        return self._rand_augment
+
+
+class EvalTransform:
+    """The image as an evaluation sees it.
+
+    From 64 px on: the short side is resized to 256/224 of S (bicubic) and the centre S × S is cut out, as the released evaluations do (timm's
+    crop fraction 0.875; `Resize(256)`, `CenterCrop(224)`). Below 64 px (the reduced scales; ours): no margin, so that a square image is only
+    resized, and is left alone where it has the size already.
+
+    Parameters
+    ----------
+    recipe
+        Only `image_size_px` is used.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.size = recipe.image_size_px
+        self.short_side = int(self.size * MARGIN) if self.size >= SMALL_PX else self.size
+
+    def __call__(self, image: Pixels) -> torch.Tensor:
+        """Return uint8 (C, S, S) of a uint8 (H, W) or (H, W, 3) image; C = 1 for a gray one, else 3."""
+        pixels = _with_channels(image)
+        height, width, _ = pixels.shape
+        short = min(height, width)
+        rows, columns = self.short_side * height // short, self.short_side * width // short
+        planes = _resized(pixels, rows, columns, cubic=True)
+        top, left = round((rows - self.size) / 2), round((columns - self.size) / 2)
+        return _as_tensor(planes[:, top : top + self.size, left : left + self.size], image)
+
+
+def random_window(
+    height: int,
+    width: int,
+    *,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    rng: np.random.Generator,
+) -> tuple[int, int, int, int]:
+    """Draw the window of a random resized crop (Szegedy et al. 2015, as torchvision and timm do it).
+
+    Parameters
+    ----------
+    height, width
+        Of the image.
+    scale
+        Range of the window's area as a fraction of the image; uniform.
+    ratio
+        Range of width / height; its logarithm is uniform.
+    rng
+        Source of all randomness.
+
+    Returns
+    -------
+    tuple
+        top, left, height, width in pixels, inside the image.
+    """
+    low, high = math.log(ratio[0]), math.log(ratio[1])
+    for _ in range(CROP_TRIES):
+        area = height * width * (scale[0] + (scale[1] - scale[0]) * rng.random())
+        aspect = math.exp(low + (high - low) * rng.random())
+        columns, rows = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < columns <= width and 0 < rows <= height:
+            top, left = (
+                int(rng.random() * (height - rows + 1)),
+                int(rng.random() * (width - columns + 1)),
+            )
+            return top, left, rows, columns
+    rows, columns = height, width
+    if width / height < ratio[0]:
+        rows = round(width / ratio[0])
+    elif width / height > ratio[1]:
+        columns = round(height * ratio[1])
+    return (height - rows) // 2, (width - columns) // 2, rows, columns
+
+
+def shifted(planes: Pixels, down: int, right: int) -> Pixels:
+    """Move (C, S, S) by whole pixels, at most S, zeros coming in; what zero padding by at least the shift and a crop of the old size give."""
+    moved = np.zeros_like(planes)
+    size = planes.shape[1]
+    moved[:, max(down, 0) : size + min(down, 0), max(right, 0) : size + min(right, 0)] = planes[
+        :, max(-down, 0) : size - max(down, 0), max(-right, 0) : size - max(right, 0)
+    ]
+    return moved
+
+
+def _with_channels(image: Pixels) -> Pixels:
+    """(H, W, C) view of (H, W) or (H, W, 3); ValueError for anything else."""
+    if (
+        image.dtype != np.uint8
+        or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3))
+        or image.size == 0
+    ):
+        raise ValueError(
+            f"image is {image.dtype} {image.shape}: an image source must give uint8 (H, W) or (H, W, 3), not empty"
+        )
+    return image[:, :, None] if image.ndim == 2 else image
+
+
+def _resized(image: Pixels, rows: int, columns: int, *, cubic: bool) -> Pixels:
+    """(H, W, C) to (C, rows, columns); a view where the size is right already."""
+    if image.shape[:2] == (rows, columns):
+        return image.transpose(2, 0, 1)
+    from fdsl.data.resample import resize
+
+    return resize(image, rows, columns, cubic=cubic)
+
+
+def _as_tensor(planes: Pixels, source: Pixels) -> torch.Tensor:
+    """A contiguous tensor that shares no memory with the source."""
+    contiguous = np.ascontiguousarray(planes)
+    return torch.from_numpy(
+        contiguous.copy() if np.may_share_memory(contiguous, source) else contiguous
+    )

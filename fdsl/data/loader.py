@@ -1,0 +1,156 @@
+"""Batches for training and evaluation, the same ones whatever the number of loader processes, ranks or restarts."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fdsl import seeding
+from fdsl.data.samplers import Stream
+from fdsl.seeding import Stage
+
+PREFETCHED = 4
+TrainingTransform = Callable[[NDArray[np.uint8], np.random.Generator], Tensor]
+EvaluationTransform = Callable[[NDArray[np.uint8]], Tensor]
+
+
+class ImageSource(Protocol):
+    """Images by index: uint8 (H, W) or (H, W, 3) with a label, and what is known of them without decoding."""
+
+    classes: int
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> tuple[NDArray[np.uint8], int]: ...
+
+
+class Batch(NamedTuple):
+    """Images uint8 (B, C, S, S), labels int64 (B,), and keys int64 (B, 3): epoch, index and repeat of each image."""
+
+    images: Tensor
+    labels: Tensor
+    keys: Tensor
+
+
+class TrainingImages(Dataset[Batch]):
+    """The endless training stream as a map from positions to augmented images.
+
+    Every image is a function of (seed, position): its augmentation draws from a generator of its own.
+    """
+
+    def __init__(
+        self, source: ImageSource, transform: TrainingTransform, *, stream: Stream, seed: int
+    ) -> None:
+        self.source, self.transform, self.stream, self.seed = source, transform, stream, seed
+
+    def __getitems__(self, positions: Sequence[int]) -> Batch:
+        """Return the batch of some positions."""
+        items = [self._item(position) for position in positions]
+        return stack(items)
+
+    def _item(self, position: int) -> tuple[Tensor, int, tuple[int, int, int]]:
+        draw = self.stream.at(position)
+        key = (int(draw.epoch), int(draw.index), int(draw.repeat))
+        image, label = self.source[key[1]]
+        rng = seeding.generator(self.seed, *key, Stage.AUGMENT)
+        return self.transform(image, rng), label, key
+
+
+class EvaluationImages(Dataset[Batch]):
+    """Images in the order of the source, each prepared the same way every time."""
+
+    def __init__(self, source: ImageSource, transform: EvaluationTransform) -> None:
+        self.source, self.transform = source, transform
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return the batch of some indices."""
+        items = []
+        for index in indices:
+            image, label = self.source[index]
+            items.append((self.transform(image), label, (0, index, 0)))
+        return stack(items)
+
+
+def training_batches(
+    images: TrainingImages,
+    slices: Callable[[int], Sequence[range]],
+    *,
+    steps: range,
+    workers: int,
+    pin_memory: bool,
+) -> Iterator[Batch]:
+    """Yield the micro-batches of some updates, in order; starting late replays nothing.
+
+    Parameters
+    ----------
+    images
+        The stream.
+    slices
+        Gives the positions of the micro-batches of an update, as `Split.slices` does.
+    steps
+        The updates.
+    workers
+        Loader processes; 0 loads in this process.
+    pin_memory
+        Whether batches go to page-locked memory, for CUDA.
+    """
+    order = (positions for step in steps for positions in slices(step))
+    yield from _loader(images, order, workers=workers, pin_memory=pin_memory)
+
+
+def evaluation_batches(
+    images: EvaluationImages, *, rank: int, world: int, batch: int, workers: int, pin_memory: bool
+) -> DataLoader[Batch]:
+    """Return a loader of one rank's share: indices rank, rank + world, …, without padding and with the short last batch.
+
+    It can be gone through many times; its processes stay alive in between.
+    """
+    mine = range(rank, len(images.source), world)
+    order = [mine[start : start + batch] for start in range(0, len(mine), batch)]
+    return _loader(images, order, workers=min(workers, len(order)), pin_memory=pin_memory)
+
+
+def stack(items: Sequence[tuple[Tensor, int, tuple[int, int, int]]]) -> Batch:
+    """Join images of one shape to a batch; ValueError if their shapes differ."""
+    shapes = {tuple(image.shape) for image, _, _ in items}
+    if len(shapes) != 1:
+        raise ValueError(
+            f"images of one batch have shapes {sorted(shapes)}: a source must be all gray or all colour"
+        )
+    images, labels, keys = zip(*items, strict=True)
+    return Batch(torch.stack(images), torch.tensor(labels), torch.tensor(keys))
+
+
+def _loader(
+    images: Dataset[Batch], order: Iterator[range] | list[range], *, workers: int, pin_memory: bool
+) -> DataLoader[Batch]:
+    """Return torch's loader for batches of a given order."""
+    return DataLoader(
+        images,
+        batch_sampler=order,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        worker_init_fn=_begin_worker,
+        pin_memory=pin_memory,
+        prefetch_factor=PREFETCHED if workers else None,
+        persistent_workers=workers > 0,
+    )
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    """Return what the dataset's `__getitems__` has already joined."""
+    return batch
+
+
+def _begin_worker(_number: int) -> None:
+    """Leave signals of schedulers and terminals to the training process, which still needs batches to finish its update."""
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,144 @@
+"""The parameter file of a synthetic dataset: one Parquet row per map or category, with what it was made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from fdsl import formulas
+from fdsl.catalog import SyntheticDataset
+from fdsl.storage import DamagedFile, digest_json, replacing
+from fdsl.strict import Strict, validate
+
+Rows = dict[str, NDArray[np.generic]]
+
+FORMAT = 1
+KEY = b"fdsl"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of all categories, stacked.
+
+    Attributes
+    ----------
+    columns
+        Column name to array (rows,).
+    offsets
+        int64 (classes + 1,): category k owns the rows from offsets[k] to offsets[k + 1].
+    """
+
+    columns: Rows
+    offsets: NDArray[np.int64]
+
+    @property
+    def classes(self) -> int:
+        return len(self.offsets) - 1
+
+    def of(self, category: int) -> Rows:
+        """Return the rows of one category."""
+        if not 0 <= category < self.classes:
+            raise IndexError(f"category {category} is out of range 0 to {self.classes - 1}")
+        rows = slice(int(self.offsets[category]), int(self.offsets[category + 1]))
+        return {name: values[rows] for name, values in self.columns.items()}
+
+
+def sample(dataset: SyntheticDataset, *, seed: int, workers: int = 1) -> Iterator[Rows]:
+    """Yield the parameters of the categories 0, 1, … of `dataset`; the same for any number of workers."""
+    settings = formula_settings(dataset)
+    one = partial(_sample_category, dataset.formula, settings, seed)
+    if workers == 1:
+        yield from map(one, range(dataset.classes))
+        return
+    # spawn, because a forked child of a process with threads (numba, pyarrow) can hang
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        chunk = max(1, min(32, dataset.classes // (4 * workers)))
+        yield from pool.map(one, range(dataset.classes), chunksize=chunk)
+
+
+def stack(categories: list[Rows]) -> Parameters:
+    """Join the rows of consecutive categories."""
+    counts = [len(next(iter(rows.values()))) for rows in categories]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    names = categories[0]
+    return Parameters(
+        {name: np.concatenate([rows[name] for rows in categories]) for name in names}, offsets
+    )
+
+
+def write(path: str | Path, parameters: Parameters, *, dataset: SyntheticDataset, seed: int) -> None:
+    """Write a parameter file, whole or not at all."""
+    counts = np.diff(parameters.offsets)
+    category = np.repeat(np.arange(parameters.classes, dtype=np.int64), counts)
+    table = pa.table({"category": category, **parameters.columns})
+    about = {**origin(dataset, seed), "content": _content_digest(parameters)}
+    table = table.replace_schema_metadata({KEY: json.dumps(about, sort_keys=True).encode()})
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read(path: str | Path, *, dataset: SyntheticDataset, seed: int) -> Parameters:
+    """Read a parameter file and check that it is whole and that it belongs to `dataset` and `seed`.
+
+    Raises
+    ------
+    DamagedFile
+        If the file is not Parquet, is altered, or was made from other settings; the message names the file and both values.
+    """
+    try:
+        table = pq.read_table(path)
+        about = json.loads((table.schema.metadata or {})[KEY])
+        category = table["category"].to_numpy()
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise DamagedFile(f"{path} is not a parameter file of fdsl, or is damaged ({error}). {_AGAIN}") from None
+    for key, wanted in origin(dataset, seed).items():
+        if about.get(key) != wanted:
+            raise DamagedFile(f"{path} was made with {key} = {about.get(key)!r}, not {wanted!r}. {_AGAIN}")
+    columns = {name: table[name].to_numpy() for name in table.column_names if name != "category"}
+    offsets = np.searchsorted(category, np.arange(dataset.classes + 1))
+    parameters = Parameters(columns, offsets.astype(np.int64))
+    if _content_digest(parameters) != about["content"]:
+        raise DamagedFile(f"{path} does not hold what was written: its digest differs. {_AGAIN}")
+    return parameters
+
+
+def origin(dataset: SyntheticDataset, seed: int) -> dict[str, object]:
+    """Say what decides the parameters of a dataset; the number of instances does not."""
+    settings = formula_settings(dataset)
+    return {
+        "format": FORMAT,
+        "formula": dataset.formula,
+        "classes": dataset.classes,
+        "seed": seed,
+        "settings": digest_json(settings.model_dump(mode="json")),
+    }
+
+
+def formula_settings(dataset: SyntheticDataset) -> Strict:
+    """Return the checked settings of the dataset's formula; a ConfigError names the fault."""
+    model = formulas.get(dataset.formula).Settings
+    return validate(model, dataset.settings, where=f"settings of {dataset.title}")
+
+
+_AGAIN = "Delete it and run the same command again."
+
+
+def _sample_category(formula: str, settings: Strict, seed: int, category: int) -> Rows:
+    return formulas.get(formula).sample_category(settings, seed=seed, category=category)
+
+
+def _content_digest(parameters: Parameters) -> str:
+    values = {name: values.tobytes().hex() for name, values in sorted(parameters.columns.items())}
+    return digest_json({**values, "offsets": parameters.offsets.tolist()})

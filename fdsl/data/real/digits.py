@@ -1,0 +1,45 @@
+"""The handwritten digits that scikit-learn ships, with our fixed split."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from fdsl.catalog import DownstreamDataset
+from fdsl.data.real.location import Found, Missing
+from fdsl.data.real.sources import ArrayImages, array_images
+from fdsl.data.real.splits import few_labels
+
+PACKAGES = ("numpy", "scikit-learn")
+TEST_IMAGES = 360
+SPLIT_SEED = 0  # permanent: another value is another dataset
+LARGEST_VALUE = 16
+
+
+def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:  # noqa: ARG001  (one interface for all)
+    """Look for scikit-learn, without importing it; data_root does not matter."""
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        return Missing(Path("sklearn"), "scikit-learn, which ships it, is not installed")
+    return Found(Path(package.origin).parent)
+
+
+def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]) -> ArrayImages:
+    """Read the images of one part, uint8 (n, 8, 8), values 0 … 16 scaled to 0 … 255.
+
+    scikit-learn gives no split. Ours takes 36 test images of each class by `few_labels` with a fixed seed; the order
+    of scikit-learn's file is kept within each part.
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images = np.rint(bunch.images * (255 / LARGEST_VALUE)).astype(np.uint8)
+    tested = np.zeros(len(images), dtype=bool)
+    tested[few_labels(bunch.target, count=TEST_IMAGES, seed=SPLIT_SEED)] = True
+    chosen = tested if split == "test" else ~tested
+    return array_images(
+        images[chosen], bunch.target[chosen], classes=entry.classes, where=found.where
+    )

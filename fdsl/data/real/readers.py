@@ -1,0 +1,37 @@
+"""Which two functions serve a loader name of the catalogue: one that looks for files, one that reads a part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fdsl.catalog import DownstreamDataset
+from fdsl.data.real import cifar, digits, fashion_mnist, folders, matlab, voc
+from fdsl.data.real.location import Found, Missing
+from fdsl.data.real.sources import ImageSource
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one kind of dataset is found and read, and the packages whose versions can change the pixels."""
+
+    find: Callable[[DownstreamDataset, str | Path], Found | Missing]
+    read: Callable[[DownstreamDataset, Found, Split], ImageSource]
+    packages: tuple[str, ...]
+
+
+READERS = {
+    "cifar10": Reader(cifar.find, cifar.read, cifar.PACKAGES),
+    "cifar100": Reader(cifar.find, cifar.read, cifar.PACKAGES),
+    "stanford_cars": Reader(matlab.find_cars, matlab.read_cars, matlab.PACKAGES),
+    "flowers102": Reader(matlab.find_flowers, matlab.read_flowers, matlab.PACKAGES),
+    "voc2012": Reader(voc.find, voc.read, voc.PACKAGES),
+    "places": Reader(folders.find_places, folders.read_places, folders.PACKAGES),
+    "image_folder": Reader(folders.find_folders, folders.read_folders, folders.PACKAGES),
+    "fashion_mnist": Reader(fashion_mnist.find, fashion_mnist.read, fashion_mnist.PACKAGES),
+    "digits": Reader(digits.find, digits.read, digits.PACKAGES),
+}

@@ -1,0 +1,47 @@
+"""The registry of formulas, and what each of their modules offers."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fdsl.strict import Strict, choose
+
+FORMULAS = {
+    "fractaldb": "fdsl.formulas.fractaldb",
+    "exfractaldb": "fdsl.formulas.exfractaldb",
+    "rcdb": "fdsl.formulas.rcdb",
+}
+
+
+class Formula(Protocol):
+    """A module of this package that turns a seed and two indices into an image."""
+
+    FORMULA_ID: int  # permanent: it is a part of every seed path
+    TITLE: str
+    Settings: type[Strict]  # has at least image_size_px; the defaults are the published values
+    PARAMETERS: dict[str, str]  # column -> numpy dtype, without the category
+
+    @staticmethod
+    def sample_category(settings: Strict, *, seed: int, category: int) -> dict[str, NDArray]:
+        """Return the columns of PARAMETERS for one category, equally long; independent of all other categories."""
+
+    @staticmethod
+    def render(
+        settings: Strict, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
+    ) -> NDArray[np.uint8]:
+        """Return one image, (H, W); a pure function of its arguments. Impossible parameters raise a ValueError."""
+
+
+def get(name: str) -> Formula:
+    """Return the module of a formula; the one dynamic import of this package, so that a formula costs nothing until it is used.
+
+    Raises
+    ------
+    ConfigError
+        If the name is not in FORMULAS; the message lists the names.
+    """
+    return import_module(FORMULAS[choose("formula", name, list(FORMULAS), where="fdsl.formulas")])

@@ -1,0 +1,188 @@
+"""RCDB, the radial contour database: nested polygons that grow outwards from a centre, roughened by noise.
+
+Source: Kataoka et al., "Replacing labeled real-image datasets with auto-generated contours" (CVPR 2022) and its released code. A category
+is what the code keeps for all its instances: vertices, polygons, noise and step. Radius, ovals, centre, noise and gray levels are
+drawn for each instance. Ours: black background as the paper prints it, gray levels that are never the background's, lengths in
+proportion to the image, and the study of vertices alone.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from fdsl import seeding
+from fdsl.seeding import Stage
+from fdsl.strict import Strict
+
+FORMULA_ID = 3
+TITLE = "RCDB"
+PARAMETERS = {"vertices": "int32", "polygons": "int32", "noise": "float64", "step": "float64"}
+REFERENCE_SIZE_PX = 512  # all lengths are stated for an image of this size
+DECAY = 0.9900498337491681  # exp(-1/100): each further vertex is rarer by this factor
+CENTRE_RANGE_PX = 400
+MAX_NOISE = 100.0
+
+
+class Settings(Strict):
+    """Categories and drawing. The defaults are those of the released recipe for RCDB-1k, but for the background."""
+
+    image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
+    lengths: Literal["proportional", "pixels"] = Field(
+        default="proportional", description="radius, noise, step and centre scale with the image (ours), or are pixels at any size"
+    )
+    background: Literal["black", "white"] = Field(default="black", description="black as the paper prints it, white as the code draws it")
+    vary: Literal["all", "vertices"] = Field(
+        default="all",
+        description="what differs between categories: all four constants; or vertices alone, vertices[0] + category, the others in mid-range",
+    )
+    vertices: tuple[int, int] = Field(default=(3, 200), description="fewest and most vertices of a polygon")
+    polygons: tuple[int, int] = Field(default=(1, 200), description="fewest and most polygons of an image")
+    noise: tuple[float, float] = Field(default=(0.0, 4.0), description="range of the noise coefficient, in pixels at 512")
+    step: tuple[float, float] = Field(default=(0.0, 0.1), description="range of the step between polygons, in pixels at 512")
+    radius: tuple[int, int] = Field(default=(0, 100), description="range of the first radius, in pixels at 512")
+    oval: float = Field(default=2.0, ge=1, le=4, description="x and y are stretched by 1 to this much, each by itself")
+    broken_lines: int = Field(default=0, ge=0, description="random lines in the background's colour, drawn last; the study uses 1000 at 512 px")
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Settings:
+        limits = {"vertices": (1, 5000), "polygons": (1, 5000), "noise": (0, MAX_NOISE), "step": (0, MAX_NOISE), "radius": (0, 128)}
+        for name, (lowest, highest) in limits.items():
+            low, high = getattr(self, name)
+            if not lowest <= low <= high <= highest:
+                raise ValueError(f"{name} = ({low}, {high}) must be two ascending numbers from {lowest} to {highest}")
+        if self.lengths == "pixels" and self.image_size_px <= CENTRE_RANGE_PX:
+            raise ValueError(
+                f"image_size_px = {self.image_size_px} with lengths = 'pixels' puts centres outside of the image: "
+                f"use more than {CENTRE_RANGE_PX}, or lengths = 'proportional'"
+            )
+        if self.broken_lines > 4 * self.image_size_px:
+            raise ValueError(
+                f"broken_lines = {self.broken_lines} would erase almost everything at {self.image_size_px} px: "
+                f"the study's share is {round(1000 / REFERENCE_SIZE_PX * self.image_size_px)}"
+            )
+        return self
+
+
+def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+    """Draw the constants of one category.
+
+    Returns
+    -------
+    dict
+        PARAMETERS, one row: vertices with P(v) ∝ exp(-v / 100), polygons, noise and step uniform on their ranges.
+
+    Raises
+    ------
+    ValueError
+        With vary = "vertices" if there are fewer numbers of vertices than categories.
+    """
+    if settings.vary == "vertices":
+        return _only_vertices(settings, category)
+    rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
+    vertices = settings.vertices[0] + int(np.searchsorted(_vertex_law(*settings.vertices), rng.random(), side="right"))
+    polygons = rng.integers(*settings.polygons, endpoint=True)
+    return _row(vertices, polygons, rng.uniform(*settings.noise), rng.uniform(*settings.step))
+
+
+def render(
+    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
+) -> NDArray[np.uint8]:
+    """Draw one instance; radius, ovals, centre, noise and gray levels come from its own stream.
+
+    Returns
+    -------
+    ndarray
+        uint8 (image_size_px, image_size_px).
+
+    Raises
+    ------
+    ValueError
+        If the parameters are impossible.
+    """
+    from fdsl.raster import circle, contours, xoshiro
+
+    vertices, polygons, noise, step = _read(parameters)
+    size = settings.image_size_px
+    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    u = np.empty(5 + polygons)
+    xoshiro.fill_uniform(state, u)
+
+    unit = size / REFERENCE_SIZE_PX if settings.lengths == "proportional" else 1.0
+    low, high = settings.radius
+    radius = (low + int(u[0] * (high - low + 1))) * unit
+    oval_x, oval_y = 1 + u[1:3] * (settings.oval - 1)
+    offset_y, offset_x = ((int(draw * (2 * CENTRE_RANGE_PX + 1)) - CENTRE_RANGE_PX) * unit / 2 for draw in u[3:5])
+    background = 0 if settings.background == "black" else 255
+    grays = (u[5:] * 255).astype(np.uint8) + np.uint8(background == 0)
+
+    cosines, sines = np.empty((2, vertices))
+    circle.circle(np.arange(vertices) / vertices, cosines, sines)
+    x, y = cosines * (radius * oval_x), sines * (radius * oval_y)
+    outward = np.full(vertices, (noise + step) * unit)
+    canvas = np.full(size**2, background, np.uint8)
+    contours.grow_contours(
+        x, y, cosines, sines, outward, 2 * noise * unit, size / 2 + offset_x, size / 2 + offset_y, state, grays, size, canvas
+    )
+    if settings.broken_lines:
+        canvas = _broken(canvas, settings, state, background)
+    return canvas.reshape(size, size)
+
+
+def _broken(
+    canvas: NDArray[np.uint8], settings: Settings, state: NDArray[np.uint64], background: int
+) -> NDArray[np.uint8]:
+    """Draw lines between random pixels over the contours; all again in the rare case that nothing is left."""
+    from fdsl.raster import lines, xoshiro
+
+    ends = np.empty(4 * settings.broken_lines)
+    while True:
+        xoshiro.fill_uniform(state, ends)
+        pixels = (ends * settings.image_size_px).astype(np.int64).reshape(-1, 4)
+        broken = canvas.copy()
+        lines.draw_lines(pixels, settings.image_size_px, background, broken)
+        if (broken != background).any():
+            return broken
+
+
+def _only_vertices(settings: Settings, category: int) -> dict[str, NDArray]:
+    """The category with `category` vertices more than the first one has."""
+    low, high = settings.vertices
+    if low + category > high:
+        raise ValueError(
+            f"category {category} would have {low + category} vertices, more than vertices = ({low}, {high}) allows: "
+            f"at most {high - low + 1} classes, or raise the range"
+        )
+    return _row(low + category, sum(settings.polygons) // 2, sum(settings.noise) / 2, sum(settings.step) / 2)
+
+
+def _row(vertices: int, polygons: int, noise: float, step: float) -> dict[str, NDArray]:
+    values = (vertices, polygons, noise, step)
+    return {name: np.array([value], dtype=dtype) for (name, dtype), value in zip(PARAMETERS.items(), values, strict=True)}
+
+
+@lru_cache(maxsize=16)
+def _vertex_law(low: int, high: int) -> NDArray[np.float64]:
+    """Cumulative probabilities of low … high vertices, the last left out, from multiplications and additions alone."""
+    weights = np.cumprod(np.full(high - low + 1, DECAY))
+    total = np.cumsum(weights)
+    return total[:-1] / total[-1]
+
+
+def _read(parameters: dict[str, NDArray]) -> tuple[int, int, float, float]:
+    """Check the one row of a category."""
+    if missing := [name for name in PARAMETERS if name not in parameters]:
+        raise ValueError(f"parameter columns {missing} are missing: sample the parameters again")
+    if any(len(parameters[name]) != 1 for name in PARAMETERS):
+        raise ValueError(f"{len(parameters['vertices'])} rows of parameters: a category has one")
+    vertices, polygons = int(parameters["vertices"][0]), int(parameters["polygons"][0])
+    noise, step = float(parameters["noise"][0]), float(parameters["step"][0])
+    if vertices < 1 or polygons < 1:
+        raise ValueError(f"{vertices} vertices and {polygons} polygons: both must be at least 1")
+    if not (0 <= noise <= MAX_NOISE and 0 <= step <= MAX_NOISE):
+        raise ValueError(f"noise = {noise} and step = {step} must be from 0 to {MAX_NOISE:g}")
+    return vertices, polygons, noise, step

@@ -1,0 +1,60 @@
+"""Locks that die with their process, so that nothing needs unlocking after a kill or a power cut."""
+
+from __future__ import annotations
+
+import fcntl
+from base64 import urlsafe_b64decode
+from pathlib import Path
+from typing import IO
+
+_held: list[IO[str]] = []
+
+
+def hold(path: str | Path, *, wait: bool) -> bool:
+    """Hold an exclusive lock on a file until this process ends, and say whether that worked.
+
+    Parameters
+    ----------
+    path
+        Made if missing, with its folder; it stays there, empty.
+    wait
+        Wait for another holder to end, or give up at once.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        file.close()
+        return False
+    _held.append(file)
+    return True
+
+
+def recover(folder: Path) -> None:
+    """Tidy what a killed Snakemake left behind, so that the same command goes on; a living one is left alone.
+
+    Snakemake's own locks, and its marks on the outputs of jobs in progress, are files that only a clean end removes: after a
+    SIGKILL or a power cut it asks for `--unlock` and `--rerun-incomplete`. Every Snakemake of this workflow also holds a lock of
+    the kernel's; whoever gets that one knows that no other lives, removes the stale locks, and removes the marked outputs with
+    their marks. Those outputs were renamed into place whole, but Snakemake has not noted what they were made from.
+
+    Parameters
+    ----------
+    folder
+        The `.snakemake` folder of the working directory.
+    """
+    if not hold(folder / "fdsl.lock", wait=False):
+        return
+    for lock in (folder / "locks").glob("*.lock"):
+        lock.unlink(missing_ok=True)
+    marks = folder / "incomplete"
+    for mark in [path for path in marks.rglob("*") if path.is_file()]:
+        (folder.parent / _marked(mark.relative_to(marks))).unlink(missing_ok=True)
+        mark.unlink()
+
+
+def _marked(mark: Path) -> str:
+    """Return the output that a mark of Snakemake's stands for: base64 of its path, cut into folders @… where it is long."""
+    return urlsafe_b64decode("".join(part.removeprefix("@") for part in mark.parts)).decode()

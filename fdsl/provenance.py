@@ -1,0 +1,90 @@
+"""What made a file: a digest of the code behind it and a description of the machine."""
+
+from __future__ import annotations
+
+import ast
+import os
+import platform
+from functools import cache
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+RECORDED = ["fdsl", "numba", "numpy", "pillow", "pyarrow", "scikit-learn", "snakemake", "timm", "torch", "torchvision"]
+
+
+def fingerprint(*modules: str) -> str:
+    """Return a digest, 12 hexadecimal digits, of the code of `modules` and of every fdsl module that they import.
+
+    Comments, docstrings and formatting do not count. Neither do the packages' `__init__` files, which hold no behaviour but
+    registries of names (a new formula must not re-render the old ones), nor data files, nor third-party versions, which
+    `environment` records. Only absolute imports of fdsl are followed; ruff bans relative ones. The one dynamic import,
+    `fdsl.formulas.get`, is covered by naming the formula's module.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a module does not exist.
+    """
+    todo, trees = set(modules), {}
+    while todo:
+        name = todo.pop()
+        tree, imported = _read(name)
+        trees[name] = tree
+        todo |= imported - trees.keys()
+    text = "".join(f"{name}\0{trees[name]}\0" for name in sorted(trees))
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def environment() -> dict[str, str | int]:
+    """Describe the machine and the versions that a record was made with."""
+    versions = {}
+    for name in RECORDED:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count() or 1,
+        **versions,
+    }
+
+
+@cache
+def _read(module: str) -> tuple[str, frozenset[str]]:
+    """Return a module's syntax tree as text and the fdsl modules that it imports."""
+    tree = ast.parse(_source(module).read_text(encoding="utf-8"))
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            _drop_docstring(node)
+    ours = {name for name in imported if name.startswith("fdsl.") and _source(name).is_file()}
+    return ast.dump(tree), frozenset(ours)
+
+
+def _source(module: str) -> Path:
+    return PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
+
+
+def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    first = node.body[0] if node.body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        node.body = node.body[1:]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

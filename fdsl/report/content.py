@@ -1,0 +1,271 @@
+"""What a table says, as plain values and in words; the same for Markdown, HTML and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fdsl.report.compare import (
+    BEATS,
+    DIFFERS,
+    MISSES,
+    PAPER,
+    STAND_IN,
+    UNDECIDED,
+    WITHIN,
+)
+from fdsl.study import ReportScale
+
+DASH = "–"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Published beside reproduced for one row and column; percent and percentage points."""
+
+    row: str
+    column: str
+    metric: str
+    group: str
+    published: str
+    reproduced: float | None
+    sd: float | None
+    seeds: int
+    difference: float | None
+    verdict: str
+    record: str
+    reason: str
+    """Why there is no record; empty where there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """One pre-training against scratch on one column, paired by seed; percentage points."""
+
+    row: str
+    column: str
+    group: str
+    is_mean: bool
+    gain: float
+    sd: float | None
+    pairs: int
+    higher: int
+    published_gain: float | None
+    verdict: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableReport:
+    """Everything that one table file shows."""
+
+    study: str
+    reference: str
+    name: str
+    title: str
+    caption: str
+    tolerance_points: float
+    scale: ReportScale
+    rows: tuple[str, ...]
+    scratch: str | None
+    described: dict[str, str]
+    """Row label -> what its pre-training is at this scale."""
+    cells: tuple[Cell, ...]
+    gains: tuple[Gain, ...]
+    published_models: tuple[str, ...]
+    models: tuple[str, ...]
+    sources: tuple[str, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    footnotes: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        reasons = dict.fromkeys(cell.reason for cell in self.cells if cell.reason)
+        object.__setattr__(self, "footnotes", tuple(reasons))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups of columns in the order in which they are shown: what was measured at this scale comes first."""
+        found = {cell.group for cell in self.cells}
+        return tuple(group for group in (STAND_IN, PAPER) if group in found)
+
+    def columns(self, group: str) -> tuple[str, ...]:
+        """Return the headings of a group."""
+        return tuple(dict.fromkeys(cell.column for cell in self.cells if cell.group == group))
+
+    def cell(self, row: str, column: str) -> Cell:
+        """Return one cell."""
+        return next(cell for cell in self.cells if (cell.row, cell.column) == (row, column))
+
+    def gain(self, row: str, column: str) -> Gain | None:
+        """Return one gain over scratch, if a seed is shared."""
+        return next((gain for gain in self.gains if (gain.row, gain.column) == (row, column)), None)
+
+    def mark(self, cell: Cell) -> str:
+        """Return the number of the cell's footnote, or nothing."""
+        return str(self.footnotes.index(cell.reason) + 1) if cell.reason else ""
+
+
+def heading(report: TableReport, group: str) -> str:
+    """Return what stands above a group of columns."""
+    if group == STAND_IN:
+        return f"Stand-in datasets, measured at {report.scale.title}"
+    if report.scale.comparable:
+        return "Reproduced / published"
+    return "The paper's own columns"
+
+
+def measured(cell: Cell) -> str:
+    """Return our number: mean ± standard deviation (seeds), or what stands in its place."""
+    if cell.reproduced is None:
+        return cell.verdict
+    spread = f" ± {cell.sd:.2f}" if cell.sd is not None else ""
+    return f"{cell.reproduced:.2f}{spread} ({cell.seeds})"
+
+
+def beside(cell: Cell) -> str:
+    """Return the published number after a slash; nothing for a stand-in, for which none exists."""
+    return "" if cell.group == STAND_IN else f" / {cell.published or DASH}"
+
+
+def judged(cell: Cell) -> str:
+    """Return the verdict on a number that has a published one beside it; else nothing."""
+    if cell.reproduced is None or cell.group == STAND_IN:
+        return ""
+    if cell.difference is None:
+        return cell.verdict
+    return f"{cell.verdict} ({points(cell.difference)})"
+
+
+def points(value: float) -> str:
+    """Return percentage points with a sign, never a negative zero."""
+    return _sign(f"{value:+z.2f}")
+
+
+def paired_legend(report: TableReport) -> str:
+    """Return the legend of the comparison with scratch."""
+    legend = "Points gained, mean ± standard deviation over pairs of equal seed (number of pairs)"
+    printed = any(gain.published_gain is not None for gain in report.gains)
+    return f"{legend} / the gain in the published numbers." if printed else f"{legend}."
+
+
+def gained(gain: Gain) -> str:
+    """Return a gain over scratch with its spread and number of pairs, beside the published one."""
+    printed = "" if gain.published_gain is None else f" / {_sign(f'{gain.published_gain:+z.1f}')}"
+    return f"{_spread(gain)} ({gain.pairs}){printed}"
+
+
+def gain_columns(report: TableReport) -> list[str]:
+    """Return the columns in which something can be set beside scratch."""
+    shared = {gain.column for gain in report.gains}
+    return [
+        column for group in report.groups for column in report.columns(group) if column in shared
+    ]
+
+
+def gain_rows(report: TableReport) -> list[str]:
+    """Return the rows of which something can be set beside scratch."""
+    shared = {gain.row for gain in report.gains}
+    return [row for row in report.rows if row in shared]
+
+
+def tally(report: TableReport) -> str:
+    """Return how many cells have which verdict."""
+    counts: dict[str, int] = {}
+    for cell in report.cells:
+        counts[cell.verdict] = counts.get(cell.verdict, 0) + 1
+    return (
+        f"{len(report.cells)} cells: "
+        + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+        + "."
+    )
+
+
+def how_to_read(report: TableReport) -> str:
+    """Return the legend of the cells."""
+    legend = (
+        "Each cell: ours, mean ± standard deviation over seeds (number of seeds), of the last epoch / published. "
+        "One seed has no standard deviation."
+    )
+    if report.scale.comparable:
+        return f"{legend} Within tolerance means at most {report.tolerance_points} points from the published number; the tolerance is ours."
+    return f"{legend} At this scale no cell is judged against the paper."
+
+
+def against(report: TableReport) -> str:
+    """Return the heading of the comparison with scratch."""
+    return f"Difference to {report.scratch}" + (
+        "" if report.scale.comparable else f" at {report.scale.title}"
+    )
+
+
+def agreement(report: TableReport) -> Iterator[str]:
+    """Yield what agrees with the paper and what contradicts it, in the same form; nothing where nothing is comparable."""
+    if not report.scale.comparable:
+        return
+    for verdict in (WITHIN, DIFFERS):
+        found = [cell for cell in report.cells if cell.verdict == verdict]
+        rows = [
+            f"{row} ({', '.join(_off(cell) for cell in found if cell.row == row)})"
+            for row in report.rows
+            if any(cell.row == row for cell in found)
+        ]
+        yield f"{verdict.capitalize()}, {len(found)} cells: {'; '.join(rows) or 'none'}."
+
+
+def scratch_lines(report: TableReport) -> Iterator[str]:
+    """Yield one sentence for each row: on which columns it beats scratch, misses it, or does neither."""
+    for row in report.rows:
+        gains = [gain for gain in report.gains if gain.row == row]
+        if gains:
+            yield f"{row}: {'; '.join(_outcomes(report, gains))}."
+    told = {gain.row for gain in report.gains} | {report.scratch}
+    alone = [row for row in report.rows if row not in told and _was_run(report, row)]
+    if alone:
+        yield f"No seed in common with {report.scratch}, so nothing can be said: {', '.join(alone)}."
+    absent = [row for row in report.rows if not _was_run(report, row)]
+    if absent:
+        yield f"Not run here: {', '.join(absent)}."
+
+
+def remarks(report: TableReport) -> Iterator[str]:
+    """Yield where the numbers come from and what must be known about them."""
+    yield f"Published: {report.reference}, {report.study}; model {', '.join(report.published_models)}."
+    if report.models:
+        yield f"Reproduced: model {', '.join(report.models)}, {report.scale.title}."
+    yield from (f"Published numbers read from: {source}." for source in report.sources)
+    yield from report.notes
+    yield from report.warnings
+
+
+def _spread(gain: Gain) -> str:
+    return points(gain.gain) + (f" ± {gain.sd:.2f}" if gain.sd is not None else "")
+
+
+def _off(cell: Cell) -> str:
+    return f"{cell.column} {points(cell.difference or 0.0)}"
+
+
+def _outcomes(report: TableReport, gains: list[Gain]) -> Iterator[str]:
+    """Yield what the columns of one row say, better ones and worse ones in the same form."""
+    titles = {
+        BEATS: f"beats {report.scratch} in every seed",
+        MISSES: f"does not help (misses {report.scratch} in every seed)",
+        UNDECIDED: "undecided (the seeds do not agree)",
+    }
+    for verdict, title in titles.items():
+        found = [
+            f"{gain.column} ({_spread(gain)}, n = {gain.pairs})"
+            for gain in gains
+            if gain.verdict == verdict
+        ]
+        if found:
+            yield f"{title} on {', '.join(found)}"
+
+
+def _was_run(report: TableReport, row: str) -> bool:
+    return any(cell.row == row and not cell.reason for cell in report.cells)
+
+
+def _sign(number: str) -> str:
+    """Return a number with a minus sign in place of a hyphen."""
+    return number.replace("-", "−")

@@ -1,0 +1,108 @@
+"""A table report as GitHub-flavoured Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from fdsl.report.content import (
+    DASH,
+    Cell,
+    TableReport,
+    against,
+    agreement,
+    beside,
+    gain_columns,
+    gain_rows,
+    gained,
+    heading,
+    how_to_read,
+    judged,
+    measured,
+    paired_legend,
+    remarks,
+    scratch_lines,
+    tally,
+)  # fmt: skip
+
+
+def to_markdown(report: TableReport) -> str:
+    """Return the report; rows are pre-trainings, columns are datasets."""
+    return "\n\n".join(_parts(report)) + "\n"
+
+
+def _parts(report: TableReport) -> Iterator[str]:
+    yield f"# {report.name}: {report.title}"
+    yield f"> **{_plain(report.scale.banner)}**"
+    yield f"{_plain(report.caption)} {_plain(how_to_read(report))}"
+    for group in report.groups:
+        if len(report.groups) > 1 or not report.scale.comparable:
+            yield f"## {heading(report, group)}"
+        yield _grid(report, group)
+    if report.footnotes:
+        yield "\n".join(
+            f"[{number}] {_plain(text)}  " for number, text in enumerate(report.footnotes, 1)
+        ).rstrip()
+    yield tally(report)
+    if report.scale.comparable:
+        yield "## Against the paper"
+        yield _list(agreement(report))
+    if report.scratch is not None:
+        yield f"## {against(report)}"
+        if report.gains:
+            yield paired_legend(report)
+            yield _gain_grid(report)
+        yield _list(scratch_lines(report))
+    yield "## Sources and remarks"
+    yield _list(remarks(report))
+
+
+def _grid(report: TableReport, group: str) -> str:
+    columns = report.columns(group)
+    rows = [
+        [_row_label(report, row), *(_cell(report, report.cell(row, column)) for column in columns)]
+        for row in report.rows
+    ]
+    return _table(["Pre-training", *map(_plain, columns)], rows)
+
+
+def _gain_grid(report: TableReport) -> str:
+    columns = gain_columns(report)
+    rows = [
+        [
+            _plain(row),
+            *(gained(gain) if (gain := report.gain(row, column)) else DASH for column in columns),
+        ]
+        for row in gain_rows(report)
+    ]
+    return _table(["Pre-training", *map(_plain, columns)], rows)
+
+
+def _cell(report: TableReport, cell: Cell) -> str:
+    mark = f" [{report.mark(cell)}]" if cell.reason else ""
+    verdict = f" {judged(cell)}" if judged(cell) else ""
+    return f"{measured(cell)}{mark}{beside(cell)}{verdict}"
+
+
+def _row_label(report: TableReport, row: str) -> str:
+    described = report.described.get(row)
+    return f"{_plain(row)}<br>({_plain(described)})" if described else _plain(row)
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {_plain(line)}" for line in lines)
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> str:
+    aligned = ["left", *["right"] * (len(headings) - 1)]
+    frame = pd.DataFrame(rows, columns=headings)
+    return str(
+        frame.to_markdown(index=False, tablefmt="pipe", colalign=aligned, disable_numparse=True)
+    )
+
+
+def _plain(text: str) -> str:
+    """Escape what Markdown would take for markup."""
+    return re.sub(r"([\\|*<>`\[\]]|\b_|_\b)", r"\\\1", text)

@@ -1,0 +1,86 @@
+"""A table report for the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from fdsl.report.compare import DIFFERS, WITHIN
+from fdsl.report.content import (
+    Cell,
+    TableReport,
+    against,
+    agreement,
+    beside,
+    heading,
+    measured,
+    points,
+    scratch_lines,
+    tally,
+)
+
+STYLES = {WITHIN: "blue", DIFFERS: "dark_orange"}
+
+
+def to_terminal(report: TableReport) -> RenderableType:
+    """Return what `rich.console.Console.print` shows after a run.
+
+    Rows and columns without any record are named in a line instead of shown; Markdown and HTML have them in full.
+    """
+    parts: list[RenderableType] = [
+        Panel(
+            Text(report.scale.banner, style="bold"),
+            title=Text(f"{report.name}: {report.title}"),
+            title_align="left",
+        )
+    ]
+    parts += [_grid(report, group) for group in report.groups if _shown(report, group)]
+    hidden = [
+        column
+        for group in report.groups
+        for column in report.columns(group)
+        if column not in _shown(report, group)
+    ]
+    if hidden:
+        parts.append(Text(f"No record yet: {', '.join(hidden)} (reasons are in the files)."))
+    parts.append(Text(tally(report)))
+    parts += [Text(line) for line in agreement(report)]
+    if report.scratch is not None:
+        parts += [
+            Text(f"{against(report)}:", style="bold"),
+            *(Text(f"  {line}") for line in scratch_lines(report)),
+        ]
+    return Group(*parts)
+
+
+def _grid(report: TableReport, group: str) -> Table:
+    grid = Table(title=Text(heading(report, group)), title_justify="left")
+    grid.add_column("Pre-training")
+    columns = _shown(report, group)
+    for column in columns:
+        grid.add_column(Text(column), justify="right")
+    for row in report.rows:
+        if all(report.cell(row, column).reason for column in columns):
+            continue
+        described = report.described.get(row)
+        label = Text(row) + Text(f"\n{described}", style="dim") if described else Text(row)
+        grid.add_row(label, *(_cell(report.cell(row, column)) for column in columns))
+    return grid
+
+
+def _cell(cell: Cell) -> Text:
+    text = Text(f"{measured(cell)}{beside(cell)}", style="dim" if cell.reason else "")
+    if cell.difference is not None:
+        text.append(f"\n{points(cell.difference)}", style=STYLES[cell.verdict])
+    return text
+
+
+def _shown(report: TableReport, group: str) -> list[str]:
+    """Columns of a group that have a record in any row."""
+    return [
+        c
+        for c in report.columns(group)
+        if any(not report.cell(row, c).reason for row in report.rows)
+    ]

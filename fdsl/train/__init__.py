@@ -1,0 +1,41 @@
+"""Pre-training and fine-tuning: one explicit loop, resumable to the bit. This page says how a training is executed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from fdsl.strict import Strict
+
+
+class Devices(Strict):
+    """Where and how a training runs: nothing here changes what is computed beyond floating-point rounding.
+
+    Bit equality (a resumed run ends with the weights of an uninterrupted one) holds on one machine with one set of library
+    versions, one number of processes, one `micro_batch` and one `threads`; `loader_workers` never matters. On CUDA it needs
+    `deterministic` as well, which makes some kernels slower. Everywhere else runs agree statistically, not in their bits.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="auto takes CUDA where there is a GPU"
+    )
+    micro_batch: int | None = Field(
+        default=None,
+        gt=0,
+        description="most images a device works on at once; null = its whole share of the batch",
+    )
+    loader_workers: int = Field(
+        default=0, ge=0, le=256, description="loader processes; 0 = inside the training process"
+    )
+    threads: int = Field(default=1, gt=0, le=1024, description="CPU threads of one process")
+    deterministic: bool = Field(
+        default=False, description="refuse non-deterministic kernels (CUDA; the CPU needs no help)"
+    )
+    checkpoint_seconds: float = Field(default=300, gt=0, description="time between checkpoints")
+    checkpoint_steps: int | None = Field(
+        default=None, gt=0, description="also a checkpoint every so many updates, or null"
+    )
+    wall_seconds: float | None = Field(
+        default=None, gt=0, description="save and leave with exit code 85 after so long, or null"
+    )

@@ -1,0 +1,171 @@
+"""One process or many: the same code alone, under torchrun and under srun."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from fdsl.train import Devices
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A process among those that share a training: number `rank` of `world`, and `local_rank` on its host."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes of a training as one of them sees them, and the device that it works on."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes; every process must call it."""
+        if self.world > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
+
+    def wait(self) -> None:
+        """Return when every process has come here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def parallel(self, model: nn.Module) -> nn.Module:
+        """Return the model that averages its gradients over all processes; the model itself when alone."""
+        if self.world == 1:
+            return model
+        devices = [self.device] if self.device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=devices)
+
+
+def place(environment: Mapping[str, str] = os.environ) -> Place:
+    """Read from the environment which of how many processes this is.
+
+    torchrun sets RANK, WORLD_SIZE and LOCAL_RANK; srun sets SLURM_PROCID, SLURM_STEP_NUM_TASKS and SLURM_LOCALID. A batch
+    script's own Python, which srun did not start, is alone even where the job has more tasks.
+    """
+    if "WORLD_SIZE" in environment:
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    elif int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+        names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID")
+    else:
+        return Place()
+    missing = [name for name in names if name not in environment]
+    if missing:
+        raise ValueError(
+            f"{names[1]} = {environment[names[1]]}, but {', '.join(missing)} is not set: "
+            "start the processes with torchrun or srun"
+        )
+    return Place(*(int(environment[name]) for name in names))
+
+
+def rendezvous(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return MASTER_ADDR and MASTER_PORT: those that are set, else the first host of the SLURM step and a port from its job."""
+    if "MASTER_ADDR" in environment and "MASTER_PORT" in environment:
+        return {name: environment[name] for name in ("MASTER_ADDR", "MASTER_PORT")}
+    if "SLURM_STEP_NODELIST" not in environment:
+        raise ValueError(
+            "MASTER_ADDR and MASTER_PORT are not set: start the processes with torchrun or srun"
+        )
+    port = 20_000 + int(environment.get("SLURM_JOB_ID", "0")) % 20_000
+    return {
+        "MASTER_ADDR": environment.get(
+            "MASTER_ADDR", first_host(environment["SLURM_STEP_NODELIST"])
+        ),
+        "MASTER_PORT": environment.get("MASTER_PORT", str(port)),
+    }
+
+
+def first_host(nodelist: str) -> str:
+    """Return the first host of a SLURM list such as `gpu[03-06,9],login1`."""
+    match = re.match(r"([^,\[]+)(?:\[([^\],-]+)[^\]]*\])?([^,]*)", nodelist)
+    if match is None:
+        raise ValueError(f"SLURM_STEP_NODELIST = {nodelist!r} names no host; set MASTER_ADDR")
+    stem, number, tail = match.groups()
+    return f"{stem}{number or ''}{tail}"
+
+
+def choose_device(wanted: str, *, local_rank: int) -> torch.device:
+    """Return the device of a process; ValueError if there is no such GPU."""
+    gpus = torch.cuda.device_count()
+    if wanted == "cpu" or (wanted == "auto" and gpus == 0):
+        return torch.device("cpu")
+    if gpus == 0:
+        raise ValueError("device = cuda, but torch sees no GPU: use device = cpu or auto")
+    # srun --gpus-per-task shows each process its own GPU only, then as number 0.
+    number = 0 if gpus == 1 and "SLURM_PROCID" in os.environ else local_rank
+    if number >= gpus:
+        raise ValueError(f"process {local_rank} of this host has no GPU: torch sees {gpus}")
+    return torch.device("cuda", number)
+
+
+@contextmanager
+def processes(devices: Devices) -> Iterator[Processes]:
+    """Join the processes of this training, with threads and determinism set, and leave them at the end of the block."""
+    here = place()
+    device = choose_device(devices.device, local_rank=here.local_rank)
+    torch.set_num_threads(devices.threads)
+    with _determinism(devices.deterministic):
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        if here.world == 1:
+            yield Processes(0, 1, device)
+            return
+        os.environ.update(rendezvous(os.environ))
+        gpu = {"device_id": device} if device.type == "cuda" else {}
+        backend = "nccl" if gpu else "gloo"
+        dist.init_process_group(backend, rank=here.rank, world_size=here.world, **gpu)
+        try:
+            log.info("process %d of %d on %s", here.rank, here.world, device)
+            yield Processes(here.rank, here.world, device)
+        finally:
+            dist.destroy_process_group()
+
+
+def unsynchronised(model: nn.Module, *, last: bool) -> AbstractContextManager[None]:
+    """Keep gradients local for all but the last micro-batch of an update."""
+    if last or not isinstance(model, DistributedDataParallel):
+        return nullcontext()
+    return model.no_sync()
+
+
+@contextmanager
+def _determinism(wanted: bool) -> Iterator[None]:
+    """Forbid kernels whose result depends on timing, while the block runs."""
+    if not wanted:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.utils.deterministic.fill_uninitialized_memory = filled

@@ -1,0 +1,301 @@
+"""What pre-training and fine-tuning have in common: from a task to a trained network, through any number of restarts."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+from torch.amp import GradScaler
+
+from fdsl import storage
+from fdsl.data.augment import EvalTransform, TrainTransform
+from fdsl.data.loader import (
+    Batch,
+    EvaluationImages,
+    TrainingImages,
+    evaluation_batches,
+    training_batches,
+)
+from fdsl.data.mixing import Finish
+from fdsl.data.samplers import Stream
+from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim
+from fdsl.train.distributed import Processes
+from fdsl.train.evaluate import Evaluation
+from fdsl.train.journal import History, Journal, NonFiniteLoss
+from fdsl.train.loop import Course, Trainee
+from fdsl.train.progress import Display
+from fdsl.train.schedule import schedule, split
+from fdsl.train.task import Task, check
+
+log = logging.getLogger(__name__)
+
+
+def fit(
+    task: Task, *, processes: Processes, prepare: Callable[[nn.Module], None]
+) -> tuple[Trainee, History]:
+    """Train to the end of the recipe, from the newest checkpoint if there is one.
+
+    Parameters
+    ----------
+    task
+        The training.
+    processes
+        Who shares it.
+    prepare
+        Puts pre-trained weights into the fresh network; not called when a checkpoint is taken up.
+
+    Raises
+    ------
+    Interrupted
+        After saving a checkpoint, on SIGTERM, SIGUSR1 or the end of the wall time.
+    NonFiniteLoss
+        If the loss is infinite or not a number; `nonfinite.json` beside the record says where.
+    ForeignCheckpoint
+        If the folder of checkpoints belongs to another training.
+    """
+    check(task, world=processes.world)
+    trainee, history = _begin(task, processes, prepare)
+    devices = task.devices
+    with interrupt.listening(wall_seconds=devices.wall_seconds) as stop:
+        course = _course(task, processes)
+        with _journal(task, course, trainee, history) as journal:
+            keeper = _Keeper(task, trainee, journal, leads=processes.leads)
+            judge = _judge(task, course, trainee, journal)
+            try:
+                loop.train(
+                    trainee,
+                    course,
+                    batches=_batches(task, course, start=trainee.step),
+                    journal=journal,
+                    evaluate=judge,
+                    save=keeper.save,
+                    save_due=keeper.due,
+                    stop=stop,
+                )
+            except NonFiniteLoss as error:
+                if processes.leads:
+                    _report(task, course, error)
+                raise
+            except interrupt.Interrupted as error:
+                log.warning("%s: %s; saved after update %d", task.run, stop.reason(), error.step)
+                raise
+            journal.settle()
+            judge()
+            journal.state()
+    return trainee, history
+
+
+def _begin(
+    task: Task, processes: Processes, prepare: Callable[[nn.Module], None]
+) -> tuple[Trainee, History]:
+    """Make the trainee, fresh or from the newest checkpoint."""
+    recipe, device = task.recipe, processes.device
+    model = models.build(
+        task.model,
+        image_size_px=recipe.image_size_px,
+        classes=task.classes,
+        drop_path=recipe.drop_path,
+        seed=task.seed,
+    )
+    snapshot = checkpoint.load(task.checkpoints, identity=task.identity())
+    if snapshot is None:
+        prepare(model)
+    models.choose_attention(model, device=device, precision=recipe.precision)
+    model.to(device)
+    scaler = GradScaler(device.type, enabled=recipe.precision == "fp16")
+    average = optim.average(model, recipe=recipe)
+    trainee = Trainee(model, average, optim.optimizer(model, recipe=recipe), scaler)
+    history = History()
+    if snapshot is not None:
+        trainee.restore(snapshot["trainee"])
+        history = History.restore(snapshot["history"])
+        history.restarts += 1
+        log.info("%s: going on after update %d", task.run, trainee.step)
+    _require_agreement(trainee.step, processes)
+    if processes.leads:
+        checkpoint.remove_leftovers(task.checkpoints)
+    log.info(
+        "%s: %s with %s parameters", task.run, recipe.model, f"{models.parameter_count(model):,}"
+    )
+    return trainee, history
+
+
+def _require_agreement(step: int, processes: Processes) -> None:
+    """Raise RuntimeError unless all processes took up the same checkpoint."""
+    import torch
+
+    steps = torch.zeros(processes.world, dtype=torch.int64, device=processes.device)
+    steps[processes.rank] = step
+    found = processes.sum(steps).tolist()
+    if len(set(found)) > 1:
+        raise RuntimeError(
+            f"the processes found checkpoints of updates {found}: the folder must be the same one on every host"
+        )
+
+
+def _course(task: Task, processes: Processes) -> Course:
+    """Return the loop's constants."""
+    recipe = task.recipe
+    finish = Finish(recipe, channels=models.channels(task.model), classes=task.classes, train=True)
+
+    def finished(batch: Batch, step: int) -> tuple[Tensor, Tensor]:
+        return finish(
+            batch.images,
+            batch.labels,
+            batch.keys,
+            seed=task.seed,
+            step=step,
+            device=processes.device,
+        )
+
+    return Course(
+        recipe=recipe,
+        schedule=schedule(recipe, images=len(task.train)),
+        split=split(
+            recipe.global_batch, world=processes.world, micro_batch=task.devices.micro_batch
+        ),
+        seed=task.seed,
+        processes=processes,
+        finish=finished,
+        evaluate_every_epochs=task.evaluate_every_epochs,
+    )
+
+
+def _stream(task: Task) -> Stream:
+    """Return the order of the training images."""
+    return Stream(len(task.train), seed=task.seed, repeats=task.recipe.augmentation.repeats)
+
+
+def _batches(task: Task, course: Course, *, start: int) -> Iterator[Batch]:
+    """Yield this process's micro-batches from update `start` on."""
+    images = TrainingImages(
+        task.train, TrainTransform(task.recipe), stream=_stream(task), seed=task.seed
+    )
+    rank = course.processes.rank
+    return training_batches(
+        images,
+        lambda step: course.split.slices(step, rank=rank),
+        steps=range(start, course.schedule.steps),
+        workers=task.devices.loader_workers,
+        pin_memory=course.processes.device.type == "cuda",
+    )
+
+
+@contextmanager
+def _journal(task: Task, course: Course, trainee: Trainee, history: History) -> Iterator[Journal]:
+    """Open the journal and the display; only the leading process has files and a display."""
+    leads = course.processes.leads
+    display = None
+    if leads:
+        display = Display(
+            task.run,
+            steps=course.schedule.steps,
+            start=trainee.step,
+            images=course.schedule.global_batch,
+            tensorboard=task.tensorboard,
+        )
+    journal = Journal(
+        history,
+        schedule=course.schedule,
+        path=task.record.with_name("metrics.jsonl") if leads else None,
+        display=display,
+        lag=int(course.processes.device.type == "cuda"),
+    )
+    try:
+        yield journal
+    finally:
+        journal.close()
+        if display is not None:
+            display.close()
+
+
+class _Keeper:
+    """Saves checkpoints and knows when the next one is due."""
+
+    def __init__(self, task: Task, trainee: Trainee, journal: Journal, *, leads: bool) -> None:
+        self._task, self._trainee, self._journal, self._leads = task, trainee, journal, leads
+        self._identity = task.identity()
+        self._saved = time.monotonic()
+
+    def due(self) -> bool:
+        """Say whether this process wants a checkpoint after the update that it has just done."""
+        every = self._task.devices.checkpoint_steps or math.inf
+        seconds = time.monotonic() - self._saved
+        return seconds >= self._task.devices.checkpoint_seconds or self._trainee.step % every == 0
+
+    def save(self) -> None:
+        """Store a checkpoint, in the leading process."""
+        with self._journal.paused():
+            if self._leads:
+                content = {"trainee": self._trainee.state(), "history": self._journal.state()}
+                folder, step = self._task.checkpoints, self._trainee.step
+                checkpoint.save(folder, content, step=step, identity=self._identity)
+            self._saved = time.monotonic()
+
+
+def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Callable[[], None]:
+    """Return what evaluates the trainee once after each update at which it is called."""
+    if task.test is None:
+        return lambda: None
+    recipe, processes, test = task.recipe, course.processes, task.test
+    cuda = processes.device.type == "cuda"
+    batches = evaluation_batches(
+        EvaluationImages(test, EvalTransform(recipe)),
+        rank=processes.rank,
+        world=processes.world,
+        batch=course.split.micro_batch,
+        workers=task.devices.loader_workers,
+        pin_memory=cuda,
+    )
+    finish = Finish(recipe, channels=models.channels(task.model), classes=task.classes, train=False)
+
+    def images(batch: Batch) -> Tensor:
+        return finish(
+            batch.images,
+            batch.labels,
+            batch.keys,
+            seed=task.seed,
+            step=trainee.step,
+            device=processes.device,
+        )[0]
+
+    def judge() -> None:
+        ended = trainee.step == course.schedule.steps
+        epoch = recipe.epochs if ended else course.schedule.epoch_after(trainee.step)
+        if journal.has_evaluated(epoch):
+            return
+        with journal.paused():
+            result: Evaluation = evaluate.evaluate(
+                trainee.result,
+                batches,
+                finish=images,
+                images=len(test),
+                processes=processes,
+                precision=recipe.precision,
+            )
+            journal.evaluated(trainee.step, epoch=epoch, result=result)
+
+    return judge
+
+
+def _report(task: Task, course: Course, error: NonFiniteLoss) -> None:
+    """Write which images the update with a non-finite loss was made of."""
+    path = task.record.with_name("nonfinite.json")
+    batch = course.schedule.global_batch
+    stream = _stream(task)
+    draws = [stream.at(p) for p in range(error.step * batch, (error.step + 1) * batch)]
+    content = {
+        "run": task.run,
+        "step": error.step,
+        "lr": error.lr,
+        "loss": str(error.loss),
+        "batch": [
+            {"epoch": int(d.epoch), "index": int(d.index), "repeat": int(d.repeat)} for d in draws
+        ],
+    }
+    storage.write_json(path, content)
+    log.error("%s: %s; the batch's images are listed in %s", task.run, error, path)

@@ -1,0 +1,186 @@
+"""The training loop, the only one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from fdsl import seeding
+from fdsl.data.loader import Batch
+from fdsl.recipe import Recipe
+from fdsl.seeding import Stage
+from fdsl.train import optim
+from fdsl.train.distributed import Processes, unsynchronised
+from fdsl.train.evaluate import autocast
+from fdsl.train.interrupt import Interrupted, StopRequest
+from fdsl.train.journal import Journal
+from fdsl.train.schedule import Schedule, Split
+
+
+@dataclass
+class Trainee:
+    """What a training changes; together with the journal's history this is all that a checkpoint holds."""
+
+    model: nn.Module
+    average: nn.Module | None
+    optimizer: Optimizer
+    scaler: GradScaler
+    step: int = 0
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that is evaluated and saved: the averaged one where the recipe has an average."""
+        return self.model if self.average is None else self.average.module
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain data from which `restore` goes on."""
+        return {
+            "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "step": self.step,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `state` was made."""
+        self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.module.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.step = state["step"]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What stays the same from the first update to the last.
+
+    `finish` turns a batch and the number of the update into float images (B, channels, S, S) on the device, and targets:
+    class indices (B,), or shares (B, classes) that are smoothed already.
+    """
+
+    recipe: Recipe
+    schedule: Schedule
+    split: Split
+    seed: int
+    processes: Processes
+    finish: Callable[[Batch, int], tuple[Tensor, Tensor]]
+    evaluate_every_epochs: int
+
+
+def train(
+    trainee: Trainee,
+    course: Course,
+    *,
+    batches: Iterator[Batch],
+    journal: Journal,
+    evaluate: Callable[[], None],
+    save: Callable[[], None],
+    save_due: Callable[[], bool],
+    stop: StopRequest,
+) -> None:
+    """Train from `trainee.step` to the end of the schedule.
+
+    Parameters
+    ----------
+    trainee
+        Changed in place.
+    course
+        The constants.
+    batches
+        The micro-batches of this process, beginning with those of update `trainee.step`.
+    journal
+        Takes every update's measurements.
+    evaluate, save
+        Called by every process at the same update; `evaluate` does nothing where the result is there already.
+    save_due
+        Whether this process wants a checkpoint.
+    stop
+        Whether this process was asked to stop.
+
+    Raises
+    ------
+    Interrupted
+        After saving, if any process was asked to stop.
+    NonFiniteLoss
+        If a loss is infinite or not a number; nothing is saved.
+    """
+    schedule, recipe, processes = course.schedule, course.recipe, course.processes
+    network = processes.parallel(trainee.model)
+    network.train()
+    for step in range(trainee.step, schedule.steps):
+        lr = schedule.lr_at(step)
+        optim.set_lr(trainee.optimizer, lr)
+        measured = _gradients(network, trainee.scaler, course, batches=batches, step=step)
+        optim.update(
+            trainee.optimizer,
+            scaler=trainee.scaler,
+            model=trainee.model,
+            clip_norm=recipe.clip_norm,
+        )
+        trainee.step = step + 1
+        if trainee.average is not None:
+            trainee.average.update(trainee.model, step=trainee.step)
+
+        wishes = [measured.new_full((1,), wish) for wish in (stop.reason() is not None, save_due())]
+        measured = processes.sum(torch.cat([measured, *wishes]))
+        requests = journal.receive(step, lr=lr, measured=measured)
+        if schedule.evaluation_due(trainee.step, every_epochs=course.evaluate_every_epochs):
+            requests |= journal.settle()
+            if trainee.step == schedule.steps:
+                save()
+            evaluate()
+        if requests.stop or requests.save:
+            journal.settle()
+            save()
+        if requests.stop and trainee.step < schedule.steps:
+            raise Interrupted(trainee.step)
+
+
+def _gradients(
+    network: nn.Module,
+    scaler: GradScaler,
+    course: Course,
+    *,
+    batches: Iterator[Batch],
+    step: int,
+) -> Tensor:
+    """Fill the gradients of one global batch; return float64 (2,) this process's part of mean loss and correct images."""
+    recipe, split, processes = course.recipe, course.split, course.processes
+    device = processes.device
+    measured = torch.zeros(2, dtype=torch.float64, device=device)
+    network.zero_grad(set_to_none=True)
+    for micro in range(split.accumulate):
+        images, targets = course.finish(next(batches), step)
+        number = micro * split.world + processes.rank
+        seed_layers(course.seed, step=step, number=number)
+        with unsynchronised(network, last=micro == split.accumulate - 1):
+            with autocast(device, recipe.precision):
+                logits = network(images)
+            logits = logits.float()
+            smoothing = recipe.label_smoothing if targets.ndim == 1 else 0.0
+            loss = functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+            scaler.scale(loss / split.accumulate).backward()
+        labels = targets if targets.ndim == 1 else targets.argmax(1)
+        measured[0] += loss.detach() / (split.accumulate * split.world)
+        measured[1] += (logits.detach().argmax(1) == labels).sum()
+    return measured
+
+
+def seed_layers(seed: int, *, step: int, number: int) -> None:
+    """Seed torch's generators for dropout and stochastic depth in slice `number` of update `step`.
+
+    Done anew each time, so that no generator's state has to be carried over a restart or shared among processes.
+    """
+    state = seeding.sequence(seed, step, number, 0, Stage.STOCHASTIC_LAYERS).generate_state(
+        1, "uint64"
+    )
+    torch.manual_seed(int(state[0]))

@@ -1,0 +1,65 @@
+"""Optimiser, loss scale and weight average, and the one place where weights change."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+
+from fdsl.recipe import Recipe
+
+
+def optimizer(model: nn.Module, *, recipe: Recipe) -> Optimizer:
+    """Return AdamW (betas 0.9 and 0.999, epsilon 1e-8) or SGD with Nesterov momentum.
+
+    Weight decay is not applied to vectors (biases, norms) nor to what the network names, such as position embeddings and
+    class tokens, as in the papers' released code.
+    """
+    decayed, exempt = decay_groups(model)
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": exempt, "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.lr, foreach=True)
+    nesterov = recipe.momentum > 0
+    return torch.optim.SGD(
+        groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov, foreach=True
+    )
+
+
+def decay_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Split the trained parameters into those with weight decay and those without."""
+    named = set(model.no_weight_decay()) if hasattr(model, "no_weight_decay") else set()
+    decayed, exempt = [], []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            (exempt if parameter.ndim <= 1 or name in named else decayed).append(parameter)
+    return decayed, exempt
+
+
+def average(model: nn.Module, *, recipe: Recipe) -> nn.Module | None:
+    """Return the exponential moving average of the weights (timm's ModelEmaV3), or None if the recipe has none."""
+    if recipe.ema_decay is None:
+        return None
+    from timm.utils import ModelEmaV3
+
+    return ModelEmaV3(model, decay=recipe.ema_decay)
+
+
+def set_lr(optimizer: Optimizer, lr: float) -> None:
+    """Give every parameter the learning rate of this update."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def update(
+    optimizer: Optimizer, *, scaler: GradScaler, model: nn.Module, clip_norm: float | None
+) -> None:
+    """Change the weights by the gradients that are there, clipped to `clip_norm`; fp16 gradients that overflowed change nothing."""
+    if clip_norm is not None:
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    scaler.step(optimizer)
+    scaler.update()

@@ -1,0 +1,75 @@
+"""Pre-training on a synthetic dataset: images in, `model.safetensors` and `record.json` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fdsl.catalog import ModelEntry
+from fdsl.data.loader import ImageSource
+from fdsl.recipe import Recipe
+from fdsl.train import Devices
+from fdsl.train.distributed import processes
+from fdsl.train.fit import fit
+from fdsl.train.record import leave
+from fdsl.train.task import Task
+
+
+def pretrain(
+    *,
+    run: str,
+    scale: str,
+    seed: int,
+    dataset: str,
+    recipe: Recipe,
+    model: ModelEntry,
+    images: ImageSource,
+    classes: int,
+    out: Path,
+    record: Path,
+    checkpoints: Path,
+    code: str,
+    inputs: Mapping[str, str],
+    environment: Mapping[str, Any],
+    devices: Devices,
+    tensorboard: Path | None = None,
+) -> None:
+    """Train a network from fresh weights to tell the categories of a synthetic dataset apart.
+
+    Started again after an interruption it goes on from the newest checkpoint. The parameters are those of `Task`; `out` is
+    where the weights go, the averaged ones where the recipe has an average.
+
+    Raises
+    ------
+    ValueError
+        Before training, if classes, batch and number of processes do not fit together, or if the checkpoints are of
+        another training.
+    Interrupted
+        After saving a checkpoint, on SIGTERM, SIGUSR1 or the end of the wall time: exit code 85.
+    NonFiniteLoss
+        If the loss is infinite or not a number.
+    """
+    task = Task(
+        kind="pretrain",
+        run=run,
+        scale=scale,
+        pretraining=dataset,
+        dataset=dataset,
+        seed=seed,
+        recipe=recipe,
+        model=model,
+        train=images,
+        test=None,
+        classes=classes,
+        record=Path(record),
+        checkpoints=Path(checkpoints),
+        code=code,
+        inputs=inputs,
+        environment=environment,
+        devices=devices,
+        tensorboard=tensorboard,
+    )
+    with processes(devices) as here:
+        trainee, history = fit(task, processes=here, prepare=lambda model: None)  # noqa: ARG005
+        leave(task, trainee, history, processes=here, out=out)

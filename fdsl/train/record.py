@@ -1,0 +1,78 @@
+"""`record.json`: what a finished training leaves for the tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fdsl import storage
+from fdsl.train import checkpoint, weights
+from fdsl.train.distributed import Processes
+from fdsl.train.journal import History
+from fdsl.train.loop import Trainee
+from fdsl.train.task import Task
+
+
+def result(task: Task, trainee: Trainee, history: History) -> dict[str, Any]:
+    """Return what the training found: the part of the record that is the same every time.
+
+    `final_loss` is the mean training objective, `training_correct` of `training_images` the right answers on augmented
+    training images, over the updates of the last epoch. With test images: `correct` of `images` and `top1_last` (percent)
+    belong to the last epoch and are the headline; `top1_best` and `best_epoch` were chosen on the test images and are for
+    comparison with papers that report them.
+    """
+    last = history.last_epoch
+    found: dict[str, Any] = {
+        "steps": trainee.step,
+        "epochs": task.recipe.epochs,
+        "train_images": len(task.train),
+        "classes": task.classes,
+        "final_loss": last.loss / last.updates,
+        "training_correct": last.correct,
+        "training_images": last.images,
+    }
+    if task.test is None:
+        return found
+    final = history.evaluations[-1]
+    best = max(history.evaluations, key=lambda entry: (entry["correct"], -entry["epoch"]))
+    return found | {
+        "images": final["images"],
+        "correct": final["correct"],
+        "top1_last": 100 * final["correct"] / final["images"],
+        "top1_best": 100 * best["correct"] / best["images"],
+        "best_epoch": best["epoch"],
+        "evaluations": history.evaluations,
+    }
+
+
+def cost(history: History, *, world: int) -> dict[str, Any]:
+    """Return what the training took, over all attempts that left a checkpoint."""
+    return {
+        "wall_seconds": history.seconds,
+        "device_seconds": history.seconds * world,
+        "images_per_second": history.training_images / max(history.training_seconds, 1e-9),
+        "resumed": history.restarts,
+    }
+
+
+def leave(
+    task: Task, trainee: Trainee, history: History, *, processes: Processes, out: Path | None
+) -> None:
+    """Write the weights (unless `out` is None), then the record, then remove the checkpoints."""
+    if not processes.leads:
+        return
+    found = result(task, trainee, history)
+    if out is not None:
+        about = task.identity() | {"image_size_px": task.recipe.image_size_px}
+        weights.save(out, trainee.result, metadata=about)
+    content = {
+        **task.names(),
+        "result": found,
+        "recipe": task.recipe.model_dump(mode="json"),
+        "code": task.code,
+        "inputs": dict(task.inputs),
+        "environment": dict(task.environment),
+        "cost": cost(history, world=processes.world),
+    }
+    storage.write_json(task.record, content)
+    checkpoint.discard(task.checkpoints)

@@ -1,0 +1,105 @@
+"""One training, as the command line describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fdsl.catalog import ModelEntry
+from fdsl.data.loader import ImageSource
+from fdsl.recipe import Recipe
+from fdsl.train import Devices
+from fdsl.train.schedule import schedule, split
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: what decides its result, where its files go, how it is executed.
+
+    Attributes
+    ----------
+    kind
+        pretrain or finetune.
+    run, scale, pretraining, dataset
+        Names, as the record shows them.
+    seed
+        Root seed of weights, order, augmentation and stochastic layers.
+    recipe, model
+        What is trained and how.
+    train, test
+        Image sources; `test` None = nothing to evaluate on.
+    classes
+        Outputs of the network.
+    record, checkpoints
+        The JSON file, and the folder that is removed on success. metrics.jsonl stands beside the record.
+    code, inputs
+        Digest of the code, and of every input file by its path.
+    environment
+        Snapshot of versions and hardware for the record; decides nothing.
+    devices
+        How the training is executed.
+    evaluate_every_epochs
+        0 = only at the end.
+    tensorboard
+        Folder for curves, or None.
+    """
+
+    kind: str
+    run: str
+    scale: str
+    pretraining: str
+    dataset: str
+    seed: int
+    recipe: Recipe
+    model: ModelEntry
+    train: ImageSource
+    test: ImageSource | None
+    classes: int
+    record: Path
+    checkpoints: Path
+    code: str
+    inputs: Mapping[str, str]
+    environment: Mapping[str, Any]
+    devices: Devices = field(default_factory=Devices)
+    evaluate_every_epochs: int = 0
+    tensorboard: Path | None = None
+
+    def names(self) -> dict[str, Any]:
+        """Return what identifies the training for people; the head of its record."""
+        names = ("kind", "run", "scale", "seed", "pretraining", "dataset")
+        return {name: getattr(self, name) for name in names} | {"model": self.recipe.model}
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything that decides the course of the training; a checkpoint of another identity is refused."""
+        return {
+            **self.names(),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "network": self.model.model_dump(mode="json", include={"timm", "arguments"}),
+            "classes": self.classes,
+            "code": self.code,
+            "inputs": dict(self.inputs),
+            "evaluate_every_epochs": self.evaluate_every_epochs,
+        }
+
+
+def check(task: Task, *, world: int) -> None:
+    """Refuse what cannot work before anything expensive begins; ValueError with value and remedy."""
+    for name, source in (("train", task.train), ("test", task.test)):
+        if source is None:
+            continue
+        if len(source) == 0:
+            raise ValueError(f"{task.run}: the {name} images of {task.dataset} are none")
+        if source.classes != task.classes:
+            raise ValueError(
+                f"{task.run}: {task.dataset} has {source.classes} classes in its {name} images, {task.classes} are stated"
+            )
+    schedule(task.recipe, images=len(task.train))
+    parts = split(task.recipe.global_batch, world=world, micro_batch=task.devices.micro_batch)
+    augmentation = task.recipe.augmentation
+    if parts.micro_batch % 2 and (augmentation.mixup > 0 or augmentation.cutmix > 0):
+        raise ValueError(
+            f"{task.run}: mixup and cutmix mix pairs, and a device gets {parts.micro_batch} images at once: "
+            "use an even micro_batch"
+        )

@@ -1,0 +1,148 @@
+"""`model.safetensors`: networks on disk, and how pre-trained weights come into a network with another head or image size."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from fdsl import storage
+from fdsl.storage import DamagedFile
+
+log = logging.getLogger(__name__)
+
+METADATA = "fdsl"
+
+
+class WeightsMismatch(ValueError):
+    """Weights that do not belong to the network; the message names the tensors."""
+
+
+def save(path: str | Path, model: nn.Module, *, metadata: Mapping[str, Any]) -> None:
+    """Write a network's tensors and what is said about them; equal content gives equal bytes.
+
+    Parameters
+    ----------
+    path
+        Usually `model.safetensors`.
+    model
+        On any device.
+    metadata
+        Plain JSON data; all of it stands under one key, because safetensors does not keep the order of several.
+    """
+    from safetensors.torch import save_file
+
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
+    text = json.dumps(dict(metadata), sort_keys=True)
+    with storage.replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={METADATA: text})
+
+
+def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of a file, on the CPU, and its metadata (empty in files that others wrote).
+
+    Raises
+    ------
+    DamagedFile
+        If the file is not a whole safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+            text = (file.metadata() or {}).get(METADATA, "{}")
+    except SafetensorError as error:
+        raise DamagedFile(
+            f"{path} is not a whole safetensors file ({error}); make it again"
+        ) from None
+    return tensors, json.loads(text)
+
+
+def load(model: nn.Module, path: str | Path) -> None:
+    """Put pre-trained weights into a network that has another task, in place.
+
+    The head keeps its fresh weights: its classes are others, even where their number happens to be the same. A position
+    embedding of another length is resampled (bicubic, timm). Everything else must fit exactly.
+
+    Parameters
+    ----------
+    model
+        A timm network.
+    path
+        A file that `save` wrote, of the same network with any head and image size.
+
+    Raises
+    ------
+    WeightsMismatch
+        If a tensor is missing, unexpected or of another shape.
+    DamagedFile
+        If the file is not whole.
+    """
+    theirs, metadata = read(path)
+    ours = model.state_dict()
+    head = {name for name in ours.keys() | theirs.keys() if _is_head(model, name)}
+    log.info("weights from %s (%s)", path, metadata.get("run", "no metadata"))
+    log.info("fresh weights for the head: %s", ", ".join(sorted(head & ours.keys())))
+    body = {name: tensor for name, tensor in theirs.items() if name not in head}
+    _resample_positions(body, ours, prefix=getattr(model, "num_prefix_tokens", 1))
+    _require_fit(body, {name: tensor for name, tensor in ours.items() if name not in head}, path)
+    model.load_state_dict({**ours, **body})
+
+
+def _is_head(model: nn.Module, name: str) -> bool:
+    """Say whether a tensor belongs to the classifier, by timm's name for it."""
+    classifiers = model.pretrained_cfg["classifier"]
+    names = (classifiers,) if isinstance(classifiers, str) else classifiers
+    return any(name.startswith(f"{classifier}.") for classifier in names)
+
+
+def _resample_positions(
+    theirs: dict[str, Tensor], ours: Mapping[str, Tensor], *, prefix: int
+) -> None:
+    """Bring a position embedding (1, prefix + side × side, dim) to the network's side, in place."""
+    name = "pos_embed"
+    if name not in theirs or name not in ours or theirs[name].shape == ours[name].shape:
+        return
+    if theirs[name].ndim != 3 or theirs[name].shape[-1] != ours[name].shape[-1]:
+        return
+    from timm.layers import resample_abs_pos_embed
+
+    lengths = [tensor.shape[1] - prefix for tensor in (theirs[name], ours[name])]
+    old, new = (math.isqrt(length) for length in lengths)
+    if [old**2, new**2] != lengths:
+        return
+    log.info("%s resampled from %d × %d to %d × %d patches", name, old, old, new, new)
+    theirs[name] = resample_abs_pos_embed(
+        theirs[name], new_size=[new, new], old_size=[old, old], num_prefix_tokens=prefix
+    )
+
+
+def _require_fit(
+    theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor], path: str | Path
+) -> None:
+    """Raise WeightsMismatch unless names and shapes are the same."""
+    shapes = {
+        name: (tuple(theirs[name].shape), tuple(ours[name].shape))
+        for name in sorted(theirs.keys() & ours.keys())
+    }
+    faults = {
+        "missing in the file": sorted(ours.keys() - theirs.keys()),
+        "unknown to the network": sorted(theirs.keys() - ours.keys()),
+        "of another shape": [f"{n} {a} for {b}" for n, (a, b) in shapes.items() if a != b],
+    }
+    found = [f"{kind}: {', '.join(names)}" for kind, names in faults.items() if names]
+    if found:
+        text = "; ".join(found)
+        log.error("%s: %s", path, text)
+        raise WeightsMismatch(
+            f"{path} does not belong to this network: {text}. "
+            "Pre-train and fine-tune with the same entry of workflow/catalog/models.yaml."
+        )

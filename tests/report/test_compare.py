@@ -1,0 +1,195 @@
+"""Published beside reproduced, against sums done by hand."""
+
+import statistics
+
+import pandas as pd
+import pytest
+
+from fdsl.report import compare
+from fdsl.strict import ConfigError
+from fdsl.study import Column, ReportScale, Row, Table
+
+PAPER = ReportScale(name="paper", title="paper scale", banner="published budget", comparable=True)
+SMALL = ReportScale(
+    name="small",
+    title="small scale",
+    banner="reduced",
+    comparable=False,
+    stand_ins=(Column(label="Digits", dataset="digits"),),
+)
+TABLE = Table(
+    title="A table",
+    caption="Of two datasets.",
+    metric="top-1 %",
+    columns=[
+        Column(label="A", dataset="a"),
+        Column(label="B", dataset="b"),
+        Column(label="Average", dataset=None),
+    ],
+    rows=[
+        Row(label="Scratch", pretraining="scratch"),
+        Row(label="Shapes", pretraining="shapes"),
+        Row(label="Photographs", quoted="we have none"),
+    ],
+)
+PRINTED = {
+    ("Scratch", "A"): "50.0", ("Scratch", "B"): "60.0", ("Scratch", "Average"): "55.0",
+    ("Shapes", "A"): "70.0", ("Shapes", "B"): "80.0", ("Shapes", "Average"): "75.0",
+    ("Photographs", "A"): "90.0", ("Photographs", "B"): "", ("Photographs", "Average"): "",
+}  # fmt: skip
+
+
+def published(printed=PRINTED):
+    return pd.DataFrame(
+        [(*cell, value, "the page") for cell, value in printed.items()],
+        columns=["row", "column", "published", "source"],
+    )
+
+
+def runs(values):
+    """Runs from {(pretraining, dataset): {seed: percent}}."""
+    rows = [
+        (p, d, s, float(v), f"{p}-{d}-s{s}")
+        for (p, d), seeds in values.items()
+        for s, v in seeds.items()
+    ]
+    return pd.DataFrame(rows, columns=["pretraining", "downstream", "seed", "top1", "record"])
+
+
+def joined(values, *, scale=PAPER, tolerance_points=1.0):
+    cells = compare.layout(TABLE, name="table", scale=scale)
+    measures = compare.add_means(runs(values), cells)
+    table = compare.side_by_side(
+        cells, published(), measures, tolerance_points=tolerance_points, comparable=scale.comparable
+    )
+    return table.set_index(["row", "column"]), compare.against_scratch(table, measures).set_index(
+        ["row", "column"]
+    )
+
+
+def test_mean_and_spread_over_seeds_are_those_of_the_textbook():
+    values = {0: 70.5, 1: 71.25, 2: 68.0}
+    table, _ = joined({("shapes", "a"): values})
+    cell = table.loc["Shapes", "A"]
+    assert cell["reproduced"] == pytest.approx(statistics.mean(values.values()))
+    assert cell["sd"] == pytest.approx(statistics.stdev(values.values()))
+    assert (cell["seeds"], cell["record"]) == (3, "shapes-a-s0;shapes-a-s1;shapes-a-s2")
+
+
+def test_one_seed_has_no_spread():
+    table, _ = joined({("shapes", "a"): {4: 70.0}})
+    assert pd.isna(table.loc["Shapes", "A"]["sd"])
+    assert table.loc["Shapes", "A"]["seeds"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ours", "verdict"),
+    [
+        (71.0, "within tolerance"),
+        (69.0, "within tolerance"),
+        (71.01, "differs"),
+        (68.99, "differs"),
+    ],
+)
+def test_the_tolerance_itself_is_within(ours, verdict):
+    table, _ = joined({("shapes", "a"): {0: ours}})
+    assert table.loc["Shapes", "A"]["verdict"] == verdict
+    assert table.loc["Shapes", "A"]["difference"] == pytest.approx(ours - 70)
+
+
+def test_every_cell_stays_without_any_record():
+    table, gains = joined({})
+    assert len(table) == 9
+    assert gains.empty
+    assert table["verdict"].unstack().to_dict("index") == {  # noqa: PD010
+        "Photographs": {"A": "quoted", "B": "quoted", "Average": "quoted"},
+        "Scratch": {"A": "not run", "B": "not run", "Average": "not run"},
+        "Shapes": {"A": "not run", "B": "not run", "Average": "not run"},
+    }
+
+
+def test_a_mean_takes_only_seeds_that_have_every_column():
+    table, _ = joined(
+        {("shapes", "a"): {0: 70, 1: 72, 2: 90}, ("shapes", "b"): {1: 80, 0: 81, 5: 10}}
+    )
+    cell = table.loc["Shapes", "Average"]
+    assert cell["reproduced"] == pytest.approx(((70 + 81) / 2 + (72 + 80) / 2) / 2)
+    assert cell["sd"] == pytest.approx(statistics.stdev([75.5, 76.0]))
+    assert cell["seeds"] == 2
+    assert cell["record"] == "shapes-a-s0;shapes-a-s1;shapes-b-s0;shapes-b-s1"
+
+
+def test_a_mean_of_some_columns_is_no_mean():
+    table, _ = joined({("shapes", "a"): {0: 70, 1: 72}})
+    assert pd.isna(table.loc["Shapes", "Average"]["reproduced"])
+
+
+def test_a_reduced_scale_gets_no_verdict_and_no_difference():
+    table, _ = joined({("shapes", "digits"): {0: 99.0}, ("shapes", "a"): {0: 70.0}}, scale=SMALL)
+    assert table.loc["Shapes", "Digits"]["verdict"] == "not comparable"
+    assert table.loc["Shapes", "A"]["verdict"] == "not comparable"
+    assert table["difference"].isna().all()
+    assert len(table) == 12
+
+
+def test_a_gain_is_paired_by_seed():
+    ours = {("scratch", "a"): {0: 50, 1: 40, 2: 45}, ("shapes", "a"): {2: 47, 1: 41, 0: 53, 9: 99}}
+    _, gains = joined(ours)
+    gain = gains.loc["Shapes", "A"]
+    assert gain["gain"] == pytest.approx(2.0)
+    assert gain["sd"] == pytest.approx(statistics.stdev([3, 1, 2]))
+    assert (gain["pairs"], gain["higher"], gain["verdict"]) == (3, 3, "beats")
+    assert gain["published_gain"] == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "verdict"),
+    [((51, 61), "beats"), ((49, 59), "misses"), ((51, 59), "undecided"), ((50, 61), "undecided")],
+)
+def test_only_agreeing_seeds_decide(shapes, verdict):
+    ours = {("scratch", "a"): {0: 50, 1: 60}, ("shapes", "a"): dict(enumerate(shapes))}
+    _, gains = joined(ours)
+    assert gains.loc["Shapes", "A"]["verdict"] == verdict
+
+
+def test_without_a_common_seed_there_is_no_gain():
+    _, gains = joined({("scratch", "a"): {0: 50}, ("shapes", "a"): {1: 60}})
+    assert gains.empty
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({("Shape", "A"): "1.0"}, "Shape / A is published but not in the study"),
+        ({("Shapes", "C"): "1.0"}, "Shapes / C is published but not in the study"),
+    ],
+)
+def test_a_label_that_only_the_published_numbers_know_is_refused(change, says):
+    cells = compare.layout(TABLE, name="table", scale=PAPER)
+    measures = compare.add_means(runs({}), cells)
+    with pytest.raises(ConfigError, match=says):
+        compare.side_by_side(
+            cells, published(PRINTED | change), measures, tolerance_points=1, comparable=True
+        )
+
+
+def test_a_cell_without_published_row_is_refused():
+    printed = {cell: value for cell, value in PRINTED.items() if cell != ("Shapes", "B")}
+    cells = compare.layout(TABLE, name="table", scale=PAPER)
+    with pytest.raises(ConfigError, match="Shapes / B is in the study but not published"):
+        compare.side_by_side(
+            cells,
+            published(printed),
+            compare.add_means(runs({}), cells),
+            tolerance_points=1,
+            comparable=True,
+        )
+
+
+@pytest.mark.parametrize(
+    "column", [Column(label="A", dataset="digits"), Column(label="Digits", dataset="a")]
+)
+def test_a_stand_in_must_not_repeat_a_column(column):
+    scale = SMALL.model_copy(update={"stand_ins": (column,)})
+    with pytest.raises(ConfigError, match="is already a column of table"):
+        compare.layout(TABLE, name="table", scale=scale)

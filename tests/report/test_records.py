@@ -1,0 +1,125 @@
+"""Reading records: what is accepted, and what is refused by name."""
+
+import json
+
+import pytest
+
+from fdsl.report.records import RecordRefused, read_record, read_runs
+from fdsl.storage import DamagedFile
+
+
+def edit(path, **changes):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["result"] |= changes.pop("result", {})
+    path.write_text(json.dumps(content | changes), encoding="utf-8")
+    return path
+
+
+def test_a_run_has_the_accuracy_of_its_counts(record):
+    runs = read_runs([record("rcdb1k", "cifar10", 2, 9_123)], scale="paper")
+    assert runs.loc[0, ["pretraining", "downstream", "seed", "images"]].tolist() == [
+        "rcdb1k",
+        "cifar10",
+        2,
+        10_000,
+    ]
+    assert runs.loc[0, "top1"] == pytest.approx(91.23)
+
+
+def test_the_order_and_repetition_of_paths_do_not_matter(record):
+    paths = [record("rcdb1k", "cifar10", seed, 9_000 + seed) for seed in range(4)]
+    expected = read_runs(paths, scale="paper")
+    assert read_runs([*reversed(paths), *paths], scale="paper").equals(expected)
+
+
+def test_no_records_are_no_runs():
+    assert read_runs([], scale="paper").empty
+
+
+def test_a_truncated_record_is_refused_by_name(record):
+    path = record("rcdb1k", "cifar10", 0, 9_000)
+    path.write_text(path.read_text(encoding="utf-8")[:40], encoding="utf-8")
+    with pytest.raises(
+        DamagedFile, match=r"rcdb1k-vit_tiny-cifar10-s0/record\.json is not valid JSON"
+    ):
+        read_record(path, scale="paper")
+
+
+def test_a_file_that_is_no_object_is_refused(record):
+    path = record("rcdb1k", "cifar10", 0, 9_000)
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(DamagedFile, match="holds list"):
+        read_record(path, scale="paper")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"result": {"correct": 10_001, "top1_last": 100.0}},
+            "10001 correct of 10000 images is impossible",
+        ),
+        ({"result": {"images": 0}}, "result.images = 0"),
+        ({"result": {"correct": -1}}, "result.correct = -1"),
+        ({"result": {"images": "10000"}}, "result.images = '10000'"),
+        (
+            {"result": {"top1_last": 0.9}},
+            "top1_last = 0.9 is not 9000 of 10000 images, which is 90.0000",
+        ),
+        ({"result": {"top1_best": 12.0}}, "top1_best = 12.0 must not be below top1_last = 90.0"),
+        ({"result": {"top1_last": float("nan")}}, "result.top1_last = nan"),
+        ({"seed": -1}, "seed = -1"),
+        ({"kind": "pretrain"}, "kind = 'pretrain'"),
+        ({"scale": "laptop"}, "is of scale 'laptop', the table is of scale 'paper'"),
+    ],
+)
+def test_an_impossible_record_is_refused_by_name(record, changes, says):
+    path = edit(record("rcdb1k", "cifar10", 0, 9_000), **changes)
+    with pytest.raises(RecordRefused) as refused:
+        read_record(path, scale="paper")
+    assert says in str(refused.value)
+    assert path.as_posix() in str(refused.value)
+
+
+def test_a_missing_field_is_refused(record):
+    path = record("rcdb1k", "cifar10", 0, 9_000)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["result"]["correct"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(RecordRefused, match=r"result\.correct is missing"):
+        read_record(path, scale="paper")
+
+
+def test_what_a_newer_record_adds_is_left_alone(record):
+    read_record(edit(record("rcdb1k", "cifar10", 0, 9_000), energy_joules=5), scale="paper")
+
+
+def test_two_records_of_one_run_are_refused_with_both_names(record, folder):
+    path = record("rcdb1k", "cifar10", 0, 9_000)
+    copy = folder / "copy.json"
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(
+        RecordRefused, match=r"copy\.json and .*record\.json are both rcdb1k on cifar10 with seed 0"
+    ):
+        read_runs([path, copy], scale="paper")
+
+
+def test_one_dataset_is_evaluated_on_one_number_of_images(record):
+    paths = [
+        record("rcdb1k", "cifar10", 0, 9_000),
+        record("scratch", "cifar10", 0, 900, images=1_000),
+    ]
+    with pytest.raises(
+        RecordRefused,
+        match=r"cifar10 was evaluated on different numbers of images: 1000 in .*10000 in ",
+    ):
+        read_runs(paths, scale="paper")
+
+
+def test_one_table_is_about_one_model(record):
+    paths = [
+        record("rcdb1k", "cifar10", 0, 9_000),
+        record("scratch", "cifar10", 0, 9_000, model="vit_base"),
+    ]
+    with pytest.raises(RecordRefused, match="one table is about one model"):
+        read_runs(paths, scale="paper")

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+import pytest
+
+from fdsl import provenance
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of four modules: top -> middle -> bottom, and one that nobody imports."""
+    (tmp_path / "top.py").write_text('"""Doc."""\nfrom fdsl import middle\n\ndef f():\n    """Doc."""\n    return middle.x\n')
+    (tmp_path / "middle.py").write_text("def g():\n    from fdsl.deep.bottom import x\n    return x\n")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "__init__.py").write_text("")
+    (tmp_path / "deep" / "bottom.py").write_text("x = 1  # a comment\n")
+    (tmp_path / "other.py").write_text("y = 1\n")
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    provenance._read.cache_clear()
+    yield tmp_path
+    provenance._read.cache_clear()
+
+
+def changed(package, file, text):
+    before = provenance.fingerprint("fdsl.top")
+    (package / file).write_text(text)
+    provenance._read.cache_clear()
+    return provenance.fingerprint("fdsl.top") != before
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "counts"),
+    [
+        ("top.py", '"""New."""\nfrom fdsl import middle\ndef f():\n    "New."\n    return middle.x\n', False),
+        ("deep/bottom.py", "x = 1\n\n\n# another comment\n", False),
+        ("deep/bottom.py", "x = 2\n", True),
+        ("middle.py", "def g():\n    from fdsl.deep.bottom import x\n    return x + 1\n", True),
+        ("other.py", "y = 2\n", False),
+        ("deep/__init__.py", "registry = 1\n", False),
+    ],
+)
+def test_only_code_that_is_reached_counts(package, file, text, counts):
+    assert changed(package, file, text) == counts
+
+
+def test_the_order_of_modules_does_not_count(package):
+    assert provenance.fingerprint("fdsl.top", "fdsl.other") == provenance.fingerprint("fdsl.other", "fdsl.top")
+
+
+def test_a_module_that_does_not_exist_is_an_error(package):
+    with pytest.raises(FileNotFoundError):
+        provenance.fingerprint("fdsl.nowhere")
+
+
+def test_environment_names_versions_and_machine():
+    environment = provenance.environment()
+    assert {"python", "numpy", "processor", "cores"} <= environment.keys()
+
+
+def test_planning_imports_nothing_heavy():
+    heavy = ["torch", "numba", "pandas", "matplotlib", "timm", "pyarrow", "sklearn", "scipy"]
+    code = f"import sys, fdsl.config, fdsl.plan, fdsl.provenance; fdsl.config.load; print([m for m in {heavy} if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert loaded.stdout.strip() == "[]"

@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from fdsl.strict import ConfigError
+from fdsl.train import models
+
+
+def make(entry, **changes):
+    values = {"image_size_px": 16, "classes": 4, "drop_path": 0.0, "seed": 0}
+    return models.build(entry, **(values | changes))
+
+
+def change(entry, **values):
+    return entry.model_copy(update=values)
+
+
+def test_network_fits_entry_and_recipe(entry):
+    model = make(entry, classes=7, drop_path=0.3)
+    assert model(torch.zeros(2, 1, 16, 16)).shape == (2, 7)
+    assert models.channels(entry) == 1
+    assert model.blocks[-1].drop_path1.drop_prob == pytest.approx(0.3)
+    assert models.parameter_count(model) == sum(p.numel() for p in model.parameters())
+
+
+def test_weights_depend_on_the_seed_and_on_no_global_state(entry):
+    torch.manual_seed(1)
+    first = make(entry)
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    again = make(entry)
+    assert torch.equal(state, torch.get_rng_state())
+    for a, b in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(first.head.weight, make(entry, seed=1).head.weight)
+
+
+def test_networks_without_a_fixed_size_are_made_too(entry):
+    resnet = change(entry, timm="resnet18", arguments={"base_width": 64})
+    assert models.channels(resnet) == 3
+    assert make(resnet).eval()(torch.zeros(1, 3, 40, 40)).shape == (1, 4)
+
+
+def test_unknown_networks_are_named_with_similar_ones(entry):
+    with pytest.raises(ConfigError, match=r"'vit_tinny_patch16' is unknown to timm\. Similar: .*vit_tin"):
+        make(change(entry, timm="vit_tinny_patch16"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"num_classes": 10}, "num_classes comes from the dataset or the recipe"),
+        ({"img_size": 32}, "img_size = 32 contradicts the recipe's image_size_px = 16"),
+        ({"depht": 4}, "depht"),
+        ({"embed_dim": 33, "num_heads": 2}, "divisible"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_refused(entry, arguments, text):
+    with pytest.raises(ConfigError, match=text):
+        make(change(entry, arguments=entry.arguments | arguments))
+
+
+def test_half_precision_on_a_cpu_uses_plain_attention_with_the_same_result(entry):
+    model = make(entry).eval()
+    images = torch.rand(2, 1, 16, 16)
+    fused = model(images)
+    models.choose_attention(model, device=torch.device("cpu"), precision="fp32")
+    assert model.blocks[0].attn.fused_attn
+    models.choose_attention(model, device=torch.device("cuda"), precision="bf16")
+    assert model.blocks[0].attn.fused_attn
+    models.choose_attention(model, device=torch.device("cpu"), precision="bf16")
+    assert not any(block.attn.fused_attn for block in model.blocks)
+    assert torch.allclose(model(images), fused, atol=1e-5)

@@ -1,0 +1,123 @@
+"""The whole workflow at a tiny scale: it ends, it re-runs what it must and nothing else, and it survives being killed."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import pandas as pd
+import pytest
+
+from fdsl.storage import digest, read_json
+
+TABLE = "results/tables/table3.csv"
+
+
+def planned(project):
+    """Return the rules that Snakemake would run."""
+    plan = project.snakemake("--dry-run", "--cores", "2", targets=[TABLE])
+    assert plan.returncode == 0, plan.stdout + plan.stderr
+    return {rule for rule in re.findall(r"^(?:local)?rule (\w+):", plan.stdout, re.M)}
+
+
+def build(project):
+    built = project.snakemake("--cores", "2", targets=[TABLE])
+    assert built.returncode == 0, built.stdout + built.stderr
+    return built
+
+
+def results(project):
+    """Return what must be the same after every way to the end: digests of data and weights, results of records."""
+    root = project.work / "results"
+    files = [*root.rglob("*.parquet"), *root.rglob("*.arrow"), *root.rglob("*.safetensors")]
+    held = {str(path.relative_to(root)): digest(path) for path in files}
+    records = {str(path.relative_to(root)): read_json(path)["result"] for path in root.rglob("record.json")}
+    assert held
+    assert records
+    return held | records
+
+
+def test_the_table_and_what_follows(tiny):
+    build(tiny)
+    table = pd.read_csv(tiny.work / TABLE, keep_default_na=False)
+    ours = table[(table["column"] == "Digits") & table["row"].isin(["Scratch", "FractalDB-1k"])]
+    assert (ours["reproduced"].astype(float) > 0).all()
+    assert (ours["verdict"] == "not comparable").all()
+    assert (ours["published"] == "").all()
+    cars = table[(table["row"] == "Scratch") & (table["column"] == "Cars")].iloc[0]
+    assert cars["published"] == "11.6"
+    assert cars["verdict"] == "not run"
+    assert cars["record"].startswith("none: ")
+    assert not list(tiny.work.glob("results/laptop/checkpoints/*/*"))
+    undisturbed = results(tiny)
+
+    assert planned(tiny) == set()
+    _nothing_re_runs_for_looks(tiny)
+    _a_kernel_re_runs_rendering_and_all_after_it(tiny)
+    _snakemake_reports(tiny)
+
+    for folder in ["results", ".snakemake", "logs", "benchmarks"]:
+        subprocess.run(["rm", "-rf", str(tiny.work / folder)], check=True)
+    _kill_until_done(tiny)
+    assert results(tiny) == undisturbed
+
+
+def _nothing_re_runs_for_looks(project):
+    for path in [*project.work.rglob("*.arrow"), *project.work.rglob("*.parquet"), *project.work.rglob("*.safetensors"),
+                 *project.work.rglob("record.json"), *project.work.rglob("downstream/*.json")]:  # fmt: skip
+        os.utime(path)
+    assert planned(project) == set(), "touched files re-run something"
+    project.replace("fdsl/formulas/fractaldb.py", '"""', '"""Other words. ')
+    assert planned(project) == set(), "a docstring re-runs something"
+    style = project.root / "fdsl/report/html.py"
+    style.write_text(style.read_text() + "\nANOTHER_COLOUR = '#123456'\n")
+    assert planned(project) == {"table"}, "a change of the looks re-runs more than the table"
+    build(project)
+
+
+def _a_kernel_re_runs_rendering_and_all_after_it(project):
+    kernel = project.root / "fdsl/raster/chaos_game.py"
+    before = kernel.read_text()
+    kernel.write_text(before + "\nANOTHER_CONSTANT = 1\n")
+    assert planned(project) == {"sample_parameters", "render_shard", "pretrain", "finetune", "table"}
+    kernel.write_text(before)
+    assert planned(project) == set()
+
+
+def _snakemake_reports(project):
+    reported = project.snakemake("--report", project.work / "report.zip", targets=[TABLE])
+    assert reported.returncode == 0, reported.stdout + reported.stderr
+    with zipfile.ZipFile(project.work / "report.zip") as archive:
+        assert any("table3" in name for name in archive.namelist())
+
+
+def _kill_until_done(project):
+    """Run the workflow, killing it and all its jobs at seeded random moments, until it ends by itself."""
+    rng = random.Random(0)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", project.root / "Snakefile", "--directory", project.work,
+               "--cores", "2", "--rerun-incomplete", "--nolock", "--", TABLE]  # fmt: skip
+    for kill in range(4):
+        process = subprocess.Popen(
+            [str(part) for part in command], env=project.environment(), start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + rng.uniform(5, 14)
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if process.poll() is not None:
+            break
+        how = signal.SIGINT if kill % 2 else signal.SIGKILL
+        os.killpg(process.pid, how)
+        process.wait()
+    build_again = project.snakemake("--cores", "2", "--rerun-incomplete", "--nolock", targets=[TABLE])
+    assert build_again.returncode == 0, build_again.stdout + build_again.stderr
+
+
+@pytest.mark.parametrize("name", ["table3.md", "table3.html"])
+def test_the_forms_of_the_table_exist_only_as_outputs_of_the_rule(tiny, name):
+    plan = tiny.snakemake("--dry-run", "--cores", "1", targets=[f"results/tables/{name}"])
+    assert plan.returncode == 0, plan.stdout + plan.stderr

@@ -1,0 +1,35 @@
+"""What all rules share: the checked plan, the wildcards, and the check of the downstream data.
+
+A job's `params.order` is one JSON object with all that decides what it computes, `params.code` a digest of the code that it
+reaches; a change of either re-runs it. Where a job runs (threads, memory, device) stands in resources and re-runs nothing.
+"""
+
+from pathlib import Path
+
+from fdsl import config as settings
+from fdsl import locks
+from fdsl.plan import Plan
+from fdsl.provenance import fingerprint
+
+WORKFLOW = Path(workflow.basedir) / "workflow"
+PLAN = Plan(settings.load(config, folder=WORKFLOW))
+
+# After a SIGKILL or a power cut the same command must simply go on.
+if workflow.is_main_process and not workflow.dryrun:
+    locks.recover(Path(".snakemake"))
+
+
+wildcard_constraints:
+    scale="[a-z][a-z0-9_]*",
+    dataset="[a-z][a-z0-9_]*",
+    run="[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*){1,2}-s[0-9]+",
+    shard="[0-9]{4}",
+    table="[a-z][a-z0-9-]*",
+    figure="[a-z][a-z0-9-]*",
+
+
+onstart:
+    # Before the first job, so that a missing dataset is not found out after a day of pre-training.
+    PLAN.require_downstream(
+        job.wildcards.dataset for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch_downstream"
+    )

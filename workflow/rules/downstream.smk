@@ -1,0 +1,28 @@
+"""Stage 4: the real images that networks are fine-tuned on.
+
+REQUIRED INPUTS: the user's copy below `data_root`, Debian's package, or a download where the licence allows one.
+OUTPUTS: results/{scale}/downstream/{dataset}.json, the manifest of a checked local copy
+"""
+
+
+rule fetch_downstream:
+    """Find, fetch if necessary, and check a downstream dataset. Seconds, or a download."""
+    output:
+        manifest="results/{scale}/downstream/{dataset}.json",
+    params:
+        order=lambda w: PLAN.fetching(w.dataset),
+    log:
+        "logs/{scale}/fetch_downstream/{dataset}.log",
+    benchmark:
+        "benchmarks/{scale}/fetch_downstream/{dataset}.tsv"
+    priority: 100
+    threads: lambda w: PLAN.resources(w.scale, "fetch_downstream").threads
+    resources:
+        mem_mb=lambda w: PLAN.resources(w.scale, "fetch_downstream").mem_mb,
+        runtime=lambda w: PLAN.resources(w.scale, "fetch_downstream").runtime,
+        data_root=PLAN.config.user.data_root,
+    shell:
+        r"""
+        python -m fdsl fetch-downstream --order {params.order:q} --data-root {resources.data_root:q} \
+            --out {output.manifest:q} &> {log:q}
+        """

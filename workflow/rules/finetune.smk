@@ -1,0 +1,37 @@
+"""Stage 5: a pre-trained network, or a fresh one, learns a downstream dataset and is tested on it.
+
+REQUIRED INPUTS: the manifest of the downstream dataset; weights and their record unless the run starts from scratch.
+OUTPUTS: results/{scale}/finetune/{run}/record.json
+"""
+
+
+rule finetune:
+    """Fine-tune on a downstream dataset and test. Seconds on a CPU core to a day on a GPU; goes on where it was killed."""
+    input:
+        manifest=lambda w: PLAN.manifest(w.scale, w.run),
+        weights=lambda w: ancient(PLAN.initial(w.scale, w.run, "model.safetensors")),
+        digest=lambda w: PLAN.initial(w.scale, w.run, "record.json"),
+    output:
+        record="results/{scale}/finetune/{run}/record.json",
+    params:
+        order=lambda w: PLAN.finetuning(w.scale, w.run),
+        code=fingerprint("fdsl.train.finetune", "fdsl.data.downstream"),
+        checkpoints="results/{scale}/checkpoints/{run}",
+    log:
+        "logs/{scale}/finetune/{run}.log",
+    benchmark:
+        "benchmarks/{scale}/finetune/{run}.tsv"
+    threads: lambda w: PLAN.resources(w.scale, "finetune").threads
+    resources:
+        mem_mb=lambda w: PLAN.resources(w.scale, "finetune").mem_mb,
+        runtime=lambda w: PLAN.resources(w.scale, "finetune").runtime,
+        gpu=lambda w: PLAN.resources(w.scale, "finetune").gpu,
+        machine=PLAN.machine(),
+        data_root=PLAN.config.user.data_root,
+    shell:
+        r"""
+        python -m fdsl finetune --order {params.order:q} --code {params.code:q} --data-root {resources.data_root:q} \
+            --manifest {input.manifest:q} \
+            --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
+            --record {output.record:q} -- {input.weights:q} &> {log:q}
+        """

@@ -1,0 +1,57 @@
+"""Stages 1 and 2: formulas to parameters to stored images.
+
+REQUIRED INPUTS: none.
+OUTPUTS: results/{scale}/parameters/{dataset}.parquet, results/{scale}/images/{dataset}/shard-{shard}.arrow
+
+Each file has a small JSON with its digest beside it. Later rules depend on the digest and take the file as `ancient`: a touched
+or copied file that did not change then re-trains nothing, whatever its size.
+"""
+
+
+rule sample_parameters:
+    """Search the categories of a synthetic dataset. CPU, seconds to minutes."""
+    output:
+        parameters="results/{scale}/parameters/{dataset}.parquet",
+        digest="results/{scale}/parameters/{dataset}.json",
+    params:
+        order=lambda w: PLAN.sampling(w.scale, w.dataset),
+        code=lambda w: PLAN.image_code("fdsl.data.parameters", dataset=w.dataset),
+    log:
+        "logs/{scale}/sample_parameters/{dataset}.log",
+    benchmark:
+        "benchmarks/{scale}/sample_parameters/{dataset}.tsv"
+    threads: lambda w: PLAN.resources(w.scale, "sample_parameters").threads
+    resources:
+        mem_mb=lambda w: PLAN.resources(w.scale, "sample_parameters").mem_mb,
+        runtime=lambda w: PLAN.resources(w.scale, "sample_parameters").runtime,
+    shell:
+        r"""
+        python -m fdsl sample-parameters --order {params.order:q} --workers {threads} \
+            --out {output.parameters:q} --digest {output.digest:q} &> {log:q}
+        """
+
+
+rule render_shard:
+    """Draw and store one part of a synthetic dataset. CPU, seconds to an hour."""
+    input:
+        parameters=ancient("results/{scale}/parameters/{dataset}.parquet"),
+        digest="results/{scale}/parameters/{dataset}.json",
+    output:
+        shard="results/{scale}/images/{dataset}/shard-{shard}.arrow",
+        digest="results/{scale}/images/{dataset}/shard-{shard}.json",
+    params:
+        order=lambda w: PLAN.rendering(w.scale, w.dataset, w.shard),
+        code=lambda w: PLAN.image_code("fdsl.data.synthetic", dataset=w.dataset),
+    log:
+        "logs/{scale}/render_shard/{dataset}-{shard}.log",
+    benchmark:
+        "benchmarks/{scale}/render_shard/{dataset}-{shard}.tsv"
+    threads: lambda w: PLAN.resources(w.scale, "render_shard").threads
+    resources:
+        mem_mb=lambda w: PLAN.resources(w.scale, "render_shard").mem_mb,
+        runtime=lambda w: PLAN.resources(w.scale, "render_shard").runtime,
+    shell:
+        r"""
+        python -m fdsl render-shard --order {params.order:q} --parameters {input.parameters:q} \
+            --out {output.shard:q} --digest {output.digest:q} &> {log:q}
+        """
