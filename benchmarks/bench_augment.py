@@ -82,7 +82,7 @@ SHAPES = {"gray 362": (362, 362), "gray 512": (512, 512), "colour 362": (362, 36
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("who", ["timm", "ours"])
 def test_published_augmentation_at_224(benchmark, shape, who):
-    """Random resized crop, flip, RandAugment; timm gets RGB as its image folder gives it, and stops before the tensor."""
+    """Random resized crop, flip, RandAugment; timm gets RGB, as its image folder gives it."""
     images = [fractal_like(*shape, seed=seed) for seed in range(IMAGES)]
     benchmark.group = f"224 px, {shape}"
     if who == "ours":
@@ -94,8 +94,14 @@ def test_published_augmentation_at_224(benchmark, shape, who):
     else:
         pillow = [Image.fromarray(image).convert("RGB") for image in images]
         transform = create_transform(
-            224, is_training=True, auto_augment="rand-m9-mstd0.5-inc1", interpolation="random", mean=(0.5,) * 3, std=(0.5,) * 3, use_prefetcher=True,
-        )  # fmt: skip
+            224,
+            is_training=True,
+            auto_augment="rand-m9-mstd0.5-inc1",
+            interpolation="random",
+            mean=(0.5,) * 3,
+            std=(0.5,) * 3,
+            use_prefetcher=True,
+        )
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002 - timm draws from the global generators
         benchmark(lambda: [_never_empty(transform, image) for image in pillow])

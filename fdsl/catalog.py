@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,15 +11,27 @@ from fdsl.strict import Strict
 Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
-class SyntheticDataset(Strict):
+class Entry(Strict):
+    """A catalogue entry: values that decide what is computed, and words for people."""
+
+    WORDS: ClassVar[set[str]]
+
+    def deciding(self) -> dict[str, Any]:
+        """Return the values that decide what is computed, as plain data, so that better words re-run nothing."""
+        return self.model_dump(mode="json", exclude=self.WORDS)
+
+
+class SyntheticDataset(Entry):
     """A formula with classes × instances and the formula's settings."""
 
-    title: str = Field(description="name as the papers print it")
+    WORDS: ClassVar[set[str]] = {"title", "source"}
+
+    title: str = Field(default="", description="name as the papers print it")
     formula: str = Field(description="a name of fdsl.formulas.FORMULAS")
     classes: int = Field(ge=2, le=2**31, description="categories, each one label")
     instances: int = Field(ge=1, le=2**31, description="images of each category")
     settings: dict[str, Any] = Field(description="checked against the formula's Settings")
-    source: str = Field(description="where these sizes and settings are stated")
+    source: str = Field(default="", description="where these sizes and settings are stated")
 
 
 class Archive(Strict):
@@ -32,8 +44,12 @@ class Archive(Strict):
     megabytes: int | None = Field(default=None, gt=0, description="rough size; a download above twice this is stopped")
 
 
-class DownstreamDataset(Strict):
+class DownstreamDataset(Entry):
     """Real images that a pre-trained network is fine-tuned on."""
+
+    WORDS: ClassVar[set[str]] = {
+        "title", "column", "also_in", "layout", "archives", "fetchable", "licence", "how_to_get", "notes",
+    }  # fmt: skip
 
     title: str
     column: str = Field(description="heading in the tables")
@@ -86,10 +102,12 @@ class DownstreamDataset(Strict):
         return self
 
 
-class ModelEntry(Strict):
+class ModelEntry(Entry):
     """A network of timm with the arguments that make it."""
 
-    title: str
+    WORDS: ClassVar[set[str]] = {"title", "source"}
+
+    title: str = ""
     timm: str = Field(description="a name of timm.create_model")
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed to create_model")
-    source: str
+    source: str = ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fdsl import formulas
 from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
@@ -19,6 +20,16 @@ ScaleName = Literal["laptop", "workstation", "paper"]
 Source = Literal["paper", "supplement", "released code", "authors' reply", "inferred", "ours"]
 Model = TypeVar("Model", bound=Strict)
 
+
+def _unique(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed stands twice")
+    return seeds
+
+
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1), AfterValidator(_unique)
+]
 NAME = r"^[a-z][a-z0-9_]*$"  # of datasets, models, scales: they stand in file names and run keys
 
 
@@ -26,12 +37,16 @@ class UserConfig(Strict):
     """config.yaml: what a user chooses."""
 
     scale: ScaleName = Field(description="the budget")
-    seeds: list[int] | None = Field(description="one full replicate each; null = the scale's own")
+    seeds: Seeds | None = Field(description="one full replicate each; null = the scale's own")
     dataset_seed: int = Field(ge=0, lt=2**63, description="root seed of the synthetic datasets")
     data_root: str = Field(min_length=1, description="folder with the downstream datasets")
     device: Literal["auto", "cpu", "cuda"] = Field(description="where training runs")
-    micro_batch: int | None = Field(gt=0, description="images at once on one device; null = the whole batch")
-    loader_workers: int = Field(ge=0, le=256, description="loader processes per training; 0 = inside the training process")
+    micro_batch: int | None = Field(
+        gt=0, description="images at once on one device; null = the whole batch"
+    )
+    loader_workers: int = Field(
+        ge=0, le=256, description="loader processes per training; 0 = inside the training process"
+    )
     checkpoint_seconds: int = Field(gt=0, description="time between checkpoints")
 
 
@@ -40,7 +55,9 @@ class Sourced(Strict):
 
     value: Any
     source: Source
-    where: str = Field(min_length=1, description="a key of the recipe's `references`, or a sentence")
+    where: str = Field(
+        min_length=1, description="a key of the recipe's `references`, or a sentence"
+    )
 
 
 class DatasetOverride(Strict):
@@ -62,8 +79,14 @@ class Training(Strict):
 class Finetuning(Training):
     """A fine-tuning recipe and how much of the downstream dataset is used."""
 
-    train_labels: int | None = Field(default=None, gt=0, description="labelled training images, the same number of each class; null = all")
-    test_images: int | None = Field(default=None, gt=0, description="the first of the test split; null = all")
+    train_labels: int | None = Field(
+        default=None,
+        gt=0,
+        description="labelled training images, the same number of each class; null = all",
+    )
+    test_images: int | None = Field(
+        default=None, gt=0, description="the first of the test split; null = all"
+    )
 
 
 class Resources(Strict):
@@ -81,14 +104,26 @@ class Scale(Strict):
     title: str
     banner: str = Field(description="stands above every table and figure of this scale")
     comparable: bool = Field(description="whether numbers may be compared with the published ones")
-    seeds: list[int] = Field(min_length=1)
-    images: Literal["shards", "stream"] = Field(description="stored on disk, or drawn inside the data loader")
-    shards: dict[str, int] = Field(description="files per synthetic dataset; `default` for those not named")
+    seeds: Seeds
+    images: Literal["shards", "stream"] = Field(
+        description="stored on disk, or drawn inside the data loader"
+    )
+    shards: dict[str, int] = Field(
+        description="files per synthetic dataset; `default` for those not named"
+    )
     datasets: dict[str, DatasetOverride] = Field(default_factory=dict)
-    stand_ins: list[Column] = Field(default_factory=list, description="columns that replace the paper's own at a scale that cannot run them")
-    skip: dict[str, str] = Field(default_factory=dict, description="pre-trainings that this scale does not run, with the reason")
+    stand_ins: list[Column] = Field(
+        default_factory=list,
+        description="columns that replace the paper's own at a scale that cannot run them",
+    )
+    skip: dict[str, str] = Field(
+        default_factory=dict,
+        description="pre-trainings that this scale does not run, with the reason",
+    )
     pretrain: Training
-    finetune: dict[str, Finetuning] = Field(description="by downstream dataset; `default` for those not named")
+    finetune: dict[str, Finetuning] = Field(
+        description="by downstream dataset; `default` for those not named"
+    )
     resources: dict[str, Resources] = Field(description="by rule")
 
 
@@ -108,7 +143,11 @@ class Config(Strict):
         entry = self.synthetic[name]
         change = self.scales[scale].datasets.get(name, DatasetOverride())
         changes: dict[str, Any] = {"settings": {**entry.settings, **change.settings}}
-        changes |= {key: value for key in ("classes", "instances") if (value := getattr(change, key)) is not None}
+        changes |= {
+            key: value
+            for key in ("classes", "instances")
+            if (value := getattr(change, key)) is not None
+        }
         return entry.model_copy(update=changes)
 
     def recipe(self, scale: str, training: Training) -> Recipe:
@@ -135,7 +174,9 @@ def workflow_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "workflow"
 
 
-def load(values: dict[str, Any], *, folder: Path | None = None, where: str = "config.yaml (or --config)") -> Config:
+def load(
+    values: dict[str, Any], *, folder: Path | None = None, where: str = "config.yaml (or --config)"
+) -> Config:
     """Read and check everything.
 
     Parameters
@@ -158,7 +199,11 @@ def load(values: dict[str, Any], *, folder: Path | None = None, where: str = "co
         models=catalog(folder, "models", ModelEntry),
         recipes=recipes(folder),
         scales={
-            name: validate(Scale, read_yaml(folder / "scales" / f"{name}.yaml"), where=f"workflow/scales/{name}.yaml")
+            name: validate(
+                Scale,
+                read_yaml(folder / "scales" / f"{name}.yaml"),
+                where=f"workflow/scales/{name}.yaml",
+            )
             for name in get_args(ScaleName)
         },
         studies={
@@ -190,16 +235,28 @@ def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Sourced]:
     """Return a recipe's Sourced values by their dotted keys."""
     values: dict[str, Sourced] = {}
     for key, value in recipe.items():
-        values |= {prefix + key: value} if isinstance(value, Sourced) else flat(value, f"{prefix}{key}.")
+        values |= (
+            {prefix + key: value} if isinstance(value, Sourced) else flat(value, f"{prefix}{key}.")
+        )
     return values
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON schemas of all YAML files, for editors and for whoever reads workflow/schemas."""
-    entries: dict[str, type[Strict]] = {"synthetic": SyntheticDataset, "downstream": DownstreamDataset, "models": ModelEntry}
-    whole: dict[str, type[Strict]] = {"config": UserConfig, "scale": Scale, "study": Study, "recipe-values": Recipe}
+    entries: dict[str, type[Strict]] = {
+        "synthetic": SyntheticDataset,
+        "downstream": DownstreamDataset,
+        "models": ModelEntry,
+    }
+    whole: dict[str, type[Strict]] = {
+        "config": UserConfig,
+        "scale": Scale,
+        "study": Study,
+        "recipe-values": Recipe,
+    }
     catalogs = {
-        name: {"type": "object", "additionalProperties": model.model_json_schema()} for name, model in entries.items()
+        name: {"type": "object", "additionalProperties": model.model_json_schema()}
+        for name, model in entries.items()
     }
     return {**catalogs, **{name: model.model_json_schema() for name, model in whole.items()}}
 
@@ -222,16 +279,18 @@ class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
             seen.add(key.value)
         return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
 
 
 def _is_name(name: str, where: str) -> bool:
-    import re
-
     if not re.fullmatch(NAME, name):
-        raise ConfigError(f"{where}: {name!r} cannot be a name. Use lower-case letters, digits and _, beginning with a letter.")
+        raise ConfigError(
+            f"{where}: {name!r} cannot be a name. Use lower-case letters, digits and _, beginning with a letter."
+        )
     return True
 
 
@@ -301,7 +360,11 @@ def _check_study(config: Config, where: str, study: Study) -> None:
     for name, table in study.tables.items():
         for column in table.columns:
             if column.dataset is not None:
-                choose(f"tables.{name}.columns", column.dataset, list(config.downstream), where=where)
+                choose(
+                    f"tables.{name}.columns", column.dataset, list(config.downstream), where=where
+                )
         for row in table.rows:
             if row.pretraining not in {None, "scratch"}:
-                choose(f"tables.{name}.rows", str(row.pretraining), list(config.synthetic), where=where)
+                choose(
+                    f"tables.{name}.rows", str(row.pretraining), list(config.synthetic), where=where
+                )

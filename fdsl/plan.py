@@ -30,7 +30,12 @@ class Run:
     @property
     def key(self) -> str:
         """The run's name in paths and records; the only place that makes one."""
-        parts = [self.pretraining, self.model, *([self.downstream] if self.downstream else []), f"s{self.seed}"]
+        parts = [
+            self.pretraining,
+            self.model,
+            *([self.downstream] if self.downstream else []),
+            f"s{self.seed}",
+        ]
         return "-".join(parts)
 
     @classmethod
@@ -55,9 +60,15 @@ class Plan:
 
     def table(self, name: str) -> Table:
         """Return a table of the studies by its name."""
-        tables = {key: table for study in self.config.studies.values() for key, table in study.tables.items()}
+        tables = {
+            key: table
+            for study in self.config.studies.values()
+            for key, table in study.tables.items()
+        }
         if name not in tables:
-            raise ValueError(f"no study has a table {name!r}; there are: {', '.join(sorted(tables))}")
+            raise ValueError(
+                f"no study has a table {name!r}; there are: {', '.join(sorted(tables))}"
+            )
         return tables[name]
 
     def columns(self, name: str) -> list[Column]:
@@ -98,7 +109,9 @@ class Plan:
         """
         dataset = Run.read(key).pretraining
         if self.config.scales[scale].images == "stream":
-            return [f"results/{scale}/parameters/{dataset}.{'parquet' if suffix == 'arrow' else suffix}"]
+            return [
+                f"results/{scale}/parameters/{dataset}.{'parquet' if suffix == 'arrow' else suffix}"
+            ]
         shards = range(self._shards(scale, dataset))
         return [f"results/{scale}/images/{dataset}/shard-{shard:04d}.{suffix}" for shard in shards]
 
@@ -126,7 +139,7 @@ class Plan:
     def sampling(self, scale: str, dataset: str) -> str:
         """Return the order of a `sample_parameters` job."""
         entry = self.config.dataset(scale, dataset)
-        return _order(dataset=entry.model_dump(mode="json"), seed=self.config.user.dataset_seed)
+        return _order(dataset=entry.deciding(), seed=self.config.user.dataset_seed)
 
     def rendering(self, scale: str, dataset: str, shard: str) -> str:
         """Return the order of a `render_shard` job."""
@@ -136,7 +149,9 @@ class Plan:
     def pretraining(self, scale: str, key: str) -> str:
         """Return the order of a `pretrain` job."""
         run = Run.read(key)
-        recipe = self.config.recipe(scale, self.config.scales[scale].pretrain).model_copy(update={"model": run.model})
+        recipe = self.config.recipe(scale, self.config.scales[scale].pretrain).model_copy(
+            update={"model": run.model}
+        )
         return _order(
             **json.loads(self.sampling(scale, run.pretraining)),
             run=key,
@@ -145,7 +160,7 @@ class Plan:
             pretraining=run.pretraining,
             run_seed=run.seed,
             recipe=recipe.model_dump(mode="json"),
-            model=self.config.models[run.model].model_dump(mode="json"),
+            model=self.config.models[run.model].deciding(),
         )
 
     def finetuning(self, scale: str, key: str) -> str:
@@ -160,17 +175,17 @@ class Plan:
             scale=scale,
             pretraining=run.pretraining,
             downstream=run.downstream,
-            entry=self.config.downstream[run.downstream].model_dump(mode="json"),
+            classes=self.config.downstream[run.downstream].classes,
             run_seed=run.seed,
             train_labels=training.train_labels,
             test_images=training.test_images,
             recipe=recipe.model_dump(mode="json"),
-            model=self.config.models[run.model].model_dump(mode="json"),
+            model=self.config.models[run.model].deciding(),
         )
 
     def fetching(self, dataset: str) -> str:
         """Return the order of a `fetch_downstream` job."""
-        return _order(name=dataset, entry=self.config.downstream[dataset].model_dump(mode="json"))
+        return _order(name=dataset, entry=self.config.downstream[dataset].deciding())
 
     def tabulation(self, name: str) -> str:
         """Return the order of a `table` job."""
@@ -186,13 +201,17 @@ class Plan:
             reasons=scale.skip,
         )
         only = study.model_copy(update={"tables": {name: study.tables[name]}, "figures": {}})
-        return _order(study=only.model_dump(mode="json"), name=name, scale=about.model_dump(mode="json"))
+        return _order(
+            study=only.model_dump(mode="json"), name=name, scale=about.model_dump(mode="json")
+        )
 
     def drawing(self, name: str) -> str:
         """Return the order of a `figure` job: datasets at their published settings, with only the categories that it shows."""
         figure = self._figure(name)
         shown = {"classes": figure.categories, "instances": figure.instances}
-        datasets = [self.config.synthetic[dataset].model_copy(update=shown) for dataset in figure.datasets]
+        datasets = [
+            self.config.synthetic[dataset].model_copy(update=shown) for dataset in figure.datasets
+        ]
         return _order(
             figure=figure.model_dump(mode="json"),
             datasets=[dataset.model_dump(mode="json") for dataset in datasets],
@@ -207,22 +226,35 @@ class Plan:
 
     def pretraining_code(self, key: str) -> str:
         """Return the fingerprint behind a `pretrain` job."""
-        return self.image_code("fdsl.train.pretrain", "fdsl.data.synthetic", dataset=Run.read(key).pretraining)
+        return self.image_code(
+            "fdsl.train.pretrain", "fdsl.data.synthetic", dataset=Run.read(key).pretraining
+        )
 
     def figure_code(self, name: str) -> str:
         """Return the fingerprint behind a `figure` job."""
         drawn = {self.config.synthetic[dataset].formula for dataset in self._figure(name).datasets}
-        return fingerprint("fdsl.report.figures", "fdsl.data.synthetic", *(f"fdsl.formulas.{formula}" for formula in drawn))
+        return fingerprint(
+            "fdsl.report.figures",
+            "fdsl.data.synthetic",
+            *(f"fdsl.formulas.{formula}" for formula in drawn),
+        )
 
     def require_downstream(self, names: Iterable[str]) -> None:
         """Raise MissingData, naming every one of these downstream datasets that is neither here nor fetchable."""
         from fdsl.data.downstream import require
 
-        require({name: self.config.downstream[name] for name in names}, self.config.user.data_root)
+        entries = {name: self.config.downstream[name] for name in names}
+        must_be_here = {name: entry for name, entry in entries.items() if not entry.fetchable}
+        require(must_be_here, self.config.user.data_root)
 
     def resources(self, scale: str, rule: str) -> Resources:
         """Return what one job of a rule may use at a scale."""
         return self.config.scales[scale].resources[rule]
+
+    def data(self, dataset: str | None) -> str:
+        """Return where and how a downstream dataset is found, as JSON: never part of an order."""
+        entry = self.config.downstream[str(dataset)]
+        return _order(root=self.config.user.data_root, entry=entry.model_dump(mode="json"))
 
     def machine(self) -> str:
         """Return how the user wants trainings to run, as JSON: never part of an order."""
@@ -235,9 +267,15 @@ class Plan:
         )
 
     def _figure(self, name: str) -> Figure:
-        figures = {key: figure for study in self.config.studies.values() for key, figure in study.figures.items()}
+        figures = {
+            key: figure
+            for study in self.config.studies.values()
+            for key, figure in study.figures.items()
+        }
         if name not in figures:
-            raise ValueError(f"no study has a figure {name!r}; there are: {', '.join(sorted(figures))}")
+            raise ValueError(
+                f"no study has a figure {name!r}; there are: {', '.join(sorted(figures))}"
+            )
         return figures[name]
 
     def _size(self, dataset: str) -> str:

@@ -15,17 +15,34 @@ Precision = Literal["fp32", "bf16", "fp16"]
 class Augmentation(Strict):
     """What happens to a training image between the dataset and the network."""
 
-    crop: Literal["random_resized", "pad_and_shift", "none"] = Field(description="how the training window is chosen")
-    crop_scale: tuple[float, float] = Field(description="area range of a random resized crop, as a fraction of the image")
-    crop_ratio: tuple[float, float] = Field(description="aspect ratio range of a random resized crop")
-    shift_px: int = Field(ge=0, le=64, description="largest shift in pixels when crop is pad_and_shift")
+    crop: Literal["random_resized", "pad_and_shift", "none"] = Field(
+        description="how the training window is chosen"
+    )
+    crop_scale: tuple[float, float] = Field(
+        description="area range of a random resized crop, as a fraction of the image"
+    )
+    crop_ratio: tuple[float, float] = Field(
+        description="aspect ratio range of a random resized crop"
+    )
+    shift_px: int = Field(
+        ge=0, le=64, description="largest shift in pixels when crop is pad_and_shift"
+    )
     horizontal_flip: float = Field(ge=0, le=1, description="probability")
     vertical_flip: float = Field(ge=0, le=1, description="probability")
-    rand_augment: str | None = Field(pattern=r"^rand-m\d+(\.\d+)?(-(n\d+|mstd\d+(\.\d+)?|inc[01]))*$", description="timm's notation, or null")
-    random_erasing: float = Field(ge=0, le=1, description="probability of erasing a rectangle with pixel noise")
+    rand_augment: str | None = Field(
+        pattern=r"^rand-m\d+(\.\d+)?(-(n\d+|mstd\d+(\.\d+)?|inc[01]))*$",
+        description="timm's notation, or null",
+    )
+    random_erasing: float = Field(
+        ge=0, le=1, description="probability of erasing a rectangle with pixel noise"
+    )
     mixup: float = Field(ge=0, description="alpha of the beta distribution; 0 switches mixup off")
     cutmix: float = Field(ge=0, description="alpha of the beta distribution; 0 switches cutmix off")
-    repeats: int = Field(ge=1, le=16, description="repeated augmentation: how often one image stands in an epoch's stream")
+    repeats: int = Field(
+        ge=1,
+        le=16,
+        description="repeated augmentation: how often one image stands in an epoch's stream",
+    )
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Augmentation:
@@ -42,29 +59,51 @@ class Recipe(Strict):
     """One training: model, budget, optimiser, schedule, regularisation."""
 
     model: str = Field(description="a name of workflow/catalog/models.yaml")
-    image_size_px: int = Field(ge=8, le=1024, description="side of the square that the network sees")
+    image_size_px: int = Field(
+        ge=8, le=1024, description="side of the square that the network sees"
+    )
     epochs: int = Field(gt=0, description="passes over the training images")
-    global_batch: int = Field(gt=0, description="images per update over all devices and accumulation steps")
+    global_batch: int = Field(
+        gt=0, description="images per update over all devices and accumulation steps"
+    )
     optimizer: Optimizer = Field(description="adamw, or sgd with Nesterov momentum")
-    lr: float = Field(gt=0, lt=100, description="peak learning rate at the recipe's batch; never rescaled behind the scenes")
+    lr: float = Field(
+        gt=0,
+        lt=100,
+        description="peak learning rate at the recipe's batch; never rescaled behind the scenes",
+    )
     weight_decay: float = Field(ge=0, lt=1, description="not applied to biases and norms")
     momentum: float = Field(ge=0, lt=1, description="of sgd")
     warmup_epochs: float = Field(ge=0, description="linear warm-up, counted in epochs")
-    warmup_lr: float = Field(ge=0, description="learning rate of the first update when there is a warm-up")
+    warmup_lr: float = Field(
+        ge=0, description="learning rate of the first update when there is a warm-up"
+    )
     min_lr: float = Field(ge=0, description="where the cosine ends")
     clip_norm: float | None = Field(gt=0, description="largest gradient norm, or null")
     label_smoothing: float = Field(ge=0, lt=1)
-    drop_path: float = Field(ge=0, lt=1, description="stochastic depth of the last block; rises linearly from 0")
-    ema_decay: float | None = Field(gt=0, lt=1, description="exponential moving average of the weights, or null")
-    mean: float | tuple[float, float, float] = Field(description="subtracted from pixels in [0, 1], one value or one per channel")
+    drop_path: float = Field(
+        ge=0, lt=1, description="stochastic depth of the last block; rises linearly from 0"
+    )
+    ema_decay: float | None = Field(
+        gt=0, lt=1, description="exponential moving average of the weights, or null"
+    )
+    mean: float | tuple[float, float, float] = Field(
+        description="subtracted from pixels in [0, 1], one value or one per channel"
+    )
     std: float | tuple[float, float, float] = Field(description="then divided by")
-    precision: Precision = Field(description="of the forward and backward pass; master weights stay fp32")
+    precision: Precision = Field(
+        description="of the forward and backward pass; master weights stay fp32"
+    )
     augmentation: Augmentation
 
     @model_validator(mode="after")
     def _schedule_fits(self) -> Recipe:
         if self.warmup_epochs >= self.epochs:
-            raise ValueError(f"warmup_epochs = {self.warmup_epochs} must be below epochs = {self.epochs}")
+            raise ValueError(
+                f"warmup_epochs = {self.warmup_epochs} must be below epochs = {self.epochs}"
+            )
         if self.min_lr > self.lr or self.warmup_lr > self.lr:
-            raise ValueError(f"min_lr = {self.min_lr} and warmup_lr = {self.warmup_lr} must not exceed lr = {self.lr}")
+            raise ValueError(
+                f"min_lr = {self.min_lr} and warmup_lr = {self.warmup_lr} must not exceed lr = {self.lr}"
+            )
         return self

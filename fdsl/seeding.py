@@ -45,7 +45,9 @@ def sequence(root: int, *path: int) -> np.random.SeedSequence:
     if not 0 <= root <= MAX_SEED:
         raise ValueError(f"seed {root} is out of range: use an integer from 0 to {MAX_SEED}")
     if any(not 0 <= part < 2**32 for part in path):
-        raise ValueError(f"seed path {path} is out of range: each part must be from 0 to {2**32 - 1}")
+        raise ValueError(
+            f"seed path {path} is out of range: each part must be from 0 to {2**32 - 1}"
+        )
     return np.random.SeedSequence(root, spawn_key=path)
 
 

@@ -70,7 +70,9 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DamagedFile(f"{path} is not valid JSON ({error}); delete it and run the same command again") from None
+        raise DamagedFile(
+            f"{path} is not valid JSON ({error}); delete it and run the same command again"
+        ) from None
 
 
 def digest(path: str | Path) -> str:
@@ -81,7 +83,9 @@ def digest(path: str | Path) -> str:
 
 def digest_json(content: Any) -> str:
     """Return the SHA-256 of plain data, independent of the order of keys, as 64 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    ).hexdigest()
 
 
 def _umask() -> int:

@@ -49,7 +49,9 @@ def choose(kind: str, name: str, allowed: Iterator[str] | list[str], *, where: s
     names = sorted(allowed)
     if name in names:
         return name
-    raise ConfigError(f"{where}: {kind} = {name!r} is unknown{_hint(str(name), names)}. Allowed: {', '.join(names)}.")
+    raise ConfigError(
+        f"{where}: {kind} = {name!r} is unknown{_hint(str(name), names)}. Allowed: {', '.join(names)}."
+    )
 
 
 def _explain(error: ValidationError, model: type[Strict], where: str) -> Iterator[str]:

@@ -9,8 +9,12 @@ from fdsl import provenance
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A package of four modules: top -> middle -> bottom, and one that nobody imports."""
-    (tmp_path / "top.py").write_text('"""Doc."""\nfrom fdsl import middle\n\ndef f():\n    """Doc."""\n    return middle.x\n')
-    (tmp_path / "middle.py").write_text("def g():\n    from fdsl.deep.bottom import x\n    return x\n")
+    (tmp_path / "top.py").write_text(
+        '"""Doc."""\nfrom fdsl import middle\n\ndef f():\n    """Doc."""\n    return middle.x\n'
+    )
+    (tmp_path / "middle.py").write_text(
+        "def g():\n    from fdsl.deep.bottom import x\n    return x\n"
+    )
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "__init__.py").write_text("")
     (tmp_path / "deep" / "bottom.py").write_text("x = 1  # a comment\n")
@@ -31,7 +35,11 @@ def changed(package, file, text):
 @pytest.mark.parametrize(
     ("file", "text", "counts"),
     [
-        ("top.py", '"""New."""\nfrom fdsl import middle\ndef f():\n    "New."\n    return middle.x\n', False),
+        (
+            "top.py",
+            '"""New."""\nfrom fdsl import middle\ndef f():\n    "New."\n    return middle.x\n',
+            False,
+        ),
         ("deep/bottom.py", "x = 1\n\n\n# another comment\n", False),
         ("deep/bottom.py", "x = 2\n", True),
         ("middle.py", "def g():\n    from fdsl.deep.bottom import x\n    return x + 1\n", True),
@@ -44,7 +52,9 @@ def test_only_code_that_is_reached_counts(package, file, text, counts):
 
 
 def test_the_order_of_modules_does_not_count(package):
-    assert provenance.fingerprint("fdsl.top", "fdsl.other") == provenance.fingerprint("fdsl.other", "fdsl.top")
+    assert provenance.fingerprint("fdsl.top", "fdsl.other") == provenance.fingerprint(
+        "fdsl.other", "fdsl.top"
+    )
 
 
 def test_a_module_that_does_not_exist_is_an_error(package):
@@ -60,5 +70,7 @@ def test_environment_names_versions_and_machine():
 def test_planning_imports_nothing_heavy():
     heavy = ["torch", "numba", "pandas", "matplotlib", "timm", "pyarrow", "sklearn", "scipy"]
     code = f"import sys, fdsl.config, fdsl.plan, fdsl.provenance; fdsl.config.load; print([m for m in {heavy} if m in sys.modules])"
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
     assert loaded.stdout.strip() == "[]"

@@ -22,18 +22,23 @@ def test_a_branch_is_a_function_of_root_and_path(root, path):
 @given(roots, paths, paths)
 def test_other_branches_differ(root, path, other):
     if path != other:
-        assert not np.array_equal(seeding.kernel_state(root, *path), seeding.kernel_state(root, *other))
+        assert not np.array_equal(
+            seeding.kernel_state(root, *path), seeding.kernel_state(root, *other)
+        )
 
 
 def test_the_numbers_never_change():
     """Goldens: whoever changes these changes every dataset that was ever made."""
     assert seeding.kernel_state(0, 1, 2, 3, Stage.RENDER).tolist() == GOLDEN_STATE
-    assert seeding.generator(7, 1, 2, 3, Stage.PARAMETERS).integers(0, 2**32, 3).tolist() == GOLDEN_INTEGERS
+    assert (
+        seeding.generator(7, 1, 2, 3, Stage.PARAMETERS).integers(0, 2**32, 3).tolist()
+        == GOLDEN_INTEGERS
+    )
 
 
 @pytest.mark.parametrize("root", [-1, 2**63])
 def test_a_root_out_of_range_is_refused(root):
-    with pytest.raises(ValueError, match="seed .* is out of range"):
+    with pytest.raises(ValueError, match=r"seed .* is out of range"):
         seeding.sequence(root, 1)
 
 

@@ -53,5 +53,7 @@ def test_every_fault_is_reported_at_once():
 
 def test_choose_lists_what_is_allowed_and_the_nearest():
     assert choose("formula", "rcdb", ["rcdb", "fractaldb"], where="f") == "rcdb"
-    with pytest.raises(ConfigError, match=r"f: formula = 'rcbd'.*did you mean 'rcdb'.*fractaldb, rcdb"):
+    with pytest.raises(
+        ConfigError, match=r"f: formula = 'rcbd'.*did you mean 'rcdb'.*fractaldb, rcdb"
+    ):
         choose("formula", "rcbd", ["rcdb", "fractaldb"], where="f")

@@ -26,7 +26,8 @@ def _begin(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Formula-driven supervised learning: draw images by formulas, train on them, compare with the papers."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("fdsl").setLevel(logging.INFO)  # libraries speak up only from warnings on
     if version:
         typer.echo(__version__)
         raise typer.Exit

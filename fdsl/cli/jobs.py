@@ -14,25 +14,40 @@ from fdsl.recipe import Recipe
 
 PANEL = "Jobs of the workflow (Snakemake calls these)"
 
-Order = Annotated[str, typer.Option(help="All that decides what is computed, as JSON; made by fdsl.plan.")]
+Order = Annotated[
+    str, typer.Option(help="All that decides what is computed, as JSON; made by fdsl.plan.")
+]
 Code = Annotated[str, typer.Option(help="Digest of the code behind the job, kept in the record.")]
 Out = Annotated[Path, typer.Option(help="The file to write.")]
 Digest = Annotated[Path, typer.Option(help="Where to write the digest of --out.")]
-DataRoot = Annotated[Path, typer.Option(help="Folder with the downstream datasets.")]
+Data = Annotated[str, typer.Option(help="The downstream dataset: `root` folder and catalogue `entry`, as JSON.")]
 Record = Annotated[Path, typer.Option(help="Where to write what the run did.")]
 Checkpoints = Annotated[Path, typer.Option(help="Folder to go on from after an interruption.")]
-Machine = Annotated[str, typer.Option(help="Device, batch on the device, loader processes …, as JSON.")]
+Machine = Annotated[
+    str, typer.Option(help="Device, batch on the device, loader processes …, as JSON.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    for verb in [sample_parameters, render_shard, fetch_downstream, pretrain, finetune, table, figure]:
+    for verb in [
+        sample_parameters,
+        render_shard,
+        fetch_downstream,
+        pretrain,
+        finetune,
+        table,
+        figure,
+    ]:
         app.command(rich_help_panel=PANEL)(verb)
 
 
 def sample_parameters(
-    order: Order, out: Out, digest: Digest, workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1
+    order: Order,
+    out: Out,
+    digest: Digest,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Search the categories of a synthetic dataset."""
     from fdsl.cli.progress import track
@@ -47,7 +62,10 @@ def sample_parameters(
 
 
 def render_shard(
-    order: Order, out: Out, digest: Digest, parameters: Annotated[Path, typer.Option(help="The dataset's parameter file.")]
+    order: Order,
+    out: Out,
+    digest: Digest,
+    parameters: Annotated[Path, typer.Option(help="The dataset's parameter file.")],
 ) -> None:
     """Draw and store one part of a synthetic dataset."""
     from fdsl.cli.progress import track
@@ -58,20 +76,24 @@ def render_shard(
     images = _streamed(spec, parameters)
     part = shard_range(spec["shard"], shards=spec["shards"], images=len(images))
     title = f"{images.dataset.title}, shard {spec['shard']}"
-    synthetic.render_shard(out, images, part=part, indices=track(part, total=len(part), unit="images", title=title))
+    synthetic.render_shard(
+        out, images, part=part, indices=track(part, total=len(part), unit="images", title=title)
+    )
     _write_digest(digest, of=out)
 
 
-def fetch_downstream(order: Order, out: Out, data_root: DataRoot) -> None:
+def fetch_downstream(data: Data, out: Out) -> None:
     """Find, fetch if necessary, and check a downstream dataset."""
     from fdsl.data import downstream
     from fdsl.data.downstream_fetch import fetch
 
-    entry = DownstreamDataset.model_validate(json.loads(order)["entry"])
-    fetch(entry, data_root)
-    manifest = downstream.check(entry, data_root)
+    entry, root = _entry(data)
+    fetch(entry, root)
+    manifest = downstream.check(entry, root)
     # where the copy lies, and who read it, must not decide whether a training is repeated
-    storage.write_json(out, {key: value for key, value in manifest.items() if key not in {"folder", "versions"}})
+    storage.write_json(
+        out, {key: value for key, value in manifest.items() if key not in {"folder", "versions"}}
+    )
 
 
 def pretrain(
@@ -82,7 +104,10 @@ def pretrain(
     threads: Threads,
     weights: Annotated[Path, typer.Option(help="Where the weights go.")],
     record: Record,
-    images: Annotated[list[Path], typer.Argument(help="The dataset's shards, or its parameter file to stream from.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="The dataset's shards, or its parameter file to stream from."),
+    ],
 ) -> None:
     """Pre-train a network on a synthetic dataset."""
     from fdsl.data.synthetic import ShardedImages
@@ -91,7 +116,11 @@ def pretrain(
 
     spec = json.loads(order)
     dataset = SyntheticDataset.model_validate(spec["dataset"])
-    stored = ShardedImages(dataset, images, seed=spec["seed"]) if spec["images"] == "shards" else _streamed(spec, images[0])
+    stored = (
+        ShardedImages(dataset, images, seed=spec["seed"])
+        if spec["images"] == "shards"
+        else _streamed(spec, images[0])
+    )
     train(
         run=spec["run"],
         scale=spec["scale"],
@@ -115,24 +144,26 @@ def pretrain(
 def finetune(
     order: Order,
     code: Code,
-    data_root: DataRoot,
+    data: Data,
     manifest: Annotated[Path, typer.Option(help="What is known of the downstream dataset.")],
     checkpoints: Checkpoints,
     machine: Machine,
     threads: Threads,
     record: Record,
-    weights: Annotated[list[Path] | None, typer.Argument(help="Weights to start from; none = from scratch.")] = None,
+    weights: Annotated[
+        list[Path] | None, typer.Argument(help="Weights to start from; none = from scratch.")
+    ] = None,
 ) -> None:
     """Fine-tune a network on a downstream dataset and test it."""
-    from fdsl.data.downstream import few_images
+    from fdsl.data.parts import load_parts
     from fdsl.provenance import environment
     from fdsl.train.finetune import finetune as train
 
     spec = json.loads(order)
-    entry = DownstreamDataset.model_validate(spec["entry"])
-    parts = few_images(
+    entry, root = _entry(data)
+    parts = load_parts(
         entry,
-        data_root,
+        root,
         manifest=storage.read_json(manifest),
         train_labels=spec["train_labels"],
         test_images=spec["test_images"],
@@ -166,7 +197,9 @@ def table(
     order: Order,
     published: Annotated[Path, typer.Option(help="Printed numbers.")],
     out: Out,
-    records: Annotated[list[Path] | None, typer.Argument(help="Records of the table's runs.")] = None,
+    records: Annotated[
+        list[Path] | None, typer.Argument(help="Records of the table's runs.")
+    ] = None,
 ) -> None:
     """Join records with the published numbers: .csv, and .md and .html beside it."""
     from fdsl.report.tables import write_table
@@ -203,6 +236,11 @@ def _streamed(spec: dict[str, Any], path: Path) -> Any:
     return synthetic.StreamedImages(dataset, found, seed=spec["seed"])
 
 
+def _entry(data: str) -> tuple[DownstreamDataset, str]:
+    spec = json.loads(data)
+    return DownstreamDataset.model_validate(spec["entry"]), spec["root"]
+
+
 def _devices(machine: str, threads: int) -> Any:
     from fdsl.train import Devices
 
@@ -214,4 +252,6 @@ def _digests(paths: list[Path]) -> dict[str, str]:
 
 
 def _write_digest(path: Path, *, of: Path) -> None:
-    storage.write_json(path, {"file": of.name, "sha256": storage.digest(of), "bytes": of.stat().st_size})
+    storage.write_json(
+        path, {"file": of.name, "sha256": storage.digest(of), "bytes": of.stat().st_size}
+    )

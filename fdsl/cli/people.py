@@ -9,8 +9,12 @@ import typer
 
 PANEL = "For people"
 
-Dataset = Annotated[str, typer.Argument(help="A synthetic dataset, such as fractaldb1k; `fdsl list` shows all.")]
-Name = Annotated[str, typer.Argument(help="A downstream dataset, such as cifar10; `fdsl list` shows all.")]
+Dataset = Annotated[
+    str, typer.Argument(help="A synthetic dataset, such as fractaldb1k; `fdsl list` shows all.")
+]
+Name = Annotated[
+    str, typer.Argument(help="A downstream dataset, such as cifar10; `fdsl list` shows all.")
+]
 DataRoot = Annotated[Path, typer.Option(help="Folder with the downstream datasets.")]
 
 
@@ -19,7 +23,10 @@ def register(app: typer.Typer) -> None:
     app.command("list", rich_help_panel=PANEL)(list_all)
     for verb in [show, recipe, show_table, schemas]:
         app.command(rich_help_panel=PANEL)(verb)
-    data = typer.Typer(help="Downstream datasets: what is here, what is missing, how to get it.", no_args_is_help=True)
+    data = typer.Typer(
+        help="Downstream datasets: what is here, what is missing, how to get it.",
+        no_args_is_help=True,
+    )
     data.command("check")(check_data)
     data.command("fetch")(fetch_data)
     app.add_typer(data, name="data", rich_help_panel=PANEL)
@@ -34,13 +41,19 @@ def list_all() -> None:
     from fdsl.config import catalog, recipes, workflow_folder
 
     folder = workflow_folder()
-    synthetic = Table("Synthetic dataset", "Formula", "Classes", "Instances", "Settings", title_justify="left")
+    synthetic = Table(
+        "Synthetic dataset", "Formula", "Classes", "Instances", "Settings", title_justify="left"
+    )
     for name, entry in catalog(folder, "synthetic", SyntheticDataset).items():
         settings = ", ".join(f"{key}={value}" for key, value in entry.settings.items())
-        synthetic.add_row(name, entry.formula, f"{entry.classes:,}", f"{entry.instances:,}", settings)
+        synthetic.add_row(
+            name, entry.formula, f"{entry.classes:,}", f"{entry.instances:,}", settings
+        )
     downstream = Table("Downstream dataset", "Title", "Classes", "Fetched by fdsl")
     for name, real in catalog(folder, "downstream", DownstreamDataset).items():
-        downstream.add_row(name, real.title, str(real.classes), "yes" if real.fetchable else "bring your own copy")
+        downstream.add_row(
+            name, real.title, str(real.classes), "yes" if real.fetchable else "bring your own copy"
+        )
     models = Table("Network", "Title", "timm")
     for name, model in catalog(folder, "models", ModelEntry).items():
         models.add_row(name, model.title, model.timm)
@@ -56,9 +69,14 @@ def show(
     instances: Annotated[int, typer.Option(min=1, max=50, help="Columns of the grid.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Root seed of the dataset.")] = 0,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one of the formula's settings; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change one of the formula's settings; repeatable."
+        ),
     ] = None,
-    settings: Annotated[bool, typer.Option("--settings", help="Print the settings and draw nothing.")] = False,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Print the settings and draw nothing.")
+    ] = False,
 ) -> None:
     """Draw a grid of a dataset's images: a category in each row, an instance in each column."""
     import yaml
@@ -70,7 +88,13 @@ def show(
 
     entry = _synthetic(dataset)
     changes = dict(_assignment(text) for text in set_ or [])
-    entry = entry.model_copy(update={"settings": {**entry.settings, **changes}, "classes": max(2, categories), "instances": instances})
+    entry = entry.model_copy(
+        update={
+            "settings": {**entry.settings, **changes},
+            "classes": max(2, categories),
+            "instances": instances,
+        }
+    )
     checked = formula_settings(entry)
     if settings:
         typer.echo(yaml.safe_dump(checked.model_dump(mode="json"), sort_keys=False).strip())
@@ -86,7 +110,9 @@ def show(
     typer.echo(f"{out}: {grid.width} × {grid.height} px")
 
 
-def recipe(name: Annotated[str | None, typer.Argument(help="A recipe; none lists them.")] = None) -> None:
+def recipe(
+    name: Annotated[str | None, typer.Argument(help="A recipe; none lists them.")] = None,
+) -> None:
     """Print a recipe's values, each with its source."""
     from rich.console import Console
     from rich.table import Table
@@ -106,7 +132,9 @@ def recipe(name: Annotated[str | None, typer.Argument(help="A recipe; none lists
 
 
 def show_table(
-    csv: Annotated[Path, typer.Argument(help="A finished table, such as results/tables/table3.csv.")],
+    csv: Annotated[
+        Path, typer.Argument(help="A finished table, such as results/tables/table3.csv.")
+    ],
 ) -> None:
     """Print a finished table: ours beside the published numbers."""
     from rich.console import Console

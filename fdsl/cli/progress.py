@@ -16,15 +16,31 @@ log = logging.getLogger(__name__)
 
 def track(items: Iterable[Item], *, total: int, unit: str, title: str) -> Iterator[Item]:
     """Yield `items` and show how far the loop is."""
-    lines = _bar(items, total, unit, title) if sys.stderr.isatty() else _lines(items, total, unit, title)
+    lines = (
+        _bar(items, total, unit, title)
+        if sys.stderr.isatty()
+        else _lines(items, total, unit, title)
+    )
     yield from lines
 
 
 def _bar(items: Iterable[Item], total: int, unit: str, title: str) -> Iterator[Item]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = [TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn()]
+    columns = [
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    ]
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=total, rate="")
         begun = time.monotonic()
@@ -40,5 +56,14 @@ def _lines(items: Iterable[Item], total: int, unit: str, title: str) -> Iterator
         now = time.monotonic()
         if now - said >= SECONDS_BETWEEN_LINES or done == total:
             rate = done / (now - begun)
-            log.info("%s: %d of %d %s, %.0f %s/s, %.0f s left", title, done, total, unit, rate, unit, (total - done) / rate)
+            log.info(
+                "%s: %d of %d %s, %.0f %s/s, %.0f s left",
+                title,
+                done,
+                total,
+                unit,
+                rate,
+                unit,
+                (total - done) / rate,
+            )
             said = now

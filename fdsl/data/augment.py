@@ -1,21 +1,21 @@
-"""From a stored image to the uint8 tensor that a loader hands over; all randomness from the generator that comes with the image.
+"""From a stored image to the uint8 tensor that a loader hands over.
 
-The compiled kernels (and numba) are loaded when the first image needs them: shifts and flips of small images do not.
+All randomness comes from the generator that comes with the image.
+
+The compiled kernels (and numba) are loaded only where they are needed, that is for RandAugment and
+for resizing: shifts and flips of small images start without.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from fdsl.recipe import Recipe
-
-if TYPE_CHECKING:
-    from fdsl.data.rand_augment import RandAugment
 
 Pixels = NDArray[np.uint8]
 
@@ -27,28 +27,34 @@ MARGIN = 256 / 224  # between the short side after resizing and the centre crop 
 class TrainTransform:
     """Random crop, flips and RandAugment of one recipe, in timm's order.
 
-    Crops: `random_resized` as torchvision's and timm's (10 tries, then the largest centre crop within the ratio range; bilinear or bicubic with
-    equal probability, timm's train interpolation "random"); `pad_and_shift` pads with zeros and crops, so that the image moves by a whole
-    number of pixels, uniform in ± shift_px on each axis; `none` takes the whole image. The latter two first resize the whole image to the
-    square (bicubic) where it has another size.
+    Crops: `random_resized` as torchvision's and timm's (10 tries, then the largest centre crop
+    within the ratio range; bilinear or bicubic with equal probability, timm's train interpolation
+    "random"); `pad_and_shift` pads with zeros and crops, so that the image moves by a whole number
+    of pixels, uniform in ± shift_px on each axis; `none` takes the whole image. The latter two
+    first resize the whole image to the square (bicubic) where it has another size.
 
     Parameters
     ----------
     recipe
-        Only `image_size_px`, `mean` (its colour fills where a geometric operation leaves the image empty, as in timm) and
-        `augmentation` are used; mixing and erasing follow later, in `fdsl.data.mixing`.
+        Only `image_size_px`, `mean` (its colour fills where a geometric operation leaves the image
+        empty, as in timm) and `augmentation` are used; mixing and erasing follow later, in
+        `fdsl.data.mixing`.
 
     Raises
     ------
     ValueError
-        On the first image, if the notation of `rand_augment` asks for more than the augmentation can do.
+        If the notation of `rand_augment` cannot be read.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self.augmentation, self.size = recipe.augmentation, recipe.image_size_px
         mean = recipe.mean if isinstance(recipe.mean, tuple) else (recipe.mean,) * 3
-        self.fill = tuple(min(255, round(255 * value)) for value in mean)
-        self._rand_augment: RandAugment | None = None
+        fill = tuple(min(255, round(255 * value)) for value in mean)
+        self.operations: Callable[[Pixels, np.random.Generator], Pixels] | None = None
+        if self.augmentation.rand_augment is not None:
+            from fdsl.data.rand_augment import RandAugment
+
+            self.operations = RandAugment(self.augmentation.rand_augment, fill=fill)
 
     def __call__(self, image: Pixels, rng: np.random.Generator) -> torch.Tensor:
         """Augment one image.
@@ -66,17 +72,13 @@ class TrainTransform:
             uint8 (C, S, S), contiguous, C = 1 for a gray image, else 3.
         """
         planes = self._crop(_with_channels(image), rng)
-        probabilities = self.augmentation
-        if probabilities.horizontal_flip and rng.random() < probabilities.horizontal_flip:
+        if rng.random() < self.augmentation.horizontal_flip:
             planes = planes[:, :, ::-1]
-        if probabilities.vertical_flip and rng.random() < probabilities.vertical_flip:
+        if rng.random() < self.augmentation.vertical_flip:
             planes = planes[:, ::-1]
-        if self.augmentation.rand_augment is not None:
-            planes = self._operations()(np.ascontiguousarray(planes), rng)
+        if self.operations is not None:
+            planes = self.operations(np.ascontiguousarray(planes), rng)
         return _as_tensor(planes, image)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_rand_augment": None}
 
     def _crop(self, image: Pixels, rng: np.random.Generator) -> Pixels:
         """Choose the window of (H, W, C) and bring it to (C, S, S)."""
@@ -92,27 +94,18 @@ class TrainTransform:
         reach = min(self.augmentation.shift_px, self.size)
         if self.augmentation.crop == "none" or reach == 0:
             return planes
-        down, right = (
-            int(rng.random() * (2 * reach + 1)) - reach,
-            int(rng.random() * (2 * reach + 1)) - reach,
-        )
+        down = int(rng.random() * (2 * reach + 1)) - reach
+        right = int(rng.random() * (2 * reach + 1)) - reach
         return shifted(planes, down, right)
-
-    def _operations(self) -> RandAugment:
-        """RandAugment, made on first use in each process."""
-        if self._rand_augment is None:
-            from fdsl.data.rand_augment import RandAugment
-
-            self._rand_augment = RandAugment(str(self.augmentation.rand_augment), fill=self.fill)
-        return self._rand_augment
 
 
 class EvalTransform:
     """The image as an evaluation sees it.
 
-    From 64 px on: the short side is resized to 256/224 of S (bicubic) and the centre S × S is cut out, as the released evaluations do (timm's
-    crop fraction 0.875; `Resize(256)`, `CenterCrop(224)`). Below 64 px (the reduced scales; ours): no margin, so that a square image is only
-    resized, and is left alone where it has the size already.
+    From 64 px on: the short side is resized to 256/224 of S (bicubic) and the centre S × S is cut
+    out, as the released evaluations do (timm's crop fraction 0.875; `Resize(256)`,
+    `CenterCrop(224)`). Below 64 px (the reduced scales; ours): no margin, so that a square image is
+    only resized, and is left alone where it has the size already.
 
     Parameters
     ----------
@@ -125,7 +118,7 @@ class EvalTransform:
         self.short_side = int(self.size * MARGIN) if self.size >= SMALL_PX else self.size
 
     def __call__(self, image: Pixels) -> torch.Tensor:
-        """Return uint8 (C, S, S) of a uint8 (H, W) or (H, W, 3) image; C = 1 for a gray one, else 3."""
+        """Return uint8 (C, S, S) of a uint8 (H, W) or (H, W, 3) image; C = 1 for gray, else 3."""
         pixels = _with_channels(image)
         height, width, _ = pixels.shape
         short = min(height, width)
@@ -143,7 +136,7 @@ def random_window(
     ratio: tuple[float, float],
     rng: np.random.Generator,
 ) -> tuple[int, int, int, int]:
-    """Draw the window of a random resized crop (Szegedy et al. 2015, as torchvision and timm do it).
+    """Draw the window of a random resized crop, as torchvision and timm do (Szegedy et al. 2015).
 
     Parameters
     ----------
@@ -181,7 +174,7 @@ def random_window(
 
 
 def shifted(planes: Pixels, down: int, right: int) -> Pixels:
-    """Move (C, S, S) by whole pixels, at most S, zeros coming in; what zero padding by at least the shift and a crop of the old size give."""
+    """Move (C, S, S) by whole pixels, at most S: zero padding and a crop of the old size."""
     moved = np.zeros_like(planes)
     size = planes.shape[1]
     moved[:, max(down, 0) : size + min(down, 0), max(right, 0) : size + min(right, 0)] = planes[
@@ -198,7 +191,8 @@ def _with_channels(image: Pixels) -> Pixels:
         or image.size == 0
     ):
         raise ValueError(
-            f"image is {image.dtype} {image.shape}: an image source must give uint8 (H, W) or (H, W, 3), not empty"
+            f"image is {image.dtype} {image.shape}: "
+            "an image source must give uint8 (H, W) or (H, W, 3), not empty"
         )
     return image[:, :, None] if image.ndim == 2 else image
 

@@ -51,5 +51,7 @@ def _inflate(content: bytes | memoryview, size: int) -> bytes:
     except zlib.error as error:
         raise ValueError(f"image bytes are damaged ({error})") from None
     if len(raw) != size or not unpacker.eof:
-        raise ValueError(f"image bytes hold another number of pixels than the {size} bytes of their shape")
+        raise ValueError(
+            f"image bytes hold another number of pixels than the {size} bytes of their shape"
+        )
     return raw

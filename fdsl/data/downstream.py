@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fdsl.catalog import Archive, DownstreamDataset
-from fdsl.data.real.integrity import md5
+from fdsl.data.real.integrity import content_md5
 from fdsl.data.real.location import Found, Missing
 from fdsl.data.real.readers import READERS, Split
 from fdsl.data.real.sources import ArrayImages, FileImages, ImageSource, Subset
@@ -142,8 +142,9 @@ def check(
 
     Returns
     -------
-    Plain data for JSON: title, folder, md5 of each list or batch, and per part the number of images, the images of each
-    class and the SHA-256 of its content (pixels in memory; names, labels and boxes of files), and package versions.
+    Plain data for JSON: title, folder, md5 of the (gunzipped) content of each list or batch, package versions, and per
+    part the number of images, the images of each class and the SHA-256 of its content (pixels in memory; names, labels
+    and boxes of files).
 
     Raises
     ------
@@ -172,7 +173,7 @@ def check(
         "folder": str(found.where),
         "decoded": decode,
         "parts": parts,
-        "md5": {name: md5(found.where / name) for name in files},
+        "md5": {name.removesuffix(".gz"): content_md5(found.where / name) for name in files},
         "versions": {package: version(package) for package in READERS[entry.loader].packages},
     }
 

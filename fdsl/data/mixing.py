@@ -1,11 +1,14 @@
-"""From uint8 batches to what the network sees: normalisation, random erasing, mixup and cutmix, on the training device.
+"""From uint8 batches to what the network sees: normalisation, random erasing, mixup, cutmix.
 
 Everything random is keyed, so that neither ranks nor gradient accumulation change an image:
 
-- *Erasing* (which image, rectangle, noise) is a function of the seed and the image's key (epoch, index, repeat).
-- *Mixing* is timm's batch mode: one choice between mixup and cutmix, one weight and one rectangle per update, functions of (seed, step).
-  The images that are mixed are the neighbours 2k and 2k + 1 of the global batch, where timm mixes the first with the last of a device's batch.
-  Any split of a global batch into contiguous parts of even length, over ranks and accumulation steps, gives the same images and targets.
+- *Erasing* (which image, rectangle, noise) is a function of the seed and the image's key (epoch,
+  index, repeat).
+- *Mixing* is timm's batch mode: one choice between mixup and cutmix, one weight and one rectangle
+  per update, functions of (seed, step). The images that are mixed are the neighbours 2k and 2k + 1
+  of the global batch, where timm mixes the first with the last of a device's batch. Any split of a
+  global batch into contiguous parts of even length, over ranks and accumulation steps, gives the
+  same images and targets.
 """
 
 from __future__ import annotations
@@ -26,11 +29,11 @@ LOG_ASPECT = (math.log(0.3), math.log(1 / 0.3))  # of the erased rectangle, heig
 ERASING_TRIES = 10
 CUTMIX_SHARE = 0.5  # of the updates, when mixup is on as well
 
-Uniforms = NDArray[np.float64]
+Uniforms = NDArray[np.floating]
 
 
 class Mix(NamedTuple):
-    """How the images of one update are mixed: weight of the image itself, and the rectangle that cutmix takes from its partner."""
+    """How the images of one update mix: own weight, and cutmix's rectangle of the partner."""
 
     weight: float
     rectangle: tuple[int, int, int, int] | None  # top, bottom, left, right; None for mixup
@@ -39,8 +42,8 @@ class Mix(NamedTuple):
 class Finish:
     """The last step before the network.
 
-    Training: to float, normalise, erase rectangles (timm's RandomErasing, mode "pixel"), mix. Evaluation: normalise only. The order is DeiT's:
-    erasing before mixing.
+    Training: to float, normalise, erase rectangles (timm's RandomErasing, mode "pixel"), mix.
+    Evaluation: normalise only. The order is DeiT's: erasing before mixing.
 
     Parameters
     ----------
@@ -90,7 +93,8 @@ class Finish:
         labels
             int64 (B,), 0 … classes - 1.
         keys
-            int64 (B, 3): epoch, index, repeat of each image. On the CPU, so that nothing waits for the device.
+            int64 (B, 3): epoch, index, repeat of each image. On the CPU, so that nothing waits for
+            the device.
         seed
             Root seed of the run.
         step
@@ -101,8 +105,8 @@ class Finish:
         Returns
         -------
         tuple
-            float32 (B, channels, S, S), and the targets: float32 (B, classes), label smoothing included, when mixup or cutmix is on, else
-            the labels, which the loss has to smooth.
+            float32 (B, channels, S, S), and the targets: float32 (B, classes), label smoothing
+            included, when mixup or cutmix is on, else the labels, which the loss has to smooth.
 
         Raises
         ------
@@ -111,7 +115,8 @@ class Finish:
         """
         if images.shape[1] not in (1, self.channels):
             raise ValueError(
-                f"images have {images.shape[1]} channels: a network of {self.channels} takes images of {sorted({1, self.channels})} channels"
+                f"images have {images.shape[1]} channels: a network of {self.channels} takes "
+                f"images of {sorted({1, self.channels})} channels"
             )
         finished = self._normalised(images.to(device, non_blocking=True))
         targets = labels.to(device, non_blocking=True)
@@ -120,7 +125,8 @@ class Finish:
         if self.mixup > 0 or self.cutmix > 0:
             if len(images) % 2:
                 raise ValueError(
-                    f"micro-batch of {len(images)} images: mixup and cutmix mix pairs, so choose an even micro-batch"
+                    f"micro-batch of {len(images)} images: mixup and cutmix mix pairs, "
+                    "so choose an even micro-batch"
                 )
             mix = draw_mix(self.mixup, self.cutmix, side=images.shape[-1], seed=seed, step=step)
             mix_pairs(finished, mix)
@@ -147,7 +153,9 @@ class Finish:
 
 
 def draw_mix(mixup: float, cutmix: float, *, side: int, seed: int, step: int) -> Mix:
-    """Draw how one update mixes (Zhang et al. 2018, arXiv:1710.09412; Yun et al. 2019, arXiv:1905.04899; as timm).
+    """Draw how one update mixes, as timm does.
+
+    Mixup: Zhang et al. 2018, arXiv:1710.09412. Cutmix: Yun et al. 2019, arXiv:1905.04899.
 
     Parameters
     ----------
@@ -161,7 +169,8 @@ def draw_mix(mixup: float, cutmix: float, *, side: int, seed: int, step: int) ->
     Returns
     -------
     Mix
-        With cutmix, the weight is the area that the image keeps after the rectangle is cut at the image's edge.
+        With cutmix, the weight is the area that the image keeps after the rectangle is cut at the
+        image's edge.
     """
     rng = seeding.generator(seed, step, seeding.Stage.MIX)
     cut = cutmix > 0 and (mixup == 0 or rng.random() < CUTMIX_SHARE)
@@ -179,7 +188,8 @@ def draw_mix(mixup: float, cutmix: float, *, side: int, seed: int, step: int) ->
 def mix_pairs(images: Tensor, mix: Mix) -> None:
     """Mix the neighbours 2k and 2k + 1 of float (B, C, S, S), B even, in place."""
     top, bottom, left, right = mix.rectangle or (0, images.shape[2], 0, images.shape[3])
-    part = images[:, :, top:bottom, left:right].unflatten(0, (-1, 2))
+    part = images[:, :, top:bottom, left:right]
+    part = part.view(-1, 2, *part.shape[1:])
     partners = part.flip(1)
     if mix.rectangle is None:
         part.lerp_(partners, 1 - mix.weight)
@@ -188,15 +198,17 @@ def mix_pairs(images: Tensor, mix: Mix) -> None:
 
 
 def erase(images: Tensor, keys: Tensor, *, probability: float, seed: int) -> None:
-    """Replace rectangles by normal noise (Zhong et al. 2020, arXiv:1708.04896; timm's mode "pixel"), in place.
+    """Replace rectangles by normal noise, in place.
+
+    Zhong et al. 2020, arXiv:1708.04896; timm's mode "pixel".
 
     Parameters
     ----------
     images
         float (B, C, H, W), normalised.
     keys
-        int64 (B, 3): epoch, index, repeat. Rectangle and noise of an image depend on its key and the seed only. (The noise also depends on
-        the kind of device, whose generator makes it.)
+        int64 (B, 3): epoch, index, repeat. Rectangle and noise of an image depend on its key and
+        the seed only. (The noise also depends on the kind of device, whose generator makes it.)
     probability
         That an image is erased.
     seed
@@ -220,7 +232,10 @@ def erase(images: Tensor, keys: Tensor, *, probability: float, seed: int) -> Non
 
 
 def _rectangles(uniforms: Uniforms, height: int, width: int) -> tuple[NDArray[np.int64], ...]:
-    """Top, left, rows, columns of each row of (n, 2 + 2 tries) uniforms: the first try that fits; 0 rows where none does."""
+    """Top, left, rows, columns of n rectangles from (n, 2 + 2 tries) uniforms.
+
+    The first try that fits counts; where none does, there are 0 rows.
+    """
     areas, aspects = uniforms[:, 2 : 2 + ERASING_TRIES], uniforms[:, 2 + ERASING_TRIES :]
     areas = height * width * (ERASED_AREA[0] + (ERASED_AREA[1] - ERASED_AREA[0]) * areas)
     aspects = np.exp(LOG_ASPECT[0] + (LOG_ASPECT[1] - LOG_ASPECT[0]) * aspects)
@@ -237,11 +252,12 @@ def _rectangles(uniforms: Uniforms, height: int, width: int) -> tuple[NDArray[np
 
 def _keyed(
     keys: NDArray[np.int64], *, draws: int, seed: int
-) -> tuple[NDArray[np.uint64], Uniforms]:
+) -> tuple[NDArray[np.unsignedinteger], Uniforms]:
     """A 63-bit seed and (B, draws) uniforms in [0, 1) per key, from one hash for all images.
 
-    One generator per image would cost 20 µs each. This is splitmix64 (Steele et al. 2014): its finaliser folds the key into a start that
-    depends on the seed's branch, and its counter runs over the draws.
+    One generator per image would cost 20 µs each. This is splitmix64 (Steele et al. 2014): its
+    finaliser folds the key into a start that depends on the seed's branch, and its counter runs
+    over the draws.
     """
     state = np.full(len(keys), seeding.kernel_state(seed, seeding.Stage.MIX)[0], np.uint64)
     for part in keys.T.astype(np.uint64):
@@ -268,6 +284,7 @@ def _per_channel(
     values = value if isinstance(value, tuple) else (value,) * channels
     if len(values) != channels:
         raise ValueError(
-            f"{name} = {value} has {len(values)} values: a network of {channels} channels takes one value or {channels}"
+            f"{name} = {value} has {len(values)} values: "
+            f"a network of {channels} channels takes one value or {channels}"
         )
     return np.array(values).reshape(channels, 1, 1)

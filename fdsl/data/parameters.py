@@ -76,7 +76,9 @@ def stack(categories: list[Rows]) -> Parameters:
     )
 
 
-def write(path: str | Path, parameters: Parameters, *, dataset: SyntheticDataset, seed: int) -> None:
+def write(
+    path: str | Path, parameters: Parameters, *, dataset: SyntheticDataset, seed: int
+) -> None:
     """Write a parameter file, whole or not at all."""
     counts = np.diff(parameters.offsets)
     category = np.repeat(np.arange(parameters.classes, dtype=np.int64), counts)
@@ -102,10 +104,14 @@ def read(path: str | Path, *, dataset: SyntheticDataset, seed: int) -> Parameter
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise DamagedFile(f"{path} is not a parameter file of fdsl, or is damaged ({error}). {_AGAIN}") from None
+        raise DamagedFile(
+            f"{path} is not a parameter file of fdsl, or is damaged ({error}). {_AGAIN}"
+        ) from None
     for key, wanted in origin(dataset, seed).items():
         if about.get(key) != wanted:
-            raise DamagedFile(f"{path} was made with {key} = {about.get(key)!r}, not {wanted!r}. {_AGAIN}")
+            raise DamagedFile(
+                f"{path} was made with {key} = {about.get(key)!r}, not {wanted!r}. {_AGAIN}"
+            )
     columns = {name: table[name].to_numpy() for name in table.column_names if name != "category"}
     offsets = np.searchsorted(category, np.arange(dataset.classes + 1))
     parameters = Parameters(columns, offsets.astype(np.int64))

@@ -1,6 +1,7 @@
 """The order of training: an endless stream of draws, a pure function of seed and position.
 
-Nothing here has state that a resume would have to restore: whoever knows the step knows which images come next.
+Nothing here has state that a resume would have to restore: whoever knows the step knows which
+images come next.
 """
 
 from __future__ import annotations
@@ -16,26 +17,30 @@ MAX_IMAGES = 2**31 - 1
 
 
 class Draw(NamedTuple):
-    """One training example: which image, and the numbers that key its augmentation. Unique in the whole stream."""
+    """One training example: its image and what keys its augmentation. Unique in the stream."""
 
     epoch: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs of a draw
     repeat: int
 
 
 class Stream:
     """The endless stream of training draws.
 
-    With `repeats` = 1, epoch e (positions e·images … (e + 1)·images - 1) is a permutation of all images keyed by (seed, e).
+    With `repeats` = 1, epoch e (positions e·images … (e + 1)·images - 1) is a permutation of all
+    images keyed by (seed, e).
 
-    With `repeats` = r > 1 (repeated augmentation: Hoffer et al. 2020, arXiv:1901.09335; used by DeiT) an image that comes up stands r times
-    close together, so that one batch holds r views of it, and an epoch still has `images` draws, of about images / r different images.
-    The r epochs of a *cycle* (epochs c·r … c·r + r - 1) share one permutation keyed by (seed, c), laid out once with every image r times: in a
-    cycle each image is drawn exactly r times whatever `images` and r are, so none is dropped or favoured. (timm's RepeatAugSampler cuts each
-    epoch down to a multiple of 256 draws and chooses the images of each epoch afresh.)
+    With `repeats` = r > 1 (repeated augmentation: Hoffer et al. 2020, arXiv:1901.09335; used by
+    DeiT) an image that comes up stands r times close together, so that one batch holds r views of
+    it, and an epoch still has `images` draws, of about images / r different images. The r epochs of
+    a *cycle* (epochs c·r … c·r + r - 1) share one permutation keyed by (seed, c), laid out once
+    with every image r times: in a cycle each image is drawn exactly r times whatever `images` and r
+    are, so none is dropped or favoured. (timm's RepeatAugSampler cuts each epoch down to a multiple
+    of 256 draws and chooses the images of each epoch afresh.)
 
-    The layout inside a cycle is in blocks of 2r images: r passes over the block, in which the images at odd places rotate against those at even
-    places. Neighbours in the stream are therefore always different images (from two images on), and a pair of neighbours that mixup or cutmix
+    The layout inside a cycle is in blocks of 2r images: r passes over the block, in which the
+    images at odd places rotate against those at even places. Neighbours in the stream are therefore
+    always different images (from two images on), and a pair of neighbours that mixup or cutmix
     mixes is another pair in each pass.
 
     Parameters
@@ -54,7 +59,8 @@ class Stream:
 
     Notes
     -----
-    The permutation of one cycle is kept (4 bytes per image); other processes get the stream without it and make their own on first use.
+    The permutation of one cycle is kept (4 bytes per image); other processes get the stream without
+    it and make their own on first use.
     """
 
     def __init__(self, images: int, *, seed: int, repeats: int) -> None:
@@ -64,7 +70,8 @@ class Stream:
             )
         if repeats < 1:
             raise ValueError(
-                f"repeats = {repeats} is out of range: use 1 for a plain shuffle, 3 for repeated augmentation as in DeiT"
+                f"repeats = {repeats} is out of range: use 1 for a plain shuffle, "
+                "3 for repeated augmentation as in DeiT"
             )
         seeding.sequence(seed)  # refuses a seed out of range now rather than at the first draw
         self.images, self.seed, self.repeats = images, seed, repeats
@@ -86,16 +93,17 @@ class Stream:
 
 
 def _permutation(images: int, seed: int, cycle: int) -> NDArray[np.int32]:
-    """All indices in the order of one cycle, int32 (images,); shuffled in place to hold no second copy."""
+    """Shuffle all indices for one cycle, int32 (images,); in place, to hold no second copy."""
     order = np.arange(images, dtype=np.int32)
     seeding.generator(seed, cycle, seeding.Stage.SHUFFLE).shuffle(order)
     return order
 
 
 def _slot(place: int, images: int, repeats: int) -> tuple[int, int]:
-    """Where in the permutation the draw at `place` of a cycle is, and the how-manieth of its image it is.
+    """Find the draw at `place` of a cycle: its place in the permutation and its repeat.
 
-    The last block takes the remainder, so that no block is smaller than 2 · repeats unless the dataset is.
+    The last block takes the remainder, so that no block is smaller than 2 · repeats unless the
+    dataset is.
     """
     block = 2 * repeats
     number = min(place // (block * repeats), max(images // block - 1, 0))

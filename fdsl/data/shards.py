@@ -63,7 +63,9 @@ def write_shard(
                 schema = COLUMNS.with_metadata({KEY: json.dumps(held, sort_keys=True).encode()})
                 writer = pa.ipc.new_file(sink, schema)
             content = codec.encode(image)
-            rows.append((content, category, category, instance, _checksum(content, category, instance)))
+            rows.append(
+                (content, category, category, instance, _checksum(content, category, instance))
+            )
             if len(rows) == ROWS_PER_BATCH:
                 writer.write_batch(_batch(rows, schema))
                 rows = []
@@ -80,7 +82,9 @@ class Shard:
 
     path: Path
     about: dict[str, Any]
-    _open: tuple[pa.ipc.RecordBatchFileReader, tuple[int, ...]] | None = field(default=None, repr=False)
+    _open: tuple[pa.ipc.RecordBatchFileReader, tuple[int, ...]] | None = field(
+        default=None, repr=False
+    )
     _batch: tuple[int, pa.RecordBatch] | None = field(default=None, repr=False)
 
     def image(self, row: int) -> tuple[NDArray[np.uint8], int, int]:
@@ -115,7 +119,9 @@ class Shard:
                 batch = reader.get_batch(number)
                 batch.validate(full=True)
             except (pa.ArrowException, OSError) as error:
-                raise DamagedFile(f"{self.path}: batch {number} is damaged ({error}). {_AGAIN}") from None
+                raise DamagedFile(
+                    f"{self.path}: batch {number} is damaged ({error}). {_AGAIN}"
+                ) from None
             self._batch = (number, batch)
         return self._batch[1]
 
@@ -127,12 +133,18 @@ class Shard:
             except FileNotFoundError:
                 raise
             except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-                raise DamagedFile(f"{self.path} is not a shard of fdsl, or is damaged ({error}). {_AGAIN}") from None
+                raise DamagedFile(
+                    f"{self.path} is not a shard of fdsl, or is damaged ({error}). {_AGAIN}"
+                ) from None
             if not reader.schema.equals(COLUMNS):
-                raise DamagedFile(f"{self.path} has not the columns {', '.join(COLUMNS.names)}. {_AGAIN}")
+                raise DamagedFile(
+                    f"{self.path} has not the columns {', '.join(COLUMNS.names)}. {_AGAIN}"
+                )
             for key, wanted in {**self.about, "format": FORMAT}.items():
                 if held.get(key) != wanted:
-                    raise DamagedFile(f"{self.path} was made with {key} = {held.get(key)!r}, not {wanted!r}. {_AGAIN}")
+                    raise DamagedFile(
+                        f"{self.path} was made with {key} = {held.get(key)!r}, not {wanted!r}. {_AGAIN}"
+                    )
             self._open = (reader, tuple(held["shape"]))
         return self._open
 
@@ -148,4 +160,10 @@ def _checksum(content: bytes | memoryview, category: int, instance: int) -> int:
 
 
 def _batch(rows: list[tuple[bytes, int, int, int, int]], schema: pa.Schema) -> pa.RecordBatch:
-    return pa.record_batch([pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), schema, strict=True)], schema=schema)
+    return pa.record_batch(
+        [
+            pa.array(column, kind.type)
+            for column, kind in zip(zip(*rows, strict=True), schema, strict=True)
+        ],
+        schema=schema,
+    )

@@ -25,7 +25,9 @@ class StreamedImages:
 
     def __init__(self, dataset: SyntheticDataset, parameters: Parameters, *, seed: int) -> None:
         if parameters.classes != dataset.classes:
-            raise ValueError(f"{parameters.classes} categories of parameters for {dataset.classes} classes")
+            raise ValueError(
+                f"{parameters.classes} categories of parameters for {dataset.classes} classes"
+            )
         self.dataset = dataset
         self.parameters = parameters
         self.seed = seed
@@ -57,13 +59,17 @@ class StreamedImages:
         """Return one image, uint8 (H, W)."""
         rows = self.parameters.of(category)
         formula = formulas.get(self.dataset.formula)
-        return formula.render(self.settings, rows, seed=self.seed, category=category, instance=instance)
+        return formula.render(
+            self.settings, rows, seed=self.seed, category=category, instance=instance
+        )
 
 
 class ShardedImages:
     """The images of a synthetic dataset, read from its shards."""
 
-    def __init__(self, dataset: SyntheticDataset, paths: Sequence[str | Path], *, seed: int) -> None:
+    def __init__(
+        self, dataset: SyntheticDataset, paths: Sequence[str | Path], *, seed: int
+    ) -> None:
         images = dataset.classes * dataset.instances
         parts = [shard_range(k, shards=len(paths), images=images) for k in range(len(paths))]
         self.dataset = dataset
@@ -92,9 +98,16 @@ class ShardedImages:
         return np.repeat(np.arange(self.dataset.classes), self.dataset.instances)
 
 
-def render_shard(path: str | Path, images: StreamedImages, *, part: range, indices: Iterable[int] | None = None) -> None:
+def render_shard(
+    path: str | Path, images: StreamedImages, *, part: range, indices: Iterable[int] | None = None
+) -> None:
     """Draw and store the images `part` of a dataset; `indices` is `part` again when the caller watches the progress."""
-    write_shard(path, part if indices is None else indices, images.draw, about=shard_origin(images.dataset, images.seed, part))
+    write_shard(
+        path,
+        part if indices is None else indices,
+        images.draw,
+        about=shard_origin(images.dataset, images.seed, part),
+    )
 
 
 def preview(dataset: SyntheticDataset, *, seed: int) -> list[list[NDArray[np.uint8]]]:
@@ -102,7 +115,10 @@ def preview(dataset: SyntheticDataset, *, seed: int) -> list[list[NDArray[np.uin
     parameters = parameter_file.stack(list(parameter_file.sample(dataset, seed=seed)))
     images = StreamedImages(dataset, parameters, seed=seed)
     return [
-        [images.image(category=category, instance=instance) for instance in range(dataset.instances)]
+        [
+            images.image(category=category, instance=instance)
+            for instance in range(dataset.instances)
+        ]
         for category in range(dataset.classes)
     ]
 

@@ -7,6 +7,7 @@ camera and the law of the categories are the code's. Ours: each category is sear
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Literal
 
@@ -35,21 +36,43 @@ class Settings(Strict):
     """Search and drawing. The defaults are those of the released recipe for ExFractalDB-1k."""
 
     image_size_px: int = Field(default=224, ge=4, le=8192, description="side of the square image")
-    points: int = Field(default=10_000, ge=1, le=100_000_000, description="points of the chaos game")
-    point_size_px: int = Field(default=1, ge=1, le=63, description="side of the square of a point, odd")
+    points: int = Field(
+        default=10_000, ge=1, le=100_000_000, description="points of the chaos game"
+    )
+    point_size_px: int = Field(
+        default=1, ge=1, le=63, description="side of the square of a point, odd"
+    )
     gray_level: int = Field(default=255, ge=1, le=255, description="of points, on black")
-    weighted: bool = Field(default=True, description="vary one coefficient per instance; without, the category itself is drawn")
-    weight_steps: int = Field(default=6, ge=1, le=9, description="a coefficient is multiplied by 1 ± 0.1, …, 1 ± 0.1 steps")
+    weighted: bool = Field(
+        default=True,
+        description="vary one coefficient per instance; without, the category itself is drawn",
+    )
+    weight_steps: int = Field(
+        default=6,
+        ge=1,
+        le=9,
+        description="a coefficient is multiplied by 1 ± 0.1, …, 1 ± 0.1 steps",
+    )
     view: Literal["random", "fixed12"] = Field(
-        default="random", description="a uniform rotation for each instance, or one of twelve azimuths with ± 3.14 degrees"
+        default="random",
+        description="a uniform rotation for each instance, or one of twelve azimuths with ± 3.14 degrees",
     )
     diverged: Literal["shrink", "keep"] = Field(
         default="shrink",
         description="when a weight makes the system diverge: halve its distance from 1 until it does not, or draw what there is",
     )
-    variance: float = Field(default=0.05, gt=0, lt=1, description="that each axis of a category must exceed in the search")
-    search_points: int = Field(default=10_000, ge=2, le=10_000_000, description="points of the search")
-    coefficient_limit: float = Field(default=1.0, gt=0, le=10, description="coefficients are uniform in [-limit, limit)")
+    variance: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="that each axis of a category must exceed in the search",
+    )
+    search_points: int = Field(
+        default=10_000, ge=2, le=10_000_000, description="points of the search"
+    )
+    coefficient_limit: float = Field(
+        default=1.0, gt=0, le=10, description="coefficients are uniform in [-limit, limit)"
+    )
     maps: tuple[int, int] = Field(default=(2, 7), description="fewest and most maps of a system")
 
     @field_validator("point_size_px")
@@ -62,7 +85,9 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _maps_ascend(self) -> Settings:
         if not 1 <= self.maps[0] <= self.maps[1] <= ifs.MAX_MAPS:
-            raise ValueError(f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}")
+            raise ValueError(
+                f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}"
+            )
         return self
 
 
@@ -80,7 +105,9 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
         If 20,000 candidates in a row fail.
     """
     rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
-    systems = ifs.candidates(rng, coefficients=12, limit=settings.coefficient_limit, maps=settings.maps)
+    systems = ifs.candidates(
+        rng, coefficients=12, limit=settings.coefficient_limit, maps=settings.maps
+    )
     for candidate, (system, shares) in zip(range(1, ifs.MAX_CANDIDATES + 1), systems, strict=False):
         state = seeding.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
         if spread(settings, system, shares, state) > settings.variance:
@@ -91,12 +118,15 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
 
 
 def spread(
-    settings: Settings, system: NDArray[np.float64], shares: NDArray[np.float64], state: NDArray[np.uint64]
+    settings: Settings,
+    system: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    state: NDArray[np.uint64],
 ) -> float:
     """Return the smallest variance of the three axes, the longest one scaled to [-1, 1]; 0 for an orbit that leaves ±1e6."""
-    from fdsl.raster import chaos_game, workspace
+    from fdsl.raster import chaos_game
 
-    points = workspace.array("xyz", (3, settings.search_points), np.float64)
+    points = np.empty((3, settings.search_points), np.float64)
     summary = np.empty(5)
     count = chaos_game.chaos_game_3d(system, *ifs.choice(shares), state, ifs.BOUND, points, summary)
     extent = summary[1] - summary[0]
@@ -120,25 +150,27 @@ def render(
     ValueError
         If the parameters are impossible, or the unweighted system diverges while diverged = "shrink".
     """
-    from fdsl.raster import points, projection, workspace
+    from fdsl.raster import points, projection
 
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
     weights = weight_rows(settings.weight_steps) if settings.weighted else np.ones((1, 12))
     state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
-    orbit, count, summary = _orbit(settings, weights[instance % len(weights)], system, shares, state)
+    orbit, count, summary = _orbit(
+        settings, weights[instance % len(weights)], system, shares, state
+    )
 
     size = settings.image_size_px
     extent = summary[1] - summary[0]
     scale = 2 / extent if extent > 0 else 1.0
     rotation = _view(settings, instance // len(weights), state)
-    cells = workspace.array("cells", count, np.int32)
-    seen = projection.project(orbit, count, summary[2:] / count, scale, rotation, size, cells)
-    canvas = np.zeros(size**2, np.uint8)
+    cells = np.empty(count, np.int32)
+    projection.project(orbit, summary[2:] / count, scale, rotation, size, cells)
+    canvas = np.zeros(size**2 + 1, np.uint8)  # the last one for points out of view
     if settings.point_size_px == 1:
-        points.draw_points(cells[:seen], settings.gray_level, canvas)
+        points.draw_points(cells, settings.gray_level, canvas)
     else:
-        points.draw_squares(cells[:seen], settings.point_size_px, size, settings.gray_level, canvas)
-    return canvas.reshape(size, size)
+        points.draw_squares(cells, settings.point_size_px, size, settings.gray_level, canvas)
+    return canvas[:-1].reshape(size, size)
 
 
 def weight_rows(steps: int) -> NDArray[np.float64]:
@@ -163,9 +195,9 @@ def _orbit(
     state: NDArray[np.uint64],
 ) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
     """Play the chaos game of the weighted system; return points (3, n), how many count, and their summary."""
-    from fdsl.raster import chaos_game, workspace
+    from fdsl.raster import chaos_game
 
-    points = workspace.array("xyz", (3, settings.points), np.float64)
+    points = np.empty((3, settings.points), np.float64)
     summary = np.empty(5)
     choice = ifs.choice(shares)
     start = state.copy()
@@ -186,14 +218,16 @@ def _view(settings: Settings, index: int, state: NDArray[np.uint64]) -> NDArray[
     xoshiro.fill_uniform(state, u)
     cosines, sines = np.empty(2), np.empty(2)
     if settings.view == "fixed12":
-        azimuth = (index % VIEWS + 1) / VIEWS + (2 * u[0] - 1) * JITTER_TURNS / 2
+        azimuth = (index % VIEWS + 1) / VIEWS + (2 * u[0] - 1) * JITTER_TURNS
         circle.circle(np.full(2, azimuth % 1.0), cosines, sines)
-        c, s = float(cosines[0]), float(sines[0])
+        c, s = cosines.tolist()[0], sines.tolist()[0]
         return np.array([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
     # A uniform unit quaternion: K. Shoemake, "Uniform random rotations", Graphics Gems III (1992).
     circle.circle(u[1:], cosines, sines)
-    inner, outer = np.sqrt(1 - u[0]), np.sqrt(u[0])
-    (x, y), (z, w) = (inner * sines[0], inner * cosines[0]), (outer * sines[1], outer * cosines[1])
+    (c1, c2), (s1, s2) = cosines.tolist(), sines.tolist()
+    share = float(u[0])
+    inner, outer = math.sqrt(1 - share), math.sqrt(share)
+    x, y, z, w = inner * s1, inner * c1, outer * s2, outer * c2
     return np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],

@@ -35,25 +35,54 @@ class Settings(Strict):
     """Search and drawing. The defaults are those of the released recipe for FractalDB-1k."""
 
     image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
-    pad_px: int = Field(default=6, ge=0, le=512, description="pixels left free on each side, before patches")
-    points: int = Field(default=200_000, ge=1, le=100_000_000, description="points of the chaos game")
-    draw: Literal["point", "patch"] = Field(default="patch", description="one pixel or 3 × 3 pixels per point")
+    pad_px: int = Field(
+        default=6, ge=0, le=512, description="pixels left free on each side; below 4 the border cuts patches off"
+    )
+    points: int = Field(
+        default=200_000, ge=1, le=100_000_000, description="points of the chaos game"
+    )
+    draw: Literal["point", "patch"] = Field(
+        default="patch", description="one pixel or 3 × 3 pixels per point"
+    )
     patch_mode: Literal["per_point", "per_image"] = Field(
         default="per_point", description="a new random pattern for each point, or one for the image"
     )
-    gray_level: int = Field(default=127, ge=1, le=255, description="of points and patches, on black")
-    weighted: bool = Field(default=True, description="vary one coefficient per instance; without, the category itself is drawn")
-    weight: float = Field(default=0.4, gt=0, le=0.5, description="a coefficient is multiplied by 1 ± weight or 1 ± 2 weight")
+    gray_level: int = Field(
+        default=127, ge=1, le=255, description="of points and patches, on black"
+    )
+    weighted: bool = Field(
+        default=True,
+        description="vary one coefficient per instance; without, the category itself is drawn",
+    )
+    weight: float = Field(
+        default=0.4,
+        gt=0,
+        le=0.5,
+        description="a coefficient is multiplied by 1 ± weight or 1 ± 2 weight",
+    )
     flips: bool = Field(default=True, description="four flips of each weight")
     diverged: Literal["shrink", "keep"] = Field(
         default="shrink",
         description="when a weight makes the system diverge: halve its distance from 1 until it does not, or draw what there is",
     )
-    filling_rate: float = Field(default=0.2, gt=0, lt=1, description="share of pixels that a category must reach in the search")
-    search_size_px: int = Field(default=512, ge=16, le=4096, description="side of the image of the search")
-    search_pad_px: int = Field(default=6, ge=0, le=512, description="pixels left free on each side in the search")
-    search_points: int = Field(default=100_000, ge=1, le=10_000_000, description="points of the search")
-    coefficient_limit: float = Field(default=1.0, gt=0, le=10, description="coefficients are uniform in [-limit, limit)")
+    filling_rate: float = Field(
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="share of pixels that a category must reach in the search",
+    )
+    search_size_px: int = Field(
+        default=512, ge=16, le=4096, description="side of the image of the search"
+    )
+    search_pad_px: int = Field(
+        default=6, ge=0, le=512, description="pixels left free on each side in the search"
+    )
+    search_points: int = Field(
+        default=100_000, ge=1, le=10_000_000, description="points of the search"
+    )
+    coefficient_limit: float = Field(
+        default=1.0, gt=0, le=10, description="coefficients are uniform in [-limit, limit)"
+    )
     maps: tuple[int, int] = Field(default=(2, 7), description="fewest and most maps of a system")
 
     @model_validator(mode="after")
@@ -64,7 +93,9 @@ class Settings(Strict):
                     f"{size} = {getattr(self, size)} leaves less than 2 pixels between two pads of {pad} = {getattr(self, pad)}"
                 )
         if not 1 <= self.maps[0] <= self.maps[1] <= ifs.MAX_MAPS:
-            raise ValueError(f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}")
+            raise ValueError(
+                f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}"
+            )
         reachable = min(1.0, self.search_points / self.search_size_px**2)
         if self.filling_rate > reachable:
             raise ValueError(
@@ -98,7 +129,9 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
         If 20,000 candidates in a row fail.
     """
     rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
-    systems = ifs.candidates(rng, coefficients=6, limit=settings.coefficient_limit, maps=settings.maps)
+    systems = ifs.candidates(
+        rng, coefficients=6, limit=settings.coefficient_limit, maps=settings.maps
+    )
     for candidate, (system, shares) in zip(range(1, ifs.MAX_CANDIDATES + 1), systems, strict=False):
         state = seeding.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
         if filling_rate(settings, system, shares, state) >= settings.filling_rate:
@@ -109,20 +142,22 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
 
 
 def filling_rate(
-    settings: Settings, system: NDArray[np.float64], shares: NDArray[np.float64], state: NDArray[np.uint64]
+    settings: Settings,
+    system: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    state: NDArray[np.uint64],
 ) -> float:
     """Return the share of pixels that the search's chaos game reaches, pads included; 0 for an orbit that leaves ±1e6."""
-    from fdsl.raster import chaos_game, points, workspace
+    from fdsl.raster import chaos_game, points
 
-    x, y = workspace.array("xy", (2, settings.search_points), np.float64)
+    x, y = np.empty((2, settings.search_points), np.float64)
     extent = np.empty(4)
     count = chaos_game.chaos_game_2d(system, *ifs.choice(shares), state, ifs.BOUND, x, y, extent)
     if count < settings.search_points:
         return 0.0
     size, pad = settings.search_size_px, settings.search_pad_px
-    cells = workspace.array("cells", count, np.int32)
-    canvas = workspace.array("canvas", (size + 1) ** 2, np.uint8)
-    canvas[:] = 0
+    cells = np.empty(count, np.int32)
+    canvas = np.zeros((size + 1) ** 2, np.uint8)
     points.fit_to_window(x, y, extent, size - 2 * pad, pad, 0, size + 1, 1, cells)
     points.draw_points(cells, 1, canvas)
     return np.count_nonzero(canvas.reshape(size + 1, size + 1)[:size, :size]) / size**2
@@ -143,7 +178,7 @@ def render(
     ValueError
         If the parameters are impossible, or the unweighted system diverges while diverged = "shrink".
     """
-    from fdsl.raster import points, workspace
+    from fdsl.raster import points
 
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
     weights = weight_rows(settings.weight) if settings.weighted else np.ones((1, 6))
@@ -152,15 +187,19 @@ def render(
     x, y, extent = _orbit(settings, weights[instance % len(weights)], system, shares, state)
 
     place = _placement(settings, flip)
-    cells = workspace.array("cells", x.size, np.int32)
+    cells = np.empty(x.size, np.int32)
     window = settings.image_size_px - 2 * settings.pad_px
     shift = settings.pad_px + (PATCH_SHIFT_PX if settings.draw == "patch" else 0)
-    points.fit_to_window(x, y, extent, window, shift, place.origin, place.row_step, place.column_step, cells)
+    points.fit_to_window(
+        x, y, extent, window, shift, place.origin, place.row_step, place.column_step, cells
+    )
     canvas = np.zeros(place.side**2, np.uint8)
     if settings.draw == "point":
         points.draw_points(cells, settings.gray_level, canvas)
     else:
-        draw = points.draw_patches if settings.patch_mode == "per_point" else points.draw_equal_patches
+        draw = (
+            points.draw_patches if settings.patch_mode == "per_point" else points.draw_equal_patches
+        )
         draw(cells, place.row_step, place.column_step, state, settings.gray_level, canvas)
     return np.ascontiguousarray(canvas.reshape(place.side, place.side)[place.rows, place.columns])
 
@@ -187,9 +226,9 @@ def _orbit(
     state: NDArray[np.uint64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Play the chaos game of the weighted system; return x, y and their extent, and leave `state` behind it."""
-    from fdsl.raster import chaos_game, workspace
+    from fdsl.raster import chaos_game
 
-    x, y = workspace.array("xy", (2, settings.points), np.float64)
+    x, y = np.empty((2, settings.points), np.float64)
     extent = np.empty(4)
     choice = ifs.choice(shares)
     start = state.copy()

@@ -13,9 +13,7 @@ MAX_COEFFICIENT = 1000.0  # so that an orbit passes every bound before it can ov
 BOUND = 1e6  # an orbit beyond it counts as diverged
 FAR = 1e100  # how far a diverged orbit is followed where it is kept
 MAX_HALVINGS = 60
-DIVERGES = (
-    "the system diverges even without a weight: sample the parameters again, or set diverged = 'keep' to draw what there is"
-)
+DIVERGES = "the system diverges even without a weight: sample the parameters again, or set diverged = 'keep' to draw what there is"
 
 
 def candidates(
@@ -70,7 +68,9 @@ def read_system(
         raise ValueError(f"parameter columns {missing} are missing: sample the parameters again")
     table = np.array([parameters[name] for name in wanted], dtype=np.float64)
     if table.ndim != 2 or not 1 <= table.shape[1] <= MAX_MAPS:
-        raise ValueError(f"parameters of shape {table.shape[1:]}: a system has 1 to {MAX_MAPS} maps, each one row")
+        raise ValueError(
+            f"parameters of shape {table.shape[1:]}: a system has 1 to {MAX_MAPS} maps, each one row"
+        )
     shares = table[-1].copy()
     if not np.abs(table).max() <= MAX_COEFFICIENT:
         raise ValueError(
@@ -90,7 +90,9 @@ def choice(shares: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.
     return thresholds, guide
 
 
-def weight_table(coefficients: int, multipliers: list[float], *, identity_row: int) -> NDArray[np.float64]:
+def weight_table(
+    coefficients: int, multipliers: list[float], *, identity_row: int
+) -> NDArray[np.float64]:
     """Return the factors of the instances, (coefficients * multipliers + 1, coefficients).
 
     One coefficient at a time has one of `multipliers`, in order; a row of ones stands at `identity_row`.
@@ -103,6 +105,7 @@ def weight_table(coefficients: int, multipliers: list[float], *, identity_row: i
 
 def halved(weights: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
     """Yield `weights`, then the same with half, a quarter, … of their distance from 1, and at last ones."""
-    for halving in range(MAX_HALVINGS):
+    yield weights
+    for halving in range(1, MAX_HALVINGS):
         yield 1 + (weights - 1) * 0.5**halving
     yield np.ones_like(weights)

@@ -33,28 +33,58 @@ class Settings(Strict):
 
     image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
     lengths: Literal["proportional", "pixels"] = Field(
-        default="proportional", description="radius, noise, step and centre scale with the image (ours), or are pixels at any size"
+        default="proportional",
+        description="radius, noise, step and centre scale with the image (ours), or are pixels at any size",
     )
-    background: Literal["black", "white"] = Field(default="black", description="black as the paper prints it, white as the code draws it")
+    background: Literal["black", "white"] = Field(
+        default="black", description="black as the paper prints it, white as the code draws it"
+    )
     vary: Literal["all", "vertices"] = Field(
         default="all",
         description="what differs between categories: all four constants; or vertices alone, vertices[0] + category, the others in mid-range",
     )
-    vertices: tuple[int, int] = Field(default=(3, 200), description="fewest and most vertices of a polygon")
-    polygons: tuple[int, int] = Field(default=(1, 200), description="fewest and most polygons of an image")
-    noise: tuple[float, float] = Field(default=(0.0, 4.0), description="range of the noise coefficient, in pixels at 512")
-    step: tuple[float, float] = Field(default=(0.0, 0.1), description="range of the step between polygons, in pixels at 512")
-    radius: tuple[int, int] = Field(default=(0, 100), description="range of the first radius, in pixels at 512")
-    oval: float = Field(default=2.0, ge=1, le=4, description="x and y are stretched by 1 to this much, each by itself")
-    broken_lines: int = Field(default=0, ge=0, description="random lines in the background's colour, drawn last; the study uses 1000 at 512 px")
+    vertices: tuple[int, int] = Field(
+        default=(3, 200), description="fewest and most vertices of a polygon"
+    )
+    polygons: tuple[int, int] = Field(
+        default=(1, 200), description="fewest and most polygons of an image"
+    )
+    noise: tuple[float, float] = Field(
+        default=(0.0, 4.0), description="range of the noise coefficient, in pixels at 512"
+    )
+    step: tuple[float, float] = Field(
+        default=(0.0, 0.1), description="range of the step between polygons, in pixels at 512"
+    )
+    radius: tuple[int, int] = Field(
+        default=(0, 100), description="range of the first radius, in pixels at 512"
+    )
+    oval: float = Field(
+        default=2.0,
+        ge=1,
+        le=4,
+        description="x and y are stretched by 1 to this much, each by itself",
+    )
+    broken_lines: int = Field(
+        default=0,
+        ge=0,
+        description="random lines in the background's colour, drawn last; the study uses 1000 at 512 px",
+    )
 
     @model_validator(mode="after")
     def _ranges(self) -> Settings:
-        limits = {"vertices": (1, 5000), "polygons": (1, 5000), "noise": (0, MAX_NOISE), "step": (0, MAX_NOISE), "radius": (0, 128)}
+        limits = {
+            "vertices": (1, 5000),
+            "polygons": (1, 5000),
+            "noise": (0, MAX_NOISE),
+            "step": (0, MAX_NOISE),
+            "radius": (0, 128),
+        }
         for name, (lowest, highest) in limits.items():
             low, high = getattr(self, name)
             if not lowest <= low <= high <= highest:
-                raise ValueError(f"{name} = ({low}, {high}) must be two ascending numbers from {lowest} to {highest}")
+                raise ValueError(
+                    f"{name} = ({low}, {high}) must be two ascending numbers from {lowest} to {highest}"
+                )
         if self.lengths == "pixels" and self.image_size_px <= CENTRE_RANGE_PX:
             raise ValueError(
                 f"image_size_px = {self.image_size_px} with lengths = 'pixels' puts centres outside of the image: "
@@ -84,7 +114,9 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     if settings.vary == "vertices":
         return _only_vertices(settings, category)
     rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
-    vertices = settings.vertices[0] + int(np.searchsorted(_vertex_law(*settings.vertices), rng.random(), side="right"))
+    vertices = settings.vertices[0] + int(
+        np.searchsorted(_vertex_law(*settings.vertices), rng.random(), side="right")
+    )
     polygons = rng.integers(*settings.polygons, endpoint=True)
     return _row(vertices, polygons, rng.uniform(*settings.noise), rng.uniform(*settings.step))
 
@@ -116,7 +148,9 @@ def render(
     low, high = settings.radius
     radius = (low + int(u[0] * (high - low + 1))) * unit
     oval_x, oval_y = 1 + u[1:3] * (settings.oval - 1)
-    offset_y, offset_x = ((int(draw * (2 * CENTRE_RANGE_PX + 1)) - CENTRE_RANGE_PX) * unit / 2 for draw in u[3:5])
+    offset_y, offset_x = (
+        (int(draw * (2 * CENTRE_RANGE_PX + 1)) - CENTRE_RANGE_PX) * unit / 2 for draw in u[3:5]
+    )
     background = 0 if settings.background == "black" else 255
     grays = (u[5:] * 255).astype(np.uint8) + np.uint8(background == 0)
 
@@ -126,7 +160,18 @@ def render(
     outward = np.full(vertices, (noise + step) * unit)
     canvas = np.full(size**2, background, np.uint8)
     contours.grow_contours(
-        x, y, cosines, sines, outward, 2 * noise * unit, size / 2 + offset_x, size / 2 + offset_y, state, grays, size, canvas
+        x,
+        y,
+        cosines,
+        sines,
+        outward,
+        2 * noise * unit,
+        size / 2 + offset_x,
+        size / 2 + offset_y,
+        state,
+        grays,
+        size,
+        canvas,
     )
     if settings.broken_lines:
         canvas = _broken(canvas, settings, state, background)
@@ -157,12 +202,17 @@ def _only_vertices(settings: Settings, category: int) -> dict[str, NDArray]:
             f"category {category} would have {low + category} vertices, more than vertices = ({low}, {high}) allows: "
             f"at most {high - low + 1} classes, or raise the range"
         )
-    return _row(low + category, sum(settings.polygons) // 2, sum(settings.noise) / 2, sum(settings.step) / 2)
+    return _row(
+        low + category, sum(settings.polygons) // 2, sum(settings.noise) / 2, sum(settings.step) / 2
+    )
 
 
 def _row(vertices: int, polygons: int, noise: float, step: float) -> dict[str, NDArray]:
     values = (vertices, polygons, noise, step)
-    return {name: np.array([value], dtype=dtype) for (name, dtype), value in zip(PARAMETERS.items(), values, strict=True)}
+    return {
+        name: np.array([value], dtype=dtype)
+        for (name, dtype), value in zip(PARAMETERS.items(), values, strict=True)
+    }
 
 
 @lru_cache(maxsize=16)

@@ -18,7 +18,9 @@ BLOCK = 256  # points between two looks at the bound
 
 _U1, _U11, _U45 = np.uint64(1), np.uint64(11), np.uint64(45)
 _EVERYTHING = np.uint64(2**64 - 1)
-_BACK = np.uint64(CHAINS)  # unsigned, so that numba adds no test for an index that counts from the end
+_BACK = np.uint64(
+    CHAINS
+)  # unsigned, so that numba adds no test for an index that counts from the end
 
 
 @kernel("void(f8[::1], u8[::1], u1[::1])")
@@ -102,10 +104,10 @@ def chaos_game_2d(maps, thresholds, guide, state, bound, x, y, extent):
             k = _choose(bits, thresholds, guide)
             px, py = _image_2d(maps, k, x[i - _BACK], y[i - _BACK])
             x[i], y[i] = px, py
-            left = px if px < left else left
-            right = px if px > right else right
-            low = py if py < low else low
-            high = py if py > high else high
+            left = min(left, px)
+            right = max(right, px)
+            low = min(low, py)
+            high = max(high, py)
         if not (-bound <= min(left, low) and max(right, high) <= bound):
             break
         extent[0], extent[1], extent[2], extent[3] = left, right, low, high
@@ -143,7 +145,12 @@ def chaos_game_3d(maps, thresholds, guide, state, bound, points, summary):
             k = _choose(bits, thresholds, guide)
             px, py, pz = _image_3d(maps, k, x[i - _BACK], y[i - _BACK], z[i - _BACK])
             x[i], y[i], z[i] = px, py, pz
-            low, high = min(low, px, py, pz), max(high, px, py, pz)
+            smallest = min(py, px)
+            smallest = min(smallest, pz)
+            largest = max(py, px)
+            largest = max(largest, pz)
+            low = min(low, smallest)
+            high = max(high, largest)
             sum_x, sum_y, sum_z = sum_x + px, sum_y + py, sum_z + pz
         if not (-bound <= low and high <= bound):
             break

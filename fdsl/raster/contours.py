@@ -13,7 +13,9 @@ _U32, _LOWER = np.uint64(32), np.uint64(0xFFFFFFFF)
 _TO_ARGUMENT = 10_000 * 2.0**-32
 
 
-@kernel("void(f8[::1], f8[::1], f8[::1], f8[::1], f8[::1], f8, f8, f8, u8[::1], u1[::1], i8, u1[::1])")
+@kernel(
+    "void(f8[::1], f8[::1], f8[::1], f8[::1], f8[::1], f8, f8, f8, u8[::1], u1[::1], i8, u1[::1])"
+)
 def grow_contours(
     x, y, cosines, sines, outward, gain, shift_x, shift_y, state, grays, size, canvas
 ):

@@ -11,6 +11,8 @@ import numpy as np
 from fdsl.raster import inlined, kernel
 from fdsl.raster.xoshiro import advance, load, store
 
+SMALLEST_EXTENT = 1e-290  # so that no scale becomes infinite
+
 _U1, _U9, _MASK = np.uint64(1), np.uint64(9), np.uint64(511)
 
 
@@ -23,8 +25,12 @@ def fit_to_window(x, y, extent, window, pad, origin, row_step, column_step, cell
     """
     left, low = extent[0], extent[2]
     width, height = extent[1] - left, extent[3] - low
-    scale_x, shift_x = (window / width, float(pad)) if width > 0 else (0.0, pad + window / 2)
-    scale_y, shift_y = (window / height, float(pad)) if height > 0 else (0.0, pad + window / 2)
+    scale_x, shift_x = (
+        (window / width, float(pad)) if width > SMALLEST_EXTENT else (0.0, pad + window / 2)
+    )
+    scale_y, shift_y = (
+        (window / height, float(pad)) if height > SMALLEST_EXTENT else (0.0, pad + window / 2)
+    )
     for i in range(cells.size):
         column = np.int64((x[i] - left) * scale_x + shift_x)
         row = np.int64((y[i] - low) * scale_y + shift_y)
@@ -40,9 +46,11 @@ def draw_points(cells, value, canvas):
 
 @kernel("void(i4[::1], i8, i8, u1, u1[::1])")
 def draw_squares(cells, side, size, value, canvas):
-    """Set a square of odd `side` around each point, cut off at the border of the `size` × `size` canvas."""
+    """Set a square of odd `side` around each point, cut off at the border of the `size` × `size` canvas; cells behind it are none."""
     reach = side // 2
     for cell in cells:
+        if cell >= size * size:
+            continue
         row, column = cell // size, cell % size
         for r in range(max(0, row - reach), min(size, row + reach + 1)):
             for c in range(max(0, column - reach), min(size, column + reach + 1)):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import pandas as pd
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from fdsl.config import load, read_yaml, workflow_folder
+from fdsl.plan import Plan
 from fdsl.report.compare import DIFFERS, WITHIN
 from fdsl.report.content import (
     Cell,
@@ -20,8 +26,45 @@ from fdsl.report.content import (
     scratch_lines,
     tally,
 )
+from fdsl.report.tables import build_table, records_in, to_csv
+from fdsl.storage import DamagedFile
+from fdsl.study import ReportScale, Study
 
 STYLES = {WITHIN: "blue", DIFFERS: "dark_orange"}
+
+
+def read_terminal(path: str | Path) -> RenderableType:
+    """Return what the terminal shows of a finished table, built again from the records that the file names.
+
+    Parameters
+    ----------
+    path
+        A CSV that `fdsl.report.tables.write_table` wrote. config.yaml and the records are looked for from the working folder, as the
+        workflow does.
+
+    Raises
+    ------
+    DamagedFile
+        If the file is no table, or the records and the workflow's files by now give another one.
+    ConfigError, RecordRefused
+        As `fdsl.report.tables.build_table`.
+    """
+    records = records_in(path)
+    first = pd.read_csv(path, dtype=str, keep_default_na=False).iloc[0]
+    values = read_yaml(Path("config.yaml")) | {"scale": first["scale"]}
+    order = json.loads(Plan(load(values)).tabulation(first["table"]))
+    report = build_table(
+        Study.model_validate(order["study"]),
+        name=order["name"],
+        scale=ReportScale.model_validate(order["scale"]),
+        records=records,
+        published=workflow_folder() / "published" / "tables.csv",
+    )
+    if to_csv(report) != Path(path).read_bytes().decode():
+        raise DamagedFile(
+            f"{path} is not what its records and the workflow's files give now: run the workflow again"
+        )
+    return to_terminal(report)
 
 
 def to_terminal(report: TableReport) -> RenderableType:

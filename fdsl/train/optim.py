@@ -22,11 +22,9 @@ def optimizer(model: nn.Module, *, recipe: Recipe) -> Optimizer:
         {"params": exempt, "weight_decay": 0.0},
     ]
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.lr, foreach=True)
+        return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
     nesterov = recipe.momentum > 0
-    return torch.optim.SGD(
-        groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov, foreach=True
-    )
+    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov)
 
 
 def decay_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

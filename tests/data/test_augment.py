@@ -1,4 +1,4 @@
-"""Crops, flips, shifts and evaluation transforms: deterministic, where they should be, and as timm and torchvision do them."""
+"""Crops, flips, shifts and evaluation: deterministic, and as timm and torchvision do them."""
 
 import pickle
 import random
@@ -29,12 +29,14 @@ CHEAP = {"crop": "pad_and_shift", "horizontal_flip": 0.5}
 
 def recipe(size=32, mean=0.5, **changes):
     augmentation = {
-        "crop": "none", "crop_scale": (0.08, 1.0), "crop_ratio": (3 / 4, 4 / 3), "shift_px": 4, "horizontal_flip": 0.0, "vertical_flip": 0.0,
+        "crop": "none", "crop_scale": (0.08, 1.0), "crop_ratio": (3 / 4, 4 / 3), "shift_px": 4,
+        "horizontal_flip": 0.0, "vertical_flip": 0.0,
         "rand_augment": None, "random_erasing": 0.0, "mixup": 0.0, "cutmix": 0.0, "repeats": 1,
     }  # fmt: skip
     values = {
-        "model": "any", "image_size_px": size, "epochs": 1, "global_batch": 8, "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.0,
-        "momentum": 0.9, "warmup_epochs": 0.0, "warmup_lr": 0.0, "min_lr": 0.0, "clip_norm": None, "label_smoothing": 0.0, "drop_path": 0.0,
+        "model": "any", "image_size_px": size, "epochs": 1, "global_batch": 8, "optimizer": "adamw",
+        "lr": 1e-3, "weight_decay": 0.0, "momentum": 0.9, "warmup_epochs": 0.0, "warmup_lr": 0.0,
+        "min_lr": 0.0, "clip_norm": None, "label_smoothing": 0.0, "drop_path": 0.0,
         "ema_decay": None, "mean": mean, "std": 0.5, "precision": "fp32",
     }  # fmt: skip
     return Recipe(**values, augmentation=Augmentation(**augmentation | changes))
@@ -75,7 +77,8 @@ def test_the_generator_alone_decides(changes):
 def test_nothing_touches_the_global_generators():
     random.seed(1)
     torch.manual_seed(1)
-    states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002
+    states = random.getstate(), numpy_state, torch.get_rng_state()
     TrainTransform(recipe(**PUBLISHED))(noise(40, 40), rng())
     assert random.getstate() == states[0]
     np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
@@ -236,8 +239,9 @@ def test_what_is_no_image_is_refused(image, transform):
 
 def test_cheap_augmentation_loads_neither_numba_nor_torchvision():
     code = (
-        "import sys, pickle, numpy as np, fdsl.data.augment as augment; transform, image = pickle.load(sys.stdin.buffer);"
-        "transform(image, np.random.default_rng(0)); print({'numba', 'torchvision', 'timm', 'PIL'} & set(sys.modules))"
+        "import sys, pickle, numpy as np; transform, image = pickle.load(sys.stdin.buffer);"
+        "transform(image, np.random.default_rng(0));"
+        "print({'numba', 'torchvision', 'timm', 'PIL'} & set(sys.modules))"
     )
     stdin = pickle.dumps((TrainTransform(recipe(**CHEAP)), noise(32, 32)))
     run = subprocess.run([sys.executable, "-c", code], input=stdin, capture_output=True, check=True)

@@ -173,6 +173,15 @@ def test_files_that_are_not_idx(data, tmp_path):
         load(with_digest(entry, name, data), tmp_path, split="train")
 
 
+def test_fewer_labels_than_images(tmp_path):
+    entry, _ = layouts.fashion_mnist(tmp_path)
+    name = "train-labels-idx1-ubyte"
+    data = struct.pack(">II", 0x801, 11) + bytes(11)
+    (tmp_path / entry.folder / name).write_bytes(data)
+    with pytest.raises(DamagedFile, match=rf"{name} gives 12 images but labels of shape \(11,\)"):
+        load(with_digest(entry, name, data), tmp_path, split="train")
+
+
 def test_broken_and_oversized_gzip(tmp_path, monkeypatch):
     entry, _ = layouts.fashion_mnist(tmp_path, zipped=True)
     path = tmp_path / entry.folder / "train-images-idx3-ubyte.gz"

@@ -110,9 +110,10 @@ def test_a_real_photograph_cut_anywhere_is_an_error_naming_the_file(tmp_path):
 def test_missing_file_and_other_content_are_errors(tmp_path):
     with pytest.raises(DamagedFile, match=r"none\.jpg is missing"):
         read_picture(tmp_path / "none.jpg")
-    (tmp_path / "page.jpg").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    with pytest.raises(DamagedFile, match=r"page\.jpg cannot be read"):
-        read_picture(tmp_path / "page.jpg")
+    for form in ("EPS", "PCX"):  # real pictures, in formats that no dataset uses
+        (tmp_path / "page.jpg").write_bytes(encoded(Image.fromarray(COLOUR), form))
+        with pytest.raises(DamagedFile, match=r"page\.jpg cannot be read"):
+            read_picture(tmp_path / "page.jpg")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,11 @@ def test_fashion_mnist_of_debian_is_the_published_one(tmp_path):
     entry = layouts.entry("fashion_mnist", train_images=60000, test_images=10000)
     if not isinstance(locate(entry, tmp_path), Found):
         pytest.skip("needs the Debian package: apt-get install dataset-fashion-mnist")
-    parts = check(entry, tmp_path)["parts"]
+    manifest = check(entry, tmp_path)
+    assert (
+        manifest["md5"] == entry.files
+    )  # although the package's gzip files are not the published ones
+    parts = manifest["parts"]
     assert parts["train"]["per_class"] == [6000] * 10
     assert parts["test"]["per_class"] == [1000] * 10
     test = load(entry, tmp_path, split="test")

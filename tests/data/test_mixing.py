@@ -17,12 +17,14 @@ CLASSES = 5
 
 def recipe(*, mean=0.5, std=0.25, smoothing=0.1, erasing=0.0, mixup=0.0, cutmix=0.0):
     augmentation = Augmentation(
-        crop="none", crop_scale=(0.08, 1.0), crop_ratio=(0.75, 1.3333), shift_px=0, horizontal_flip=0.0, vertical_flip=0.0,
-        rand_augment=None, random_erasing=erasing, mixup=mixup, cutmix=cutmix, repeats=1,
+        crop="none", crop_scale=(0.08, 1.0), crop_ratio=(0.75, 1.3333), shift_px=0,
+        horizontal_flip=0.0, vertical_flip=0.0, rand_augment=None,
+        random_erasing=erasing, mixup=mixup, cutmix=cutmix, repeats=1,
     )  # fmt: skip
     return Recipe(
-        model="any", image_size_px=16, epochs=1, global_batch=8, optimizer="adamw", lr=1e-3, weight_decay=0.0, momentum=0.9,
-        warmup_epochs=0.0, warmup_lr=0.0, min_lr=0.0, clip_norm=None, label_smoothing=smoothing, drop_path=0.0, ema_decay=None,
+        model="any", image_size_px=16, epochs=1, global_batch=8, optimizer="adamw", lr=1e-3,
+        weight_decay=0.0, momentum=0.9, warmup_epochs=0.0, warmup_lr=0.0, min_lr=0.0,
+        clip_norm=None, label_smoothing=smoothing, drop_path=0.0, ema_decay=None,
         mean=mean, std=std, precision="fp32", augmentation=augmentation,
     )  # fmt: skip
 
@@ -122,7 +124,7 @@ def test_labels_come_back_where_nothing_is_mixed():
 @pytest.mark.parametrize("alphas", [{"mixup": 0.8}, {"cutmix": 1.0}, {"mixup": 0.8, "cutmix": 1.0}])
 @pytest.mark.parametrize("step", range(6))
 def test_mixing_equals_timms_on_each_pair(alphas, step, monkeypatch):
-    """Also for cutmix without mixup, where released code took the wrong loss: targets are soft whenever anything mixes."""
+    """Also for cutmix without mixup, where released code took the loss for hard labels."""
     images, labels, keys = batch(8)
     x, targets = finish(recipe(**alphas), images, labels, keys, step=step)
     plain, _ = finish(recipe(), images, labels, keys)
@@ -142,7 +144,7 @@ def test_mixing_equals_timms_on_each_pair(alphas, step, monkeypatch):
 
 
 def test_mixing_is_drawn_as_timm_draws_it():
-    """Share of cutmix, mean and spread of the weights over 3000 updates, within five standard errors."""
+    """Share of cutmix, mean and spread of the weights, within five standard errors."""
     updates = 3000
     ours = [draw_mix(0.8, 1.0, side=32, seed=1, step=step) for step in range(updates)]
     np.random.seed(1)  # noqa: NPY002 - timm draws from the global generator
@@ -264,7 +266,7 @@ def test_the_hash_is_splitmix64():
 
 
 def test_a_network_of_another_number_of_channels_is_refused():
-    with pytest.raises(ValueError, match="mean = .* has 3 values: a network of 1 channels"):
+    with pytest.raises(ValueError, match=r"mean = .* has 3 values: a network of 1 channels"):
         Finish(recipe(mean=(0.5, 0.5, 0.5)), channels=1, classes=CLASSES, train=True)
     with pytest.raises(ValueError, match="images have 3 channels: a network of 1"):
         finish(recipe(), *batch(2, 3), channels=1)

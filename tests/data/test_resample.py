@@ -1,4 +1,4 @@
-"""The compiled geometry equals Pillow, pixel for pixel."""
+"""Resizing equals Pillow's, pixel for pixel."""
 
 import numpy as np
 import pytest
@@ -66,43 +66,3 @@ def test_the_order_of_the_two_passes_matters_in_the_last_bit_only(cubic):
     assert (
         np.abs(resample.resize(image[:, :, None], 30, 40, cubic=cubic)[0] - in_one_call).max() <= 2
     )
-
-
-COEFFICIENTS = st.floats(-2, 2).map(lambda value: round(value, 3))
-OFFSETS = st.floats(-20, 40).map(lambda value: round(value, 2))
-
-
-@settings(max_examples=80, deadline=None)
-@given(
-    matrix=st.tuples(COEFFICIENTS, COEFFICIENTS, OFFSETS, COEFFICIENTS, COEFFICIENTS, OFFSETS),
-    side=st.integers(2, 40),
-    cubic=st.booleans(),
-)
-def test_affine_of_gray_equals_pillow(matrix, side, cubic):
-    image = noise(side, side + 3)
-    pillow = Image.fromarray(image)
-    expected = np.asarray(
-        pillow.transform(
-            pillow.size, Image.Transform.AFFINE, matrix, resample=pillow_filter(cubic), fillcolor=77
-        )
-    )
-    mapped = resample.affine(image[None], matrix, cubic=cubic, fill=np.array([77], np.uint8))
-    np.testing.assert_array_equal(mapped, expected[None])
-
-
-@pytest.mark.parametrize("cubic", [False, True])
-def test_affine_of_colour_equals_pillow(cubic):
-    image, matrix, fill = noise(50, 60, 3), (0.9, 0.3, -4.2, -0.25, 1.1, 3.7), (10, 20, 30)
-    pillow = Image.fromarray(image)
-    expected = np.asarray(
-        pillow.transform(
-            pillow.size,
-            Image.Transform.AFFINE,
-            matrix,
-            resample=pillow_filter(cubic),
-            fillcolor=fill,
-        )
-    )
-    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
-    mapped = resample.affine(planes, matrix, cubic=cubic, fill=np.array(fill, np.uint8))
-    np.testing.assert_array_equal(mapped, expected.transpose(2, 0, 1))

@@ -1,5 +1,6 @@
 """The training stream: every image gets its turn, and position alone decides."""
 
+import itertools
 import pickle
 from collections import Counter
 
@@ -56,7 +57,7 @@ def test_position_alone_decides(images, repeats, seed, data):
 @pytest.mark.parametrize("repeats", [2, 3, 4])
 def test_neighbours_in_a_cycle_are_different_images(images, repeats):
     drawn = indices(Stream(images, seed=1, repeats=repeats), 0, images * repeats)
-    assert all(a != b for a, b in zip(drawn, drawn[1:], strict=False))
+    assert all(a != b for a, b in itertools.pairwise(drawn))
 
 
 def test_the_pairs_that_mixing_forms_change_from_view_to_view():
@@ -82,7 +83,7 @@ def test_an_epoch_with_repeats_holds_about_a_third_of_the_images_three_times():
 
 @pytest.mark.parametrize(("images", "timm_draws"), [(1000, 768), (100, 100), (255, 255)])
 def test_no_draw_of_an_epoch_is_lost_where_timm_rounds_down(images, timm_draws):
-    """timm's sampler drops 232 of 1000 draws; below 256 images DeiT's original, n // 256 * 256, even gave none."""
+    """timm drops 232 of 1000 draws; DeiT's original, n // 256 * 256, gave none below 256."""
     timm_sampler = RepeatAugSampler(range(images), num_replicas=1, rank=0, num_repeats=3)
     assert len(list(timm_sampler)) == timm_draws
     ours = indices(Stream(images, seed=0, repeats=3), 0, 3 * images)

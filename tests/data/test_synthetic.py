@@ -16,7 +16,13 @@ from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError
 
 SMALL = {
-    "fractaldb": {"image_size_px": 24, "pad_px": 2, "points": 300, "search_points": 4000, "search_size_px": 64},
+    "fractaldb": {
+        "image_size_px": 24,
+        "pad_px": 2,
+        "points": 300,
+        "search_points": 4000,
+        "search_size_px": 64,
+    },
     "exfractaldb": {"image_size_px": 24, "points": 300},
     "rcdb": {"image_size_px": 24},
 }
@@ -24,7 +30,14 @@ SMALL = {
 
 def dataset(formula="fractaldb", **changes):
     settings = {**SMALL[formula], **changes.pop("settings", {})}
-    values = {"title": formula, "formula": formula, "classes": 5, "instances": 7, "settings": settings, "source": "test"}
+    values = {
+        "title": formula,
+        "formula": formula,
+        "classes": 5,
+        "instances": 7,
+        "settings": settings,
+        "source": "test",
+    }
     return SyntheticDataset.model_validate(values | changes)
 
 
@@ -46,7 +59,8 @@ def sharded(of, folder, *, shards, seed=0):
 
 def same(left, right):
     return len(left) == len(right) and all(
-        np.array_equal(left[k][0], right[k][0]) and left[k][1] == right[k][1] for k in range(len(left))
+        np.array_equal(left[k][0], right[k][0]) and left[k][1] == right[k][1]
+        for k in range(len(left))
     )
 
 
@@ -113,11 +127,18 @@ def test_a_parameter_file_comes_back(tmp_path):
     parameter_file.write(path, written, dataset=of, seed=0)
     found = parameter_file.read(path, dataset=of, seed=0)
     assert np.array_equal(found.offsets, written.offsets)
-    assert all(np.array_equal(found.columns[name], written.columns[name]) for name in written.columns)
+    assert all(
+        np.array_equal(found.columns[name], written.columns[name]) for name in written.columns
+    )
 
 
 @pytest.mark.parametrize(
-    ("change", "seed", "word"), [({}, 1, "seed"), ({"classes": 6}, 0, "classes"), ({"settings": {"points": 301}}, 0, "settings")]
+    ("change", "seed", "word"),
+    [
+        ({}, 1, "seed"),
+        ({"classes": 6}, 0, "classes"),
+        ({"settings": {"points": 301}}, 0, "settings"),
+    ],
 )
 def test_parameters_of_another_dataset_are_refused_with_both_values(tmp_path, change, seed, word):
     path = tmp_path / "p.parquet"
@@ -192,7 +213,12 @@ def test_shards_of_another_seed_or_order_are_refused(tmp_path):
 
 def test_shards_longer_than_a_batch(tmp_path):
     count = ROWS_PER_BATCH + 5
-    write_shard(tmp_path / "s.arrow", range(count), lambda k: (np.full((2, 2), k % 251, np.uint8), k, 3), about={})
+    write_shard(
+        tmp_path / "s.arrow",
+        range(count),
+        lambda k: (np.full((2, 2), k % 251, np.uint8), k, 3),
+        about={},
+    )
     shard = Shard(tmp_path / "s.arrow", {})
     assert shard.rows() == count
     for row in [0, ROWS_PER_BATCH - 1, ROWS_PER_BATCH, count - 1, 5]:

@@ -2,20 +2,27 @@
 
 import csv
 import io
+import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from fdsl.config import load, read_yaml
+from fdsl.plan import Plan
 from fdsl.report.records import RecordRefused
-from fdsl.report.tables import COLUMNS, build_table, records_in
-from fdsl.report.terminal import to_terminal
+from fdsl.report.tables import COLUMNS, build_table, records_in, write_table
+from fdsl.report.terminal import read_terminal, to_terminal
 from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError
 from fdsl.study import Column, ReportScale
 
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+PUBLISHED = WORKFLOW / "published" / "tables.csv"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -71,7 +78,9 @@ def test_the_csv_has_its_columns_in_order_and_every_cell(table3, folder):
     assert all(
         cell["record"].startswith("none: ") and len(cell["record"]) > 10 for cell in cells.values()
     )
-    assert "\r" not in text
+    assert b"\r" not in (folder / "results/tables/table3.csv").read_bytes()
+    assert cells["Places-365 (SL)", "P30"]["record"].endswith("; the paper prints a dash")
+    assert not cells["Places-365 (SL)", "C10"]["record"].endswith("dash")
 
 
 def test_a_cell_says_what_the_records_say(table3, record, folder):
@@ -294,3 +303,43 @@ def test_a_table_of_other_columns_names_no_records(folder):
     (folder / "other.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(DamagedFile, match="has the columns a, b"):
         records_in(folder / "other.csv")
+
+
+@pytest.fixture
+def finished(record, folder, study):
+    """The path of a table 3 of the laptop scale as the workflow makes it, with config.yaml in the working folder."""
+    (folder / "config.yaml").write_bytes((WORKFLOW.parent / "config.yaml").read_bytes())
+    plan = Plan(load(read_yaml(folder / "config.yaml") | {"scale": "laptop"}))
+    order = json.loads(plan.tabulation("table3"))
+    records = [
+        record(pretraining, "digits", seed, 300 + len(pretraining), images=360, scale="laptop")
+        for pretraining in ("scratch", "rcdb1k")
+        for seed in (0, 1)
+    ]
+    out = folder / "results/tables/table3.csv"
+    scale = ReportScale.model_validate(order["scale"])
+    write_table(study, name="table3", scale=scale, records=records, published=PUBLISHED, out=out)
+    return out
+
+
+def test_a_finished_table_is_shown_from_its_file(finished):
+    console = Console(width=300, file=io.StringIO())
+    console.print(read_terminal(finished))
+    shown = console.file.getvalue()
+    assert "laptop scale: not a reproduction of the published numbers" in shown
+    assert "RCDB-1k: does not help (misses Scratch in every seed) on Digits" in shown
+
+
+def test_a_table_that_was_edited_is_not_shown(finished):
+    finished.write_text(
+        finished.read_text(encoding="utf-8").replace("not comparable", "within tolerance"),
+        encoding="utf-8",
+    )
+    with pytest.raises(DamagedFile, match="run the workflow again"):
+        read_terminal(finished)
+
+
+def test_tables_need_neither_torch_nor_numba_nor_matplotlib():
+    code = "import sys, fdsl.report.tables, fdsl.report.terminal; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "numba", "matplotlib"} & set(done.stdout.split())

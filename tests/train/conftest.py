@@ -1,7 +1,7 @@
-"""A tiny image source, network and recipe, on which a training takes a second."""
+"""The parts of a tiny training as fixtures."""
 
-import tiny_training
 import pytest
+from train import tiny_training
 
 
 @pytest.fixture
@@ -17,13 +17,3 @@ def entry():
 @pytest.fixture
 def recipe():
     return tiny_training.recipe
-
-
-@pytest.fixture
-def pretrain():
-    return tiny_training.pretrain
-
-
-@pytest.fixture
-def finetune():
-    return tiny_training.finetune

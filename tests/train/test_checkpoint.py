@@ -1,5 +1,6 @@
 import json
 import logging
+import pickle
 
 import pytest
 import torch
@@ -105,7 +106,7 @@ def test_lists_and_tuples_in_an_identity_are_the_same(tmp_path):
 def test_older_checkpoints_stay_when_the_new_one_does_not_read_back(tmp_path, monkeypatch):
     save(tmp_path, 1, 5)
     monkeypatch.setattr(checkpoint.storage, "digest", lambda path: "0" * 64)  # noqa: ARG005
-    with pytest.raises(DamagedFile, match="step-000000009.pt does not read back"):
+    with pytest.raises(DamagedFile, match=r"step-000000009\.pt does not read back"):
         save(tmp_path, 9)
     monkeypatch.undo()
     assert checkpoint.load(tmp_path, identity=IDENTITY)["step"] == 5
@@ -117,7 +118,7 @@ def test_a_pickle_that_runs_code_is_not_loaded(tmp_path):
             return (print, ("never",))
 
     checkpoint.save(tmp_path, {"trap": Trap()}, step=1, identity=IDENTITY)
-    with pytest.raises(Exception, match="[Ww]eights"):
+    with pytest.raises(pickle.UnpicklingError):
         checkpoint.load(tmp_path, identity=IDENTITY)
 
 

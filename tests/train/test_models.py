@@ -41,7 +41,9 @@ def test_networks_without_a_fixed_size_are_made_too(entry):
 
 
 def test_unknown_networks_are_named_with_similar_ones(entry):
-    with pytest.raises(ConfigError, match=r"'vit_tinny_patch16' is unknown to timm\. Similar: .*vit_tin"):
+    with pytest.raises(
+        ConfigError, match=r"'vit_tinny_patch16' is unknown to timm\. Similar: .*vit_tin"
+    ):
         make(change(entry, timm="vit_tinny_patch16"))
 
 

@@ -22,12 +22,27 @@ class Project:
 
     def snakemake(self, *arguments, targets=(), **options):
         """Run Snakemake and return the finished process; output is captured as text."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", self.root / "Snakefile", "--directory", self.work, *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            self.root / "Snakefile",
+            "--directory",
+            self.work,
+            *arguments,
+        ]
         return self.run(*command, *(["--", *targets] if targets else []), **options)
 
     def run(self, *command, **options):
         return subprocess.run(
-            [str(part) for part in command], cwd=self.root, env=self.environment(), capture_output=True, text=True, check=False, **options
+            [str(part) for part in command],
+            cwd=self.root,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            **options,
         )
 
     def environment(self):
@@ -77,7 +92,11 @@ def tiny(project):
 
     def shrink_study(study):
         table = study["tables"]["table3"]
-        table["rows"] = [row for row in table["rows"] if row.get("pretraining") in {None, "scratch", "fractaldb1k"}]
+        table["rows"] = [
+            row
+            for row in table["rows"]
+            if row.get("pretraining") in {None, "scratch", "fractaldb1k"}
+        ]
 
     project.edit("workflow/scales/laptop.yaml", shrink_scale)
     project.edit("workflow/studies/contours.yaml", shrink_study)

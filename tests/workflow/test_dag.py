@@ -11,19 +11,25 @@ def jobs(plan):
     """Return {rule: count} of a dry run."""
     assert plan.returncode == 0, plan.stdout + plan.stderr
     table = plan.stdout.split("Job stats:")[1].split("\n\n")[0]
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
 
 
 @pytest.mark.parametrize("scale", ["laptop", "workstation", "paper"])
 def test_every_target_has_a_plan_at_every_scale_without_data(project, scale):
-    planned = jobs(project.snakemake("--dry-run", "--cores", "1", "--config", f"scale={scale}", "data_root=nowhere"))
+    planned = jobs(
+        project.snakemake(
+            "--dry-run", "--cores", "1", "--config", f"scale={scale}", "data_root=nowhere"
+        )
+    )
     assert planned["table"] >= 1
     assert planned["figure"] >= 1
     assert planned["total"] < 2000
 
 
 def test_the_paper_scale_is_the_whole_of_table_3(project):
-    planned = jobs(project.snakemake("--dry-run", "--cores", "1", "--config", "scale=paper", targets=[TABLE]))
+    planned = jobs(
+        project.snakemake("--dry-run", "--cores", "1", "--config", "scale=paper", targets=[TABLE])
+    )
     assert planned["pretrain"] == 4
     assert planned["finetune"] == 5 * 7
     assert planned["fetch_downstream"] == 7
@@ -47,12 +53,42 @@ def test_a_fault_on_the_command_line_stops_with_key_value_and_range(project, cha
 @pytest.mark.parametrize(
     ("file", "old", "new", "words"),
     [
-        ("workflow/scales/laptop.yaml", "points: 3000", "ponts: 3000", ["laptop.yaml", "ponts", "did you mean 'points'"]),
-        ("workflow/scales/laptop.yaml", "classes: 200", "classes: 1", ["laptop.yaml", "classes = 1", "greater than or equal to 2"]),
-        ("workflow/scales/laptop.yaml", "rcdb1k:", "rcbd1k:", ["laptop.yaml", "rcbd1k", "did you mean 'rcdb1k'"]),
-        ("workflow/studies/contours.yaml", "dataset: cars}", "dataset: carz}", ["contours.yaml", "carz", "cars"]),
-        ("workflow/recipes/pretrain_laptop.yaml", "source: ours", "source: hearsay", ["pretrain_laptop.yaml", "source = 'hearsay'"]),
-        ("workflow/catalog/synthetic.yaml", "formula: rcdb", "formula: rcbd", ["synthetic.yaml", "rcbd", "did you mean 'rcdb'"]),
+        (
+            "workflow/scales/laptop.yaml",
+            "points: 3000",
+            "ponts: 3000",
+            ["laptop.yaml", "ponts", "did you mean 'points'"],
+        ),
+        (
+            "workflow/scales/laptop.yaml",
+            "classes: 200",
+            "classes: 1",
+            ["laptop.yaml", "classes = 1", "greater than or equal to 2"],
+        ),
+        (
+            "workflow/scales/laptop.yaml",
+            "rcdb1k:",
+            "rcbd1k:",
+            ["laptop.yaml", "rcbd1k", "did you mean 'rcdb1k'"],
+        ),
+        (
+            "workflow/studies/contours.yaml",
+            "dataset: cars}",
+            "dataset: carz}",
+            ["contours.yaml", "carz", "cars"],
+        ),
+        (
+            "workflow/recipes/pretrain_laptop.yaml",
+            "source: ours",
+            "source: hearsay",
+            ["pretrain_laptop.yaml", "source = 'hearsay'"],
+        ),
+        (
+            "workflow/catalog/synthetic.yaml",
+            "formula: rcdb",
+            "formula: rcbd",
+            ["synthetic.yaml", "rcbd", "did you mean 'rcdb'"],
+        ),
     ],
 )
 def test_a_fault_in_a_file_stops_with_file_key_value_and_range(project, file, old, new, words):
@@ -69,4 +105,6 @@ def test_missing_data_stops_before_the_first_job(project):
     assert stopped.returncode != 0
     assert "Stanford Cars" in said
     assert "ILSVRC2012" in said
-    assert not (project.work / "results").exists() or not any((project.work / "results").rglob("*.parquet"))
+    assert not (project.work / "results").exists() or not any(
+        (project.work / "results").rglob("*.parquet")
+    )

@@ -21,7 +21,7 @@ def planned(project):
     """Return the rules that Snakemake would run."""
     plan = project.snakemake("--dry-run", "--cores", "2", targets=[TABLE])
     assert plan.returncode == 0, plan.stdout + plan.stderr
-    return {rule for rule in re.findall(r"^(?:local)?rule (\w+):", plan.stdout, re.M)}
+    return set(re.findall(r"^(?:local)?rule (\w+):", plan.stdout, re.MULTILINE))
 
 
 def build(project):
@@ -35,7 +35,9 @@ def results(project):
     root = project.work / "results"
     files = [*root.rglob("*.parquet"), *root.rglob("*.arrow"), *root.rglob("*.safetensors")]
     held = {str(path.relative_to(root)): digest(path) for path in files}
-    records = {str(path.relative_to(root)): read_json(path)["result"] for path in root.rglob("record.json")}
+    records = {
+        str(path.relative_to(root)): read_json(path)["result"] for path in root.rglob("record.json")
+    }
     assert held
     assert records
     return held | records
@@ -83,7 +85,13 @@ def _a_kernel_re_runs_rendering_and_all_after_it(project):
     kernel = project.root / "fdsl/raster/chaos_game.py"
     before = kernel.read_text()
     kernel.write_text(before + "\nANOTHER_CONSTANT = 1\n")
-    assert planned(project) == {"sample_parameters", "render_shard", "pretrain", "finetune", "table"}
+    assert planned(project) == {
+        "sample_parameters",
+        "render_shard",
+        "pretrain",
+        "finetune",
+        "table",
+    }
     kernel.write_text(before)
     assert planned(project) == set()
 
@@ -113,7 +121,9 @@ def _kill_until_done(project):
         how = signal.SIGINT if kill % 2 else signal.SIGKILL
         os.killpg(process.pid, how)
         process.wait()
-    build_again = project.snakemake("--cores", "2", "--rerun-incomplete", "--nolock", targets=[TABLE])
+    build_again = project.snakemake(
+        "--cores", "2", "--rerun-incomplete", "--nolock", targets=[TABLE]
+    )
     assert build_again.returncode == 0, build_again.stdout + build_again.stderr
 
 

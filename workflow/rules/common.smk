@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fdsl import config as settings
 from fdsl import locks
-from fdsl.plan import Plan
+from fdsl.plan import Plan, Run
 from fdsl.provenance import fingerprint
 
 WORKFLOW = Path(workflow.basedir) / "workflow"

@@ -20,9 +20,9 @@ rule fetch_downstream:
     resources:
         mem_mb=lambda w: PLAN.resources(w.scale, "fetch_downstream").mem_mb,
         runtime=lambda w: PLAN.resources(w.scale, "fetch_downstream").runtime,
-        data_root=PLAN.config.user.data_root,
+        data=lambda w: PLAN.data(w.dataset),
     shell:
         r"""
-        python -m fdsl fetch-downstream --order {params.order:q} --data-root {resources.data_root:q} \
+        python -m fdsl fetch-downstream --data {resources.data:q} \
             --out {output.manifest:q} &> {log:q}
         """

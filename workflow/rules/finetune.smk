@@ -15,7 +15,7 @@ rule finetune:
         record="results/{scale}/finetune/{run}/record.json",
     params:
         order=lambda w: PLAN.finetuning(w.scale, w.run),
-        code=fingerprint("fdsl.train.finetune", "fdsl.data.downstream"),
+        code=fingerprint("fdsl.train.finetune", "fdsl.data.parts"),
         checkpoints="results/{scale}/checkpoints/{run}",
     log:
         "logs/{scale}/finetune/{run}.log",
@@ -27,10 +27,10 @@ rule finetune:
         runtime=lambda w: PLAN.resources(w.scale, "finetune").runtime,
         gpu=lambda w: PLAN.resources(w.scale, "finetune").gpu,
         machine=PLAN.machine(),
-        data_root=PLAN.config.user.data_root,
+        data=lambda w: PLAN.data(Run.read(w.run).downstream),
     shell:
         r"""
-        python -m fdsl finetune --order {params.order:q} --code {params.code:q} --data-root {resources.data_root:q} \
+        python -m fdsl finetune --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
             --manifest {input.manifest:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
             --record {output.record:q} -- {input.weights:q} &> {log:q}

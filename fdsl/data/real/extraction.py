@@ -25,8 +25,8 @@ def unpack_tar(
     ------
     DamagedFile
         At the first member that is a link, a device, a sparse file, absolute, outside the folder or already there; when
-        members or bytes exceed the limits; if the archive is truncated or not a tar file. What was written until then stays: unpack
-        into a fresh folder and use it only after success.
+        members or bytes exceed the limits; if the archive is truncated or not a tar file.
+        What was written until then stays: unpack into a fresh folder and use it only after success.
     """
     written = 0
     try:

@@ -19,6 +19,11 @@ def md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
+def content_md5(path: Path) -> str:
+    """Return the MD5 of a file's content, gunzipped where its name ends in `.gz`."""
+    return hashlib.md5(_bytes(path), usedforsecurity=False).hexdigest()
+
+
 def content(entry: DownstreamDataset, folder: Path, name: str) -> bytes:
     """Return the bytes of a list or batch, gunzipped where it ends in `.gz`, after checking the entry's digest of it.
 
@@ -28,7 +33,7 @@ def content(entry: DownstreamDataset, folder: Path, name: str) -> bytes:
         If the file is missing, cannot be unzipped, or has another digest than `entry.files` says.
     """
     path = folder / name
-    data = _gunzipped(path) if name.endswith(".gz") else _read(path)
+    data = _bytes(path)
     expected = entry.files.get(name.removesuffix(".gz"))
     found = hashlib.md5(data, usedforsecurity=False).hexdigest()
     if expected is not None and found != expected:
@@ -54,6 +59,10 @@ def text_lines(entry: DownstreamDataset, folder: Path, name: str) -> list[str]:
             f"{folder / name} is not UTF-8 text ({error}); get the file again"
         ) from None
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _bytes(path: Path) -> bytes:
+    return _gunzipped(path) if path.suffix == ".gz" else _read(path)
 
 
 def _read(path: Path) -> bytes:

@@ -84,7 +84,7 @@ def read_flowers(
         )
     names = [f"jpg/image_{number:05d}.jpg" for number in numbers.tolist()]
     return file_images(
-        found.where, names, labels[numbers - 2] - 1, classes=entry.classes, where=where
+        found.where, names, labels[numbers - 1] - 1, classes=entry.classes, where=where
     )
 
 

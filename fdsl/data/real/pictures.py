@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +52,7 @@ def read_picture(path: str | Path, *, box: Box | None = None) -> NDArray[np.uint
         raise DamagedFile(
             f"{path} is too large to be a picture of this dataset ({error}); replace the file"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError) as error:
         raise DamagedFile(
             f"{path} cannot be read as an image ({error}); unpack the dataset's archive again"
         ) from None

@@ -41,9 +41,8 @@ def few_labels(labels: ArrayLike, *, count: int, seed: int) -> NDArray[np.int64]
     if not 1 <= count <= len(array):
         raise ValueError(f"count = {count} is out of range: choose from 1 to {len(array)} images")
     names, sizes = np.unique(array, return_counts=True)
-    order = generator(seed, EXTRA, Stage.SPLIT).permutation(len(names))
-    rank = np.argsort(order)
-    quota = count // len(names) + (rank < count % len(names))
+    place = generator(seed, EXTRA, Stage.SPLIT).permutation(len(names))
+    quota = count // len(names) + (place < count % len(names))
     if (short := np.flatnonzero(sizes < quota)).size:
         first = short[0]
         raise ValueError(

@@ -1,0 +1,112 @@
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from fdsl import config as settings
+from fdsl import formulas
+from fdsl.storage import read_json
+from fdsl.strict import ConfigError
+
+ROOT = Path(__file__).parents[1]
+USER = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def config():
+    return settings.load(USER)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scale": "lptop"}, "scale = 'lptop'.*'laptop', 'workstation' or 'paper'"),
+        ({"sacle": "laptop"}, "sacle = 'laptop' is an unknown key.*did you mean 'scale'"),
+        ({"seeds": "many"}, "seeds = 'many'"),
+        ({"seeds": []}, r"seeds = \[\]"),
+        ({"seeds": [0, 0]}, r"seeds.*twice"),
+        ({"seeds": [-1]}, r"seeds\.0 = -1"),
+        ({"dataset_seed": -1}, "dataset_seed = -1: should be greater than or equal to 0"),
+        ({"loader_workers": 1000}, "loader_workers = 1000: should be less than or equal to 256"),
+    ],
+)
+def test_a_fault_in_the_users_file_names_key_value_and_range(change, words):
+    with pytest.raises(ConfigError, match=rf"(?s)config\.yaml.*{words}"):
+        settings.load({**USER, **change})
+
+
+def test_every_value_of_every_recipe_has_a_source(config):
+    for name, recipe in config.recipes.items():
+        values = settings.flat(recipe)
+        assert len(values) >= 28, name
+        for key, sourced in values.items():
+            assert sourced.source in get_args(settings.Source), f"{name}: {key}"
+            assert sourced.where, f"{name}: {key}"
+
+
+def test_a_value_without_a_source_is_refused(tmp_path):
+    text = (ROOT / "workflow/recipes/pretrain_laptop.yaml").read_text()
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "r.yaml").write_text(
+        text.replace("epochs: {value: 5, source: ours, where: laptop pilot}", "epochs: 5")
+    )
+    with pytest.raises(ConfigError, match=r"recipes/r\.yaml: \.?epochs"):
+        settings.recipes(tmp_path)
+
+
+def test_every_synthetic_dataset_is_complete_at_every_scale(config):
+    for scale in config.scales:
+        for name in config.synthetic:
+            entry = config.dataset(scale, name)
+            formulas.get(entry.formula).Settings.model_validate(entry.settings)
+
+
+def test_a_scale_overrides_and_nothing_else(config):
+    published, reduced = config.synthetic["fractaldb1k"], config.dataset("laptop", "fractaldb1k")
+    assert reduced.formula == published.formula
+    assert reduced.classes < published.classes
+    assert reduced.settings["weight"] == published.settings["weight"]
+    assert config.dataset("paper", "fractaldb1k") == published
+
+
+def test_only_the_published_budget_is_comparable(config):
+    assert [name for name, scale in config.scales.items() if scale.comparable] == ["paper"]
+    assert not config.scales["paper"].datasets
+    assert not config.scales["paper"].pretrain.override
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: 1\nb: 2\na: 3\n")
+    with pytest.raises(ConfigError, match="the key 'a' stands twice"):
+        settings.read_yaml(tmp_path / "x.yaml")
+
+
+def test_broken_yaml_names_file_and_line(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: [1\nb: 2\n")
+    with pytest.raises(ConfigError, match=r"(?s)x\.yaml is not valid YAML.*line 2"):
+        settings.read_yaml(tmp_path / "x.yaml")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"x\.yaml is missing"):
+        settings.read_yaml(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize("name", ["a; rm -rf x", "../x", "A", "", "a-b", "a\n"])
+def test_names_that_could_reach_a_shell_or_a_path_are_refused(tmp_path, name):
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "catalog" / "models.yaml").write_text(
+        yaml.safe_dump({name: {"title": "t", "timm": "x", "source": "s"}})
+    )
+    with pytest.raises(ConfigError, match="cannot be a name"):
+        settings.catalog(tmp_path, "models", settings.ModelEntry)
+
+
+def test_the_schemas_are_those_of_the_code():
+    for name, schema in settings.schemas().items():
+        held = read_json(ROOT / "workflow" / "schemas" / f"{name}.json")
+        assert held == json.loads(json.dumps(schema)), (
+            f"workflow/schemas/{name}.json is old: run `make schemas`"
+        )

@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fdsl import config as settings
+from fdsl.plan import Plan, Run
+
+ROOT = Path(__file__).parents[1]
+names = st.from_regex(settings.NAME, fullmatch=True).filter(lambda name: "\n" not in name)
+
+
+def plan(**changes):
+    values = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return Plan(settings.load({**values, **changes}))
+
+
+@given(names, names, st.integers(0, 10**6), st.none() | names)
+def test_a_run_key_reads_back(pretraining, model, seed, downstream):
+    run = Run(pretraining, model, seed, downstream)
+    assert Run.read(run.key) == run
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "fractaldb1k", "fractaldb1k-vit_tiny", "a-b-c-d-s0", "../x-b-s0", "a-b-s-1", "A-b-s0"],
+)
+def test_what_is_not_a_run_key_is_refused(key):
+    with pytest.raises(ValueError, match="is not a run key"):
+        Run.read(key)
+
+
+def test_a_table_needs_each_row_column_and_seed_once():
+    laptop = plan()
+    runs = laptop.runs("table3")
+    assert len(runs) == len(set(runs)) == 4 * 2 * 3
+    assert {run.pretraining for run in runs} == {
+        "scratch",
+        "fractaldb1k",
+        "rcdb1k",
+        "exfractaldb1k",
+    }
+    assert {run.downstream for run in runs} == {"fashion_mnist", "digits"}
+
+
+def test_the_paper_scale_runs_the_printed_columns_at_published_sizes():
+    paper = plan(scale="paper")
+    assert {run.downstream for run in paper.runs("table3")} == {
+        "cifar10", "cifar100", "cars", "flowers", "voc12", "places30", "imagenet100",
+    }  # fmt: skip
+    order = json.loads(paper.pretraining("paper", "fractaldb1k-vit_tiny-s0"))
+    assert (order["dataset"]["classes"], order["dataset"]["instances"]) == (1000, 1000)
+    assert (order["recipe"]["epochs"], order["recipe"]["image_size_px"]) == (300, 224)
+    assert order["recipe"]["model"] == "vit_tiny"
+
+
+def test_the_users_seeds_replace_the_scales():
+    assert {run.seed for run in plan(seeds=[7]).runs("table3")} == {7}
+
+
+def test_where_a_job_runs_is_no_part_of_its_order():
+    here, there = (
+        plan(),
+        plan(
+            device="cpu",
+            micro_batch=16,
+            loader_workers=3,
+            data_root="/elsewhere",
+            checkpoint_seconds=5,
+        ),
+    )
+    key, tuned = "fractaldb1k-vit_micro-s0", "fractaldb1k-vit_micro-digits-s0"
+    assert here.pretraining("laptop", key) == there.pretraining("laptop", key)
+    assert here.finetuning("laptop", tuned) == there.finetuning("laptop", tuned)
+    assert here.machine() != there.machine()
+
+
+def test_scratch_starts_from_no_weights():
+    assert plan().initial("laptop", "scratch-vit_micro-digits-s0", "model.safetensors") == []
+    assert plan().initial("laptop", "rcdb1k-vit_micro-digits-s2", "record.json") == [
+        "results/laptop/pretrain/rcdb1k-vit_micro-s2/record.json"
+    ]
+
+
+def test_streamed_images_need_no_shards():
+    laptop = plan()
+    stored = laptop.images("laptop", "rcdb1k-vit_micro-s0", "arrow")
+    assert stored == [f"results/laptop/images/rcdb1k/shard-000{k}.arrow" for k in range(2)]
+    scales = {
+        **laptop.config.scales,
+        "laptop": laptop.config.scales["laptop"].model_copy(update={"images": "stream"}),
+    }
+    streaming = Plan(laptop.config.model_copy(update={"scales": scales}))
+    assert streaming.images("laptop", "rcdb1k-vit_micro-s0", "arrow") == [
+        "results/laptop/parameters/rcdb1k.parquet"
+    ]
+
+
+def test_what_does_not_exist_is_named():
+    with pytest.raises(ValueError, match=r"no study has a table 'table99'; there are: .*table3"):
+        plan().runs("table99")
+    with pytest.raises(ValueError, match=r"no study has a figure 'figure99'; there are: .*figure2"):
+        plan().drawing("figure99")
+    with pytest.raises(ValueError, match="names no downstream dataset"):
+        plan().finetuning("laptop", "rcdb1k-vit_micro-s0")

@@ -1,0 +1,96 @@
+"""Run as a script: trainings in processes of their own, forked after the slow imports, so that tests can kill or pair them.
+
+launcher.py all FOLDER PORT    FOLDER/killed0 and FOLDER/killed2: killed three times with SIGKILL, with 0 and 2 loader
+                               processes, then let to its end; FOLDER/pair: one training shared by two processes
+launcher.py here FOLDER        one training in this process, for torchrun
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import timm  # noqa: F401
+from train.tiny_training import everything_random, pretrain
+
+import fdsl.train.pretrain  # noqa: F401
+
+CHECKPOINT_STEPS = 2
+
+
+def train(folder, **devices):
+    pretrain(folder, recipe=everything_random(epochs=12), devices=devices)
+
+
+def shared(folder):
+    # pairs of images are mixed within a micro-batch; slices of 8 exist in one process and in two
+    recipe = everything_random(epochs=6, clip_norm=None)
+    pretrain(folder, recipe=recipe, devices={"micro_batch": 4})
+
+
+def forked(work, **environment):
+    child = os.fork()
+    if child:
+        return child
+    os.environ.update(environment)
+    code = 1
+    try:
+        work()
+        code = 0
+    finally:
+        if code:
+            traceback.print_exc()
+        os._exit(code)
+
+
+def lines(folder):
+    path = folder / "metrics.jsonl"
+    return len(path.read_bytes().splitlines()) if path.exists() else 0
+
+
+def killed(folder, *, workers, seed):
+    """Kill a training at three random moments, each time a little later."""
+    rng = random.Random(seed)
+    for target in (rng.randrange(1, 8), rng.randrange(10, 16), rng.randrange(20, 30)):
+        child = forked(
+            lambda: train(folder, loader_workers=workers, checkpoint_steps=CHECKPOINT_STEPS)
+        )
+        while lines(folder) < target:
+            time.sleep(0.0005)
+        time.sleep(rng.random() * 0.02)
+        os.kill(child, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        assert not (folder / "record.json").exists()
+    last = forked(lambda: train(folder, loader_workers=workers, checkpoint_steps=CHECKPOINT_STEPS))
+    assert os.waitstatus_to_exitcode(os.waitpid(last, 0)[1]) == 0
+
+
+def ranks(folder, *, world, port):
+    """Train with `world` processes."""
+    children = [
+        forked(
+            lambda: shared(folder),
+            RANK=str(rank),
+            LOCAL_RANK=str(rank),
+            WORLD_SIZE=str(world),
+            MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=port,
+        )
+        for rank in range(world)
+    ]
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert codes == [0] * world
+
+
+if __name__ == "__main__":
+    what, where, *rest = sys.argv[1:]
+    folder = Path(where)
+    if what == "all":
+        killed(folder / "killed0", workers=0, seed=1)
+        killed(folder / "killed2", workers=2, seed=2)
+        ranks(folder / "pair", world=2, port=rest[0])
+    else:
+        shared(folder)

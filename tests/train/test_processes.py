@@ -1,0 +1,91 @@
+"""Trainings that are killed, and trainings that are shared: in processes of their own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from train import launcher
+
+from fdsl.train import weights
+
+TESTS = Path(__file__).parents[1]
+
+
+def launch(*arguments, before=(), timeout=120):
+    """Run launcher.py and return its log."""
+    folders = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    log = Path(arguments[1]) / "launcher.log"
+    with log.open("w") as file:
+        finished = subprocess.run(
+            [sys.executable, *before, TESTS / "train" / "launcher.py", *map(str, arguments)],
+            env=os.environ | {"PYTHONPATH": folders, "OMP_NUM_THREADS": "1"},
+            stdout=file, stderr=file, check=False, timeout=timeout,
+        )  # fmt: skip
+    assert finished.returncode == 0, log.read_text()
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def record(folder):
+    return json.loads((folder / "record.json").read_text())
+
+
+def timeless(folder):
+    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k != "images_per_second"} for line in found]
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("launched")
+    launch("all", folder, free_port())
+    return folder
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_training_killed_at_random_moments_ends_with_the_same_bits(tmp_path, launched, workers):
+    launcher.train(tmp_path)
+    killed = launched / f"killed{workers}"
+    weights_file = "model.safetensors"
+    assert (killed / weights_file).read_bytes() == (tmp_path / weights_file).read_bytes()
+    assert record(killed)["result"] == record(tmp_path)["result"]
+    assert timeless(killed) == timeless(tmp_path)
+    assert record(killed)["cost"]["resumed"] >= 1
+    assert not (killed / "checkpoints").exists()
+
+
+def assert_shared_equals_alone(folder, alone):
+    theirs = weights.read(alone / "model.safetensors")[0]
+    for name, tensor in weights.read(folder / "model.safetensors")[0].items():
+        assert torch.allclose(tensor, theirs[name], atol=1e-4), name
+    assert record(folder)["result"]["final_loss"] == pytest.approx(
+        record(alone)["result"]["final_loss"], rel=1e-4
+    )
+    lines, others = timeless(folder), timeless(alone)
+    assert [line["step"] for line in lines] == [line["step"] for line in others]
+
+
+def test_two_processes_equal_one(tmp_path, launched):
+    launcher.shared(tmp_path)
+    assert_shared_equals_alone(launched / "pair", tmp_path)
+    cost = record(launched / "pair")["cost"]
+    assert cost["device_seconds"] == 2 * cost["wall_seconds"]
+
+
+@pytest.mark.slow
+def test_torchrun_starts_it(tmp_path):
+    launcher.shared(tmp_path / "alone")
+    pair = tmp_path / "pair"
+    pair.mkdir()
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}")
+    launch("here", pair, before=torchrun)
+    assert_shared_equals_alone(pair, tmp_path / "alone")

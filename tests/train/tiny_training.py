@@ -1,0 +1,133 @@
+"""A source, a network and a recipe on which a training takes a second; also for processes that a test starts."""
+
+import numpy as np
+
+from fdsl.catalog import ModelEntry
+from fdsl.recipe import Augmentation, Recipe
+from fdsl.train import Devices
+
+ENTRY = ModelEntry(
+    title="tiny",
+    timm="vit_tiny_patch16_224",
+    arguments={"patch_size": 8, "embed_dim": 32, "depth": 2, "num_heads": 2, "in_chans": 1},
+    source="ours",
+)
+
+
+class Pictures:
+    """`n` pictures, 16 × 16, of 4 kinds that a network can learn to tell apart."""
+
+    classes = 4
+
+    def __init__(self, n, *, colour=False, shift=0):
+        self.labels = np.arange(n, dtype=np.int64) % self.classes
+        self.colour, self.shift = colour, shift
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        label = int(self.labels[index])
+        image = np.random.default_rng(index + self.shift).integers(0, 80, (16, 16), dtype=np.uint8)
+        image[:, label::4] += 150
+        return (np.stack([image] * 3, axis=-1) if self.colour else image), label
+
+
+def recipe(**changes):
+    """Return a plain recipe with some changes, also of its augmentation."""
+    augmentation = {
+        "crop": "none",
+        "crop_scale": (0.5, 1.0),
+        "crop_ratio": (0.75, 1.3333),
+        "shift_px": 2,
+        "horizontal_flip": 0.0,
+        "vertical_flip": 0.0,
+        "rand_augment": None,
+        "random_erasing": 0.0,
+        "mixup": 0.0,
+        "cutmix": 0.0,
+        "repeats": 1,
+    }
+    values = {
+        "model": "tiny",
+        "image_size_px": 16,
+        "epochs": 4,
+        "global_batch": 16,
+        "optimizer": "adamw",
+        "lr": 2e-3,
+        "weight_decay": 0.05,
+        "momentum": 0.9,
+        "warmup_epochs": 0.5,
+        "warmup_lr": 1e-5,
+        "min_lr": 1e-5,
+        "clip_norm": None,
+        "label_smoothing": 0.1,
+        "drop_path": 0.0,
+        "ema_decay": None,
+        "mean": 0.5,
+        "std": 0.5,
+        "precision": "fp32",
+    }
+    augmentation |= {name: changes.pop(name) for name in list(changes) if name in augmentation}
+    return Recipe(**(values | changes), augmentation=Augmentation(**augmentation))
+
+
+def everything_random(**changes):
+    """Return a recipe with all that draws random numbers or carries state between updates."""
+    values = {
+        "mixup": 0.8,
+        "cutmix": 1.0,
+        "random_erasing": 0.25,
+        "crop": "pad_and_shift",
+        "horizontal_flip": 0.5,
+        "repeats": 3,
+        "drop_path": 0.3,
+        "ema_decay": 0.9,
+        "clip_norm": 1.0,
+    }
+    return recipe(**(values | changes))
+
+
+def _where(folder, devices):
+    return {
+        "scale": "laptop",
+        "seed": 3,
+        "model": ENTRY,
+        "classes": 4,
+        "out": folder / "model.safetensors",
+        "record": folder / "record.json",
+        "checkpoints": folder / "checkpoints",
+        "code": "abc",
+        "inputs": {"shard-0.arrow": "0" * 64},
+        "environment": {"python": "3"},
+        "devices": Devices(device="cpu", **devices),
+    }
+
+
+def pretrain(folder, *, recipe, images=None, devices=None, **changes):
+    """Pre-train in `folder`."""
+    from fdsl.train.pretrain import pretrain as run
+
+    values = _where(folder, devices or {}) | {
+        "run": "stripes-tiny-s3",
+        "dataset": "stripes",
+        "recipe": recipe,
+        "images": Pictures(50) if images is None else images,
+    }
+    run(**(values | changes))
+
+
+def finetune(folder, *, recipe, devices=None, **changes):
+    """Fine-tune in `folder`, from scratch unless told otherwise."""
+    from fdsl.train.finetune import finetune as run
+
+    values = _where(folder, devices or {}) | {
+        "run": "scratch-stripes-tiny-s3",
+        "pretraining": "scratch",
+        "weights": None,
+        "dataset": "stripes",
+        "recipe": recipe,
+        "train": Pictures(50),
+        "test": Pictures(27, shift=1000),
+    }
+    run(**(values | changes))
