@@ -5,8 +5,8 @@ Run by hand, on an idle core:
     OMP_NUM_THREADS=1 python benchmarks/bench_training.py overhead
     OMP_NUM_THREADS=1 python benchmarks/bench_training.py networks
 
-Only ratios within one run mean anything on another machine. All figures are process time on one thread, the best of several
-alternating blocks, so that a busy neighbour distorts them least.
+Only ratios within one run mean anything on another machine. All figures are process time on one thread in short alternating
+blocks: speeds are those of the best block, overheads the median over rounds, so that a busy neighbour distorts them least.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from fdsl.train.journal import History, Journal
 from fdsl.train.loop import Course, Trainee
 from fdsl.train.schedule import Schedule, split
 
-BATCH, SIZE, CLASSES, STEPS, BLOCKS = 128, 32, 100, 8, 7
+BATCH, SIZE, CLASSES, STEPS, BLOCKS = 128, 32, 100, 2, 25
 CPU = torch.device("cpu")
 
 
@@ -156,33 +156,36 @@ def engine(precision: str, folder: Path, *, loading: bool) -> Callable[[], None]
     return steps
 
 
-def images_per_second(variants: dict[str, Callable[[], None]]) -> dict[str, float]:
-    """Return the best of several alternating blocks."""
-    best = dict.fromkeys(variants, 0.0)
-    for block in range(BLOCKS + 1):
+def block_seconds(variants: dict[str, Callable[[], None]]) -> dict[str, np.ndarray]:
+    """Return the seconds of every block of each variant, which take turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(BLOCKS + 1):
         for name, steps in variants.items():
             began = time.process_time()
             steps()
-            seconds = time.process_time() - began
-            if block:
-                best[name] = max(best[name], STEPS * BATCH / seconds)
-    return best
+            seconds[name].append(time.process_time() - began)
+    return {name: np.array(values[1:]) for name, values in seconds.items()}
+
+
+def speed(seconds: np.ndarray) -> float:
+    """Return the images per second of the best block."""
+    return STEPS * BATCH / seconds.min()
 
 
 def overhead() -> Iterator[str]:
     """Compare the engine with the bare loop."""
     for precision in ("fp32", "bf16"):
         with TemporaryDirectory() as folder:
-            speed = images_per_second(
+            found = block_seconds(
                 {
                     "bare loop": bare(precision),
                     "engine, prepared batch": engine(precision, Path(folder), loading=False),
                     "engine with loading": engine(precision, Path(folder), loading=True),
                 }
             )
-        for name, value in speed.items():
-            more = 100 * (speed["bare loop"] / value - 1)
-            yield f"{precision}  {name:24} {value:7.0f} images/s  {more:+5.1f} % time"
+        for name, seconds in found.items():
+            more = 100 * (np.median(seconds / found["bare loop"]) - 1)
+            yield f"{precision}  {name:24} {speed(seconds):7.0f} images/s  {more:+5.1f} % time"
 
 
 def networks() -> Iterator[str]:
@@ -195,9 +198,9 @@ def networks() -> Iterator[str]:
             "patch_size": patch, "embed_dim": dim, "depth": depth, "num_heads": dim // 32,
             "in_chans": channels,
         }  # fmt: skip
-        speed = images_per_second({name: bare(name, **arguments) for name in ("fp32", "bf16")})
+        found = block_seconds({name: bare(name, **arguments) for name in ("fp32", "bf16")})
         shape = f"patch {patch}  dim {dim:3}  depth {depth}  channels {channels}"
-        yield f"{shape}  fp32 {speed['fp32']:6.0f}  bf16 {speed['bf16']:6.0f} images/s"
+        yield f"{shape}  fp32 {speed(found['fp32']):6.0f}  bf16 {speed(found['bf16']):6.0f} images/s"
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def sample_parameters(
     spec = json.loads(order)
     dataset = SyntheticDataset.model_validate(spec["dataset"])
     found = parameters.sample(dataset, seed=spec["seed"], workers=workers)
-    rows = list(track(found, total=dataset.classes, unit="categories", title=dataset.title))
+    rows = list(track(found, total=dataset.classes, unit="categories", title=dataset.formula))
     parameters.write(out, parameters.stack(rows), dataset=dataset, seed=spec["seed"])
     _write_digest(digest, of=out)
 
@@ -75,7 +75,7 @@ def render_shard(
     spec = json.loads(order)
     images = _streamed(spec, parameters)
     part = shard_range(spec["shard"], shards=spec["shards"], images=len(images))
-    title = f"{images.dataset.title}, shard {spec['shard']}"
+    title = f"{images.dataset.formula}, shard {spec['shard']}"
     synthetic.render_shard(
         out, images, part=part, indices=track(part, total=len(part), unit="images", title=title)
     )

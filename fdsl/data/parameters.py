@@ -135,7 +135,7 @@ def origin(dataset: SyntheticDataset, seed: int) -> dict[str, object]:
 def formula_settings(dataset: SyntheticDataset) -> Strict:
     """Return the checked settings of the dataset's formula; a ConfigError names the fault."""
     model = formulas.get(dataset.formula).Settings
-    return validate(model, dataset.settings, where=f"settings of {dataset.title}")
+    return validate(model, dataset.settings, where=f"settings of {dataset.title or dataset.formula}")
 
 
 _AGAIN = "Delete it and run the same command again."

@@ -36,7 +36,10 @@ class Settings(Strict):
 
     image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
     pad_px: int = Field(
-        default=6, ge=0, le=512, description="pixels left free on each side; below 4 the border cuts patches off"
+        default=6,
+        ge=0,
+        le=512,
+        description="pixels left free on each side; below 4 the border cuts patches off",
     )
     points: int = Field(
         default=200_000, ge=1, le=100_000_000, description="points of the chaos game"

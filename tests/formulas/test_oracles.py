@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from oracles import chaos_game
 from oracles import exfractaldb as slow_exfractaldb
 from oracles import fractaldb as slow_fractaldb
 from oracles import rcdb as slow_rcdb
+from oracles.xoshiro import Xoshiro
 
 from fdsl import seeding
 from fdsl.formulas import exfractaldb, fractaldb, ifs, rcdb
@@ -61,6 +63,27 @@ def test_weights_multiply_their_coefficient():
         )
         image = fractaldb.render(settings, parameters, seed=5, category=3, instance=instance)
         np.testing.assert_array_equal(image, expected)
+
+
+def test_a_diverging_weight_is_halved_and_drawn_from_the_start_of_its_stream():
+    settings = fractaldb.Settings(image_size_px=64, points=4000)
+    system, shares = (
+        np.array([[0.9, 0.3, -0.3, 0.9, 0.4, 0.1], [0.2, 0.1, 0.1, 0.3, 0.6, -0.5]]),
+        [0.9, 0.1],
+    )
+    parameters = ifs.columns("abcdef", system, np.array(shares), candidate=1)
+    image = fractaldb.render(settings, parameters, seed=5, category=0, instance=4)
+    for halvings in range(20):
+        weighted = system * [1 + 0.8 * 0.5**halvings, 1, 1, 1, 1, 1]
+        orbit = {"image": chaos_game.plane, "start": (0.0, 0.0), "first_steps": 0, "bound": 1e6}
+        if (
+            len(chaos_game.play(Xoshiro(state(fractaldb, 0, 4)), weighted, shares, 4000, **orbit))
+            == 4000
+        ):
+            break
+    assert halvings > 0
+    expected = slow_fractaldb.draw(settings, weighted, shares, state(fractaldb, 0, 4), flip=0)
+    np.testing.assert_array_equal(image, expected)
 
 
 def test_a_diverged_orbit_is_kept_as_far_as_it_goes():
