@@ -139,30 +139,29 @@ def _require_agreement(step: int, processes: Processes) -> None:
 
 def _course(task: Task, processes: Processes) -> Course:
     """Return the loop's constants."""
-    recipe = task.recipe
-    finish = Finish(recipe, channels=models.channels(task.model), classes=task.classes, train=True)
-
-    def finished(batch: Batch, step: int) -> tuple[Tensor, Tensor]:
-        return finish(
-            batch.images,
-            batch.labels,
-            batch.keys,
-            seed=task.seed,
-            step=step,
-            device=processes.device,
-        )
-
+    recipe, micro_batch = task.recipe, task.devices.micro_batch
     return Course(
         recipe=recipe,
         schedule=schedule(recipe, images=len(task.train)),
-        split=split(
-            recipe.global_batch, world=processes.world, micro_batch=task.devices.micro_batch
-        ),
+        split=split(recipe.global_batch, world=processes.world, micro_batch=micro_batch),
         seed=task.seed,
         processes=processes,
-        finish=finished,
+        finish=_finish(task, processes, train=True),
         evaluate_every_epochs=task.evaluate_every_epochs,
     )
+
+
+def _finish(
+    task: Task, processes: Processes, *, train: bool
+) -> Callable[[Batch, int], tuple[Tensor, Tensor]]:
+    """Return what turns a batch and the number of the update into what the network and the loss take."""
+    channels = models.channels(task.model)
+    finish = Finish(task.recipe, channels=channels, classes=task.classes, train=train)
+
+    def finished(batch: Batch, step: int) -> tuple[Tensor, Tensor]:
+        return finish(*batch, seed=task.seed, step=step, device=processes.device)
+
+    return finished
 
 
 def _stream(task: Task) -> Stream:
@@ -251,17 +250,7 @@ def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Ca
         workers=task.devices.loader_workers,
         pin_memory=cuda,
     )
-    finish = Finish(recipe, channels=models.channels(task.model), classes=task.classes, train=False)
-
-    def images(batch: Batch) -> Tensor:
-        return finish(
-            batch.images,
-            batch.labels,
-            batch.keys,
-            seed=task.seed,
-            step=trainee.step,
-            device=processes.device,
-        )[0]
+    finish = _finish(task, processes, train=False)
 
     def judge() -> None:
         ended = trainee.step == course.schedule.steps
@@ -272,7 +261,7 @@ def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Ca
             result: Evaluation = evaluate.evaluate(
                 trainee.result,
                 batches,
-                finish=images,
+                finish=lambda batch: finish(batch, trainee.step)[0],
                 images=len(test),
                 processes=processes,
                 precision=recipe.precision,

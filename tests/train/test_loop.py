@@ -1,0 +1,57 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.amp import GradScaler
+
+from fdsl.train import optim
+from fdsl.train.loop import Trainee, seed_layers
+
+
+def mask(*, seed=0, step=0, number=0):
+    seed_layers(seed, step=step, number=number)
+    return nn.functional.dropout(torch.ones(200)).tolist()
+
+
+def test_stochastic_layers_are_keyed_by_seed_update_and_slice():
+    here = {"seed": 3, "step": 5, "number": 1}
+    assert mask(**here) == mask(**here)
+    assert all(mask(**here) != mask(**(here | {name: 7})) for name in here)
+
+
+def trainee(recipe, *, seed, **changes):
+    torch.manual_seed(seed)
+    plan = recipe(ema_decay=0.5, **changes)
+    model = nn.Linear(3, 2)
+    scaler = GradScaler("cpu", enabled=True)
+    made = Trainee(
+        model, optim.average(model, recipe=plan), optim.optimizer(model, recipe=plan), scaler
+    )
+    scaler.scale(model(torch.rand(4, 3)).sum()).backward()
+    return made
+
+
+def advance(trainee):
+    optim.update(trainee.optimizer, scaler=trainee.scaler, model=trainee.model, clip_norm=1.0)
+    trainee.average.update(trainee.model, step=5)
+    trainee.step += 1
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_restored_trainee_is_the_same_in_every_part(recipe, optimizer):
+    source = trainee(recipe, seed=1, optimizer=optimizer)
+    advance(source)
+    source.scaler.update(new_scale=8.0)
+    other = trainee(recipe, seed=2, optimizer=optimizer)
+    other.restore(copy.deepcopy(source.state()))
+    assert other.scaler.get_scale() == 8.0
+    assert other.step == 1
+    for one in (source, other):
+        one.model.zero_grad()
+        one.scaler.scale(one.model(torch.full((4, 3), 0.1)).sum()).backward()
+        advance(one)
+    for name, tensor in source.model.state_dict().items():
+        assert torch.equal(tensor, other.model.state_dict()[name])
+        assert torch.equal(source.result.state_dict()[name], other.result.state_dict()[name])
+        assert not torch.equal(tensor, source.result.state_dict()[name])
