@@ -37,7 +37,7 @@ class UserConfig(Strict):
     """config.yaml: what a user chooses."""
 
     scale: ScaleName = Field(description="the budget")
-    seeds: Seeds | None = Field(description="one full replicate each; null = the scale's own")
+    seeds: Seeds | None = Field(description="of the fine-tunings; null = the scale's own")
     dataset_seed: int = Field(ge=0, lt=2**63, description="root seed of the synthetic datasets")
     data_root: str = Field(min_length=1, description="folder with the downstream datasets")
     device: Literal["auto", "cpu", "cuda"] = Field(description="where training runs")
@@ -105,6 +105,10 @@ class Scale(Strict):
     banner: str = Field(description="stands above every table and figure of this scale")
     comparable: bool = Field(description="whether numbers may be compared with the published ones")
     seeds: Seeds
+    pretrain_seeds: Seeds | None = Field(
+        default=None,
+        description="seeds of the pre-trainings that the seeds share in turn; null = each seed its own",
+    )
     images: Literal["shards", "stream"] = Field(
         description="stored on disk, or drawn inside the data loader"
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +33,21 @@ def hold(path: str | Path, *, wait: bool) -> bool:
         return False
     _held.append(file)
     return True
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[bool]:
+    """Hold an exclusive lock on a folder itself while the block runs, and say whether that worked; nothing is written."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def recover(folder: Path) -> None:

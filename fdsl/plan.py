@@ -120,7 +120,9 @@ class Plan:
         run = Run.read(key)
         if run.pretraining == SCRATCH:
             return []
-        pretraining = Run(run.pretraining, run.model, run.seed)
+        shared = self.config.scales[scale].pretrain_seeds
+        seed = run.seed if shared is None else shared[run.seed % len(shared)]
+        pretraining = Run(run.pretraining, run.model, seed)
         return [f"results/{scale}/pretrain/{pretraining.key}/{name}"]
 
     def manifest(self, scale: str, key: str) -> str:

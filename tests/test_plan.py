@@ -80,8 +80,16 @@ def test_where_a_job_runs_is_no_part_of_its_order():
 
 def test_scratch_starts_from_no_weights():
     assert plan().initial("laptop", "scratch-vit_micro-digits-s0", "model.safetensors") == []
-    assert plan().initial("laptop", "rcdb1k-vit_micro-digits-s2", "record.json") == [
-        "results/laptop/pretrain/rcdb1k-vit_micro-s2/record.json"
+    assert plan().initial("paper", "rcdb1k-vit_tiny-cars-s2", "record.json") == [
+        "results/paper/pretrain/rcdb1k-vit_tiny-s2/record.json"
+    ]
+
+
+def test_seeds_share_the_pretrainings_of_the_scale_in_turn():
+    laptop = plan()
+    assert laptop.config.scales["laptop"].pretrain_seeds == [0]
+    assert laptop.initial("laptop", "rcdb1k-vit_micro-digits-s2", "record.json") == [
+        "results/laptop/pretrain/rcdb1k-vit_micro-s0/record.json"
     ]
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fdsl import formulas
@@ -53,17 +52,24 @@ class Parameters:
         return {name: values[rows] for name, values in self.columns.items()}
 
 
-def sample(dataset: SyntheticDataset, *, seed: int, workers: int = 1) -> Iterator[Rows]:
-    """Yield the parameters of the categories 0, 1, … of `dataset`; the same for any number of workers."""
+def sample(
+    dataset: SyntheticDataset,
+    *,
+    seed: int,
+    workers: int = 1,
+    categories: Sequence[int] | None = None,
+) -> Iterator[Rows]:
+    """Yield the parameters of `categories` (None: 0, 1, … of `dataset`); the same for any number of workers."""
     settings = formula_settings(dataset)
     one = partial(_sample_category, dataset.formula, settings, seed)
+    wanted = range(dataset.classes) if categories is None else categories
     if workers == 1:
-        yield from map(one, range(dataset.classes))
+        yield from map(one, wanted)
         return
     # spawn, because a forked child of a process with threads (numba, pyarrow) can hang
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        chunk = max(1, min(32, dataset.classes // (4 * workers)))
-        yield from pool.map(one, range(dataset.classes), chunksize=chunk)
+        chunk = max(1, min(32, len(wanted) // (4 * workers)))
+        yield from pool.map(one, wanted, chunksize=chunk)
 
 
 def stack(categories: list[Rows]) -> Parameters:
@@ -80,13 +86,7 @@ def write(
     path: str | Path, parameters: Parameters, *, dataset: SyntheticDataset, seed: int
 ) -> None:
     """Write a parameter file, whole or not at all."""
-    counts = np.diff(parameters.offsets)
-    category = np.repeat(np.arange(parameters.classes, dtype=np.int64), counts)
-    table = pa.table({"category": category, **parameters.columns})
-    about = {**origin(dataset, seed), "content": _content_digest(parameters)}
-    table = table.replace_schema_metadata({KEY: json.dumps(about, sort_keys=True).encode()})
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary)
+    write_table(path, parameters, about=origin(dataset, seed))
 
 
 def read(path: str | Path, *, dataset: SyntheticDataset, seed: int) -> Parameters:
@@ -97,27 +97,57 @@ def read(path: str | Path, *, dataset: SyntheticDataset, seed: int) -> Parameter
     DamagedFile
         If the file is not Parquet, is altered, or was made from other settings; the message names the file and both values.
     """
+    parameters, about = read_table(path)
+    for key, wanted in origin(dataset, seed).items():
+        if about.get(key) != wanted:
+            raise DamagedFile(
+                f"{path} was made with {key} = {about.get(key)!r}, not {wanted!r}. {_AGAIN}"
+            )
+    return parameters
+
+
+def write_table(path: str | Path, parameters: Parameters, *, about: dict[str, Any]) -> None:
+    """Write parameters with what is known `about` them (plain data, with `classes`), whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    counts = np.diff(parameters.offsets)
+    category = np.repeat(np.arange(parameters.classes, dtype=np.int64), counts)
+    table = pa.table({"category": category, **parameters.columns})
+    held = {**about, "content": content_digest(parameters)}
+    table = table.replace_schema_metadata({KEY: json.dumps(held, sort_keys=True).encode()})
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_table(path: str | Path) -> tuple[Parameters, dict[str, Any]]:
+    """Read parameters and what is known about them.
+
+    Raises
+    ------
+    DamagedFile
+        If the file is not Parquet, not one of ours, or altered.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        table = pq.read_table(path)
+        table = pq.ParquetFile(path).read()
         about = json.loads((table.schema.metadata or {})[KEY])
         category = table["category"].to_numpy()
+        classes, content = int(about["classes"]), about["content"]
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise DamagedFile(
             f"{path} is not a parameter file of fdsl, or is damaged ({error}). {_AGAIN}"
         ) from None
-    for key, wanted in origin(dataset, seed).items():
-        if about.get(key) != wanted:
-            raise DamagedFile(
-                f"{path} was made with {key} = {about.get(key)!r}, not {wanted!r}. {_AGAIN}"
-            )
     columns = {name: table[name].to_numpy() for name in table.column_names if name != "category"}
-    offsets = np.searchsorted(category, np.arange(dataset.classes + 1))
+    offsets = np.searchsorted(category, np.arange(classes + 1))
     parameters = Parameters(columns, offsets.astype(np.int64))
-    if _content_digest(parameters) != about["content"]:
+    if content_digest(parameters) != content:
         raise DamagedFile(f"{path} does not hold what was written: its digest differs. {_AGAIN}")
-    return parameters
+    return parameters, about
 
 
 def origin(dataset: SyntheticDataset, seed: int) -> dict[str, object]:
@@ -135,7 +165,15 @@ def origin(dataset: SyntheticDataset, seed: int) -> dict[str, object]:
 def formula_settings(dataset: SyntheticDataset) -> Strict:
     """Return the checked settings of the dataset's formula; a ConfigError names the fault."""
     model = formulas.get(dataset.formula).Settings
-    return validate(model, dataset.settings, where=f"settings of {dataset.title or dataset.formula}")
+    return validate(
+        model, dataset.settings, where=f"settings of {dataset.title or dataset.formula}"
+    )
+
+
+def content_digest(parameters: Parameters) -> str:
+    """Return the SHA-256 of all values, as 64 hexadecimal digits."""
+    values = {name: values.tobytes().hex() for name, values in sorted(parameters.columns.items())}
+    return digest_json({**values, "offsets": parameters.offsets.tolist()})
 
 
 _AGAIN = "Delete it and run the same command again."
@@ -143,8 +181,3 @@ _AGAIN = "Delete it and run the same command again."
 
 def _sample_category(formula: str, settings: Strict, seed: int, category: int) -> Rows:
     return formulas.get(formula).sample_category(settings, seed=seed, category=category)
-
-
-def _content_digest(parameters: Parameters) -> str:
-    values = {name: values.tobytes().hex() for name, values in sorted(parameters.columns.items())}
-    return digest_json({**values, "offsets": parameters.offsets.tolist()})

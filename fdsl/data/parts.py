@@ -64,6 +64,8 @@ def load_parts(
         train = Subset(train, few_labels(train.labels, count=train_labels, seed=seed))
     if test_images is not None:
         if test_images > len(test):
-            raise ValueError(f"test_images = {test_images} of {entry.title}, which has {len(test)}; use null for all")
+            raise ValueError(
+                f"test_images = {test_images} of {entry.title}, which has {len(test)}; use null for all"
+            )
         test = Subset(test, np.arange(test_images))
     return Parts(train, test)

@@ -100,7 +100,7 @@ class Shard:
         values = self._read(number)
         if not 0 <= within < values.num_rows:
             raise DamagedFile(f"{self.path} has no row {row}. {_AGAIN}")
-        content = memoryview(values["image"][within].as_buffer())
+        content = memoryview(values["image"][within].as_buffer()).cast("B")
         category, instance = values["category"][within].as_py(), values["instance"][within].as_py()
         if values["checksum"][within].as_py() != _checksum(content, category, instance):
             raise DamagedFile(f"{self.path}: row {row} does not match its checksum. {_AGAIN}")

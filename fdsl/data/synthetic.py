@@ -10,58 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl import formulas
 from fdsl.catalog import SyntheticDataset
 from fdsl.data import parameters as parameter_file
-from fdsl.data.parameters import Parameters
 from fdsl.data.shards import Shard, shard_range, write_shard
-
-
-class StreamedImages:
-    """The images of a synthetic dataset, each drawn when it is asked for; nothing is stored.
-
-    Index i is instance i % instances of category i // instances. Safe to pickle and to share with forked or spawned workers.
-    """
-
-    def __init__(self, dataset: SyntheticDataset, parameters: Parameters, *, seed: int) -> None:
-        if parameters.classes != dataset.classes:
-            raise ValueError(
-                f"{parameters.classes} categories of parameters for {dataset.classes} classes"
-            )
-        self.dataset = dataset
-        self.parameters = parameters
-        self.seed = seed
-        self.settings = parameter_file.formula_settings(dataset)
-
-    def __len__(self) -> int:
-        return self.dataset.classes * self.dataset.instances
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        image, category, _ = self.draw(index)
-        return image, category
-
-    @property
-    def classes(self) -> int:
-        return self.dataset.classes
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        return np.repeat(np.arange(self.dataset.classes), self.dataset.instances)
-
-    def draw(self, index: int) -> tuple[NDArray[np.uint8], int, int]:
-        """Return (image, category, instance) of an index."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"image {index} is out of range 0 to {len(self) - 1}")
-        category, instance = divmod(int(index), self.dataset.instances)
-        return self.image(category=category, instance=instance), category, instance
-
-    def image(self, *, category: int, instance: int) -> NDArray[np.uint8]:
-        """Return one image, uint8 (H, W)."""
-        rows = self.parameters.of(category)
-        formula = formulas.get(self.dataset.formula)
-        return formula.render(
-            self.settings, rows, seed=self.seed, category=category, instance=instance
-        )
+from fdsl.data.streamed import StreamedImages
 
 
 class ShardedImages:

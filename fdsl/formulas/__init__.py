@@ -14,6 +14,11 @@ FORMULAS = {
     "fractaldb": "fdsl.formulas.fractaldb",
     "exfractaldb": "fdsl.formulas.exfractaldb",
     "rcdb": "fdsl.formulas.rcdb",
+    "visualatom": "fdsl.formulas.visualatom",
+    "one_parameter": "fdsl.formulas.one_parameter",
+    "perlin": "fdsl.formulas.perlin",
+    "dead_leaves": "fdsl.formulas.dead_leaves",
+    "bezier": "fdsl.formulas.bezier",
 }
 
 

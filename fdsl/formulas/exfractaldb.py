@@ -2,7 +2,9 @@
 
 Source: Kataoka et al., "Replacing labeled real-image datasets with auto-generated contours" (CVPR 2022) and its released code. The
 camera and the law of the categories are the code's. Ours: each category is searched by itself; views are random rotations unless
-`view` asks for the code's twelve; the centroid divides by the number of points that there are.
+`view` asks for the code's twelve; the centroid divides by the number of points that there are. With the fixed views, all weights by
+all views are MV-FractalDB, and one weight in twelve views is 3D-OFDB (Nakamura et al., ICCV 2023): weighted = false takes the category
+itself, as that paper says; instance_row = 0 the row of the weights that its released code takes.
 """
 
 from __future__ import annotations
@@ -53,6 +55,11 @@ class Settings(Strict):
         le=9,
         description="a coefficient is multiplied by 1 ± 0.1, …, 1 ± 0.1 steps",
     )
+    instance_row: int | None = Field(
+        default=None,
+        ge=0,
+        description="draw all instances with this row of the weights rather than by turns; 0 is the released 3D-OFDB",
+    )
     view: Literal["random", "fixed12"] = Field(
         default="random",
         description="a uniform rotation for each instance, or one of twelve azimuths with ± 3.14 degrees",
@@ -81,6 +88,20 @@ class Settings(Strict):
         if value % 2 == 0:
             raise ValueError("a point has a pixel in its middle: use an odd number")
         return value
+
+    @model_validator(mode="after")
+    def _row_exists(self) -> Settings:
+        if self.instance_row is None:
+            return self
+        if not self.weighted:
+            raise ValueError(
+                f"instance_row = {self.instance_row} chooses a weight, but weighted = false: set one of the two"
+            )
+        if self.instance_row > 24 * self.weight_steps:
+            raise ValueError(
+                f"instance_row = {self.instance_row} is none of the rows 0 to {24 * self.weight_steps} of weight_steps = {self.weight_steps}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _maps_ascend(self) -> Settings:
@@ -153,7 +174,7 @@ def render(
     from fdsl.raster import points, projection
 
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
-    weights = weight_rows(settings.weight_steps) if settings.weighted else np.ones((1, 12))
+    weights = _instance_weights(settings)
     state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     orbit, count, summary = _orbit(
         settings, weights[instance % len(weights)], system, shares, state
@@ -167,10 +188,18 @@ def render(
     projection.project(orbit, summary[2:] / count, scale, rotation, size, cells)
     canvas = np.zeros(size**2 + 1, np.uint8)  # the last one for points out of view
     if settings.point_size_px == 1:
-        points.draw_points(cells, settings.gray_level, canvas)
+        points.draw_points(cells, np.array([settings.gray_level], np.uint8), canvas)
     else:
         points.draw_squares(cells, settings.point_size_px, size, settings.gray_level, canvas)
     return canvas[:-1].reshape(size, size)
+
+
+def _instance_weights(settings: Settings) -> NDArray[np.float64]:
+    """The rows of the weights that the instances take by turns."""
+    if not settings.weighted:
+        return np.ones((1, 12))
+    rows, row = _weight_rows(settings.weight_steps), settings.instance_row
+    return rows if row is None else rows[row : row + 1]
 
 
 def weight_rows(steps: int) -> NDArray[np.float64]:

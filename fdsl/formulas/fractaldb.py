@@ -2,20 +2,23 @@
 
 Source: Kataoka et al., "Pre-training without natural images" (ACCV 2020, IJCV 2022) and its released code. Categories are the code's
 law; each is searched by itself here, so that the search parallelises and can be continued. Ours: one random sequence per image (the code
-repeats one sequence for all), the order of the instances, and what happens to systems that a weight makes diverge.
+repeats one sequence for all), the order of the instances, and what happens to systems that a weight makes diverge. One instance of each
+category is 2D-OFDB (Nakamura et al., ICCV 2023): weighted = false draws the category itself, as that paper says; instance_row = 0 the
+row of the weights that its released code draws.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl import seeding
-from fdsl.formulas import ifs
+from fdsl.formulas import attractor, ifs, svd_sampler
+from fdsl.formulas.attractor import Look, Orbit
 from fdsl.seeding import Stage
 from fdsl.strict import Strict
 
@@ -28,7 +31,6 @@ PARAMETERS = {
     "candidate": "int32",
 }
 FLIPS = 4
-PATCH_SHIFT_PX = 1  # the upper left pixel of a patch, right of and below its point
 
 
 class Settings(Strict):
@@ -50,8 +52,11 @@ class Settings(Strict):
     patch_mode: Literal["per_point", "per_image"] = Field(
         default="per_point", description="a new random pattern for each point, or one for the image"
     )
+    colour: Literal["gray", "hues"] = Field(
+        default="gray", description="one gray level, or 128 hues by turns, which gives RGB images"
+    )
     gray_level: int = Field(
-        default=127, ge=1, le=255, description="of points and patches, on black"
+        default=127, ge=1, le=255, description="of points and patches, on black; not with hues"
     )
     weighted: bool = Field(
         default=True,
@@ -63,10 +68,24 @@ class Settings(Strict):
         le=0.5,
         description="a coefficient is multiplied by 1 ± weight or 1 ± 2 weight",
     )
+    instance_row: int | None = Field(
+        default=None,
+        ge=0,
+        le=24,
+        description="draw all instances with this row of the weights rather than by turns; 0 is the released 2D-OFDB",
+    )
     flips: bool = Field(default=True, description="four flips of each weight")
     diverged: Literal["shrink", "keep"] = Field(
         default="shrink",
         description="when a weight makes the system diverge: halve its distance from 1 until it does not, or draw what there is",
+    )
+    search: Literal["random", "svd"] = Field(
+        default="random",
+        description="candidates with uniform coefficients; or with random singular values of at most 1, as Anderson & Farrell",
+    )
+    sigma_factor: tuple[float, float] | None = Field(
+        default=None,
+        description="range of the sum of singular values in the search svd, the smaller ones doubled; null: (5 + n) / 2 to (6 + n) / 2 for n maps",
     )
     filling_rate: float = Field(
         default=0.2,
@@ -84,17 +103,18 @@ class Settings(Strict):
         default=100_000, ge=1, le=10_000_000, description="points of the search"
     )
     coefficient_limit: float = Field(
-        default=1.0, gt=0, le=10, description="coefficients are uniform in [-limit, limit)"
+        default=1.0,
+        gt=0,
+        le=10,
+        description="coefficients are uniform in [-limit, limit); in the search svd the shifts alone",
     )
     maps: tuple[int, int] = Field(default=(2, 7), description="fewest and most maps of a system")
 
     @model_validator(mode="after")
     def _fits(self) -> Settings:
-        for size, pad in (("image_size_px", "pad_px"), ("search_size_px", "search_pad_px")):
-            if getattr(self, size) - 2 * getattr(self, pad) < 2:
-                raise ValueError(
-                    f"{size} = {getattr(self, size)} leaves less than 2 pixels between two pads of {pad} = {getattr(self, pad)}"
-                )
+        attractor.check_windows(
+            self, ("image_size_px", "pad_px"), ("search_size_px", "search_pad_px")
+        )
         if not 1 <= self.maps[0] <= self.maps[1] <= ifs.MAX_MAPS:
             raise ValueError(
                 f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}"
@@ -104,18 +124,22 @@ class Settings(Strict):
             raise ValueError(
                 f"filling_rate = {self.filling_rate} needs more than search_points = {self.search_points} on {self.search_size_px} px"
             )
+        if self.instance_row is not None and not self.weighted:
+            raise ValueError(
+                f"instance_row = {self.instance_row} chooses a weight, but weighted = false: set one of the two"
+            )
         return self
 
-
-class Placement(NamedTuple):
-    """Where drawing coordinates stand on the flattened canvas, which has a margin where patches pass the border of the image."""
-
-    side: int
-    origin: int
-    row_step: int
-    column_step: int
-    rows: slice
-    columns: slice
+    @model_validator(mode="after")
+    def _sigma_factor_is_reached(self) -> Settings:
+        if self.sigma_factor is not None and self.search != "svd":
+            raise ValueError(f"sigma_factor = {self.sigma_factor} is only read by search = 'svd'")
+        low, high = self.sigma_factor or svd_sampler.default_sigma_factor(self.maps[0])
+        if self.search == "svd" and not 0 <= low <= high <= 3 * self.maps[0]:
+            raise ValueError(
+                f"sigma_factor = ({low}, {high}) must be two ascending numbers from 0 to 3 for each of maps[0] = {self.maps[0]} maps"
+            )
+        return self
 
 
 def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
@@ -132,15 +156,23 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
         If 20,000 candidates in a row fail.
     """
     rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
-    systems = ifs.candidates(
-        rng, coefficients=6, limit=settings.coefficient_limit, maps=settings.maps
-    )
+    systems = _candidates(settings, rng)
     for candidate, (system, shares) in zip(range(1, ifs.MAX_CANDIDATES + 1), systems, strict=False):
         state = seeding.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
         if filling_rate(settings, system, shares, state) >= settings.filling_rate:
             return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
     raise ValueError(
         f"none of {ifs.MAX_CANDIDATES} candidates fills {settings.filling_rate} of the image: lower filling_rate"
+    )
+
+
+def _candidates(settings: Settings, rng: np.random.Generator) -> ifs.Systems:
+    """The candidates of the search."""
+    limit, maps = settings.coefficient_limit, settings.maps
+    if settings.search == "random":
+        return ifs.candidates(rng, coefficients=6, limit=limit, maps=maps)
+    return svd_sampler.candidates(
+        rng, maps=maps, sigma_factor=settings.sigma_factor, shift_limit=limit
     )
 
 
@@ -162,7 +194,7 @@ def filling_rate(
     cells = np.empty(count, np.int32)
     canvas = np.zeros((size + 1) ** 2, np.uint8)
     points.fit_to_window(x, y, extent, size - 2 * pad, pad, 0, size + 1, 1, cells)
-    points.draw_points(cells, 1, canvas)
+    points.draw_points(cells, np.ones(1, np.uint8), canvas)
     return np.count_nonzero(canvas.reshape(size + 1, size + 1)[:size, :size]) / size**2
 
 
@@ -174,37 +206,34 @@ def render(
     Returns
     -------
     ndarray
-        uint8 (image_size_px, image_size_px), gray_level on black.
+        uint8 (image_size_px, image_size_px), gray_level on black; with hues (image_size_px, image_size_px, 3).
 
     Raises
     ------
     ValueError
         If the parameters are impossible, or the unweighted system diverges while diverged = "shrink".
     """
-    from fdsl.raster import points
-
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
-    weights = weight_rows(settings.weight) if settings.weighted else np.ones((1, 6))
+    weights = _instance_weights(settings)
     flip = (instance // len(weights)) % FLIPS if settings.flips else 0
     state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
-    x, y, extent = _orbit(settings, weights[instance % len(weights)], system, shares, state)
-
-    place = _placement(settings, flip)
-    cells = np.empty(x.size, np.int32)
-    window = settings.image_size_px - 2 * settings.pad_px
-    shift = settings.pad_px + (PATCH_SHIFT_PX if settings.draw == "patch" else 0)
-    points.fit_to_window(
-        x, y, extent, window, shift, place.origin, place.row_step, place.column_step, cells
+    orbit = _orbit(settings, weights[instance % len(weights)], system, shares, state)
+    look = Look(
+        settings.image_size_px,
+        settings.pad_px,
+        settings.draw,
+        settings.patch_mode,
+        settings.gray_level if settings.colour == "gray" else None,
     )
-    canvas = np.zeros(place.side**2, np.uint8)
-    if settings.draw == "point":
-        points.draw_points(cells, settings.gray_level, canvas)
-    else:
-        draw = (
-            points.draw_patches if settings.patch_mode == "per_point" else points.draw_equal_patches
-        )
-        draw(cells, place.row_step, place.column_step, state, settings.gray_level, canvas)
-    return np.ascontiguousarray(canvas.reshape(place.side, place.side)[place.rows, place.columns])
+    return attractor.paint(orbit, look, state, flip=flip)
+
+
+def _instance_weights(settings: Settings) -> NDArray[np.float64]:
+    """The rows of the weights that the instances take by turns."""
+    if not settings.weighted:
+        return np.ones((1, 6))
+    rows, row = _weight_rows(settings.weight), settings.instance_row
+    return rows if row is None else rows[row : row + 1]
 
 
 def weight_rows(weight: float) -> NDArray[np.float64]:
@@ -227,8 +256,8 @@ def _orbit(
     system: NDArray[np.float64],
     shares: NDArray[np.float64],
     state: NDArray[np.uint64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Play the chaos game of the weighted system; return x, y and their extent, and leave `state` behind it."""
+) -> Orbit:
+    """Play the chaos game of the weighted system, and leave `state` behind it."""
     from fdsl.raster import chaos_game
 
     x, y = np.empty((2, settings.points), np.float64)
@@ -240,21 +269,5 @@ def _orbit(
         state[:] = start
         count = chaos_game.chaos_game_2d(system * factors, *choice, state, bound, x, y, extent)
         if count == settings.points or settings.diverged == "keep":
-            return x[:count], y[:count], extent
+            return Orbit(x[:count], y[:count], extent)
     raise ValueError(ifs.DIVERGES)
-
-
-def _placement(settings: Settings, flip: int) -> Placement:
-    """Place the drawing for one flip: 0 as is, 1 top to bottom, 2 left to right, 3 both. Row 0 of the drawing is at the bottom."""
-    reach = PATCH_SHIFT_PX + 2 if settings.draw == "patch" else 0
-    margin = max(0, reach + 1 - settings.pad_px)
-    side = settings.image_size_px + margin
-    whole, ahead, behind = slice(0, side - margin), flip in (1, 3), flip in (0, 1)
-    return Placement(
-        side=side,
-        origin=(0 if ahead else (side - 1) * side) + (0 if behind else side - 1),
-        row_step=side if ahead else -side,
-        column_step=1 if behind else -1,
-        rows=whole if ahead else slice(margin, side),
-        columns=whole if behind else slice(margin, side),
-    )

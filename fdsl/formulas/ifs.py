@@ -16,9 +16,12 @@ MAX_HALVINGS = 60
 DIVERGES = "the system diverges even without a weight: sample the parameters again, or set diverged = 'keep' to draw what there is"
 
 
+Systems = Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]  # coefficients, probabilities
+
+
 def candidates(
     rng: np.random.Generator, *, coefficients: int, limit: float, maps: tuple[int, int]
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+) -> Systems:
     """Yield random systems: float64 (maps, coefficients) uniform in [-limit, limit), with probabilities proportional to |det|.
 
     The number of maps is uniform on `maps`, both ends included. Source: section 3.1 of the FractalDB paper and its released code.

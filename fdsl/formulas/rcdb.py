@@ -16,16 +16,22 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl import seeding
+from fdsl.formulas import constants
 from fdsl.seeding import Stage
 from fdsl.strict import Strict
 
 FORMULA_ID = 3
 TITLE = "RCDB"
 PARAMETERS = {"vertices": "int32", "polygons": "int32", "noise": "float64", "step": "float64"}
+LIMITS = {
+    "vertices": (1, 20_000),
+    "polygons": (1, 5000),
+    "noise": (0.0, 100.0),
+    "step": (0.0, 100.0),
+}
 REFERENCE_SIZE_PX = 512  # all lengths are stated for an image of this size
 DECAY = 0.9900498337491681  # exp(-1/100): each further vertex is rarer by this factor
 CENTRE_RANGE_PX = 400
-MAX_NOISE = 100.0
 
 
 class Settings(Strict):
@@ -72,19 +78,7 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _ranges(self) -> Settings:
-        limits = {
-            "vertices": (1, 5000),
-            "polygons": (1, 5000),
-            "noise": (0, MAX_NOISE),
-            "step": (0, MAX_NOISE),
-            "radius": (0, 128),
-        }
-        for name, (lowest, highest) in limits.items():
-            low, high = getattr(self, name)
-            if not lowest <= low <= high <= highest:
-                raise ValueError(
-                    f"{name} = ({low}, {high}) must be two ascending numbers from {lowest} to {highest}"
-                )
+        constants.check_ranges(self, LIMITS | {"radius": (0, 128)})
         if self.lengths == "pixels" and self.image_size_px <= CENTRE_RANGE_PX:
             raise ValueError(
                 f"image_size_px = {self.image_size_px} with lengths = 'pixels' puts centres outside of the image: "
@@ -118,7 +112,9 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
         np.searchsorted(_vertex_law(*settings.vertices), rng.random(), side="right")
     )
     polygons = rng.integers(*settings.polygons, endpoint=True)
-    return _row(vertices, polygons, rng.uniform(*settings.noise), rng.uniform(*settings.step))
+    return constants.row(
+        PARAMETERS, vertices, polygons, rng.uniform(*settings.noise), rng.uniform(*settings.step)
+    )
 
 
 def render(
@@ -138,7 +134,7 @@ def render(
     """
     from fdsl.raster import circle, contours, xoshiro
 
-    vertices, polygons, noise, step = _read(parameters)
+    vertices, polygons, noise, step = constants.read(parameters, LIMITS).values()
     size = settings.image_size_px
     state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     u = np.empty(5 + polygons)
@@ -202,17 +198,13 @@ def _only_vertices(settings: Settings, category: int) -> dict[str, NDArray]:
             f"category {category} would have {low + category} vertices, more than vertices = ({low}, {high}) allows: "
             f"at most {high - low + 1} classes, or raise the range"
         )
-    return _row(
-        low + category, sum(settings.polygons) // 2, sum(settings.noise) / 2, sum(settings.step) / 2
+    return constants.row(
+        PARAMETERS,
+        low + category,
+        sum(settings.polygons) // 2,
+        sum(settings.noise) / 2,
+        sum(settings.step) / 2,
     )
-
-
-def _row(vertices: int, polygons: int, noise: float, step: float) -> dict[str, NDArray]:
-    values = (vertices, polygons, noise, step)
-    return {
-        name: np.array([value], dtype=dtype)
-        for (name, dtype), value in zip(PARAMETERS.items(), values, strict=True)
-    }
 
 
 @lru_cache(maxsize=16)
@@ -221,18 +213,3 @@ def _vertex_law(low: int, high: int) -> NDArray[np.float64]:
     weights = np.cumprod(np.full(high - low + 1, DECAY))
     total = np.cumsum(weights)
     return total[:-1] / total[-1]
-
-
-def _read(parameters: dict[str, NDArray]) -> tuple[int, int, float, float]:
-    """Check the one row of a category."""
-    if missing := [name for name in PARAMETERS if name not in parameters]:
-        raise ValueError(f"parameter columns {missing} are missing: sample the parameters again")
-    if any(len(parameters[name]) != 1 for name in PARAMETERS):
-        raise ValueError(f"{len(parameters['vertices'])} rows of parameters: a category has one")
-    vertices, polygons = int(parameters["vertices"][0]), int(parameters["polygons"][0])
-    noise, step = float(parameters["noise"][0]), float(parameters["step"][0])
-    if vertices < 1 or polygons < 1:
-        raise ValueError(f"{vertices} vertices and {polygons} polygons: both must be at least 1")
-    if not (0 <= noise <= MAX_NOISE and 0 <= step <= MAX_NOISE):
-        raise ValueError(f"noise = {noise} and step = {step} must be from 0 to {MAX_NOISE:g}")
-    return vertices, polygons, noise, step

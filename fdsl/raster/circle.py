@@ -29,6 +29,21 @@ def _cosine(x):
     return p
 
 
+@inlined
+def on_circle(turn):
+    """Cosine and sine of 2 pi `turn`, which is in [0, 1)."""
+    eighths = turn * 8
+    octant = np.int64(eighths)
+    rest = eighths - octant
+    if octant & 1:
+        rest = 1 - rest
+    s = _sine(rest * _EIGHTH_TURN)
+    c = _cosine(rest * _EIGHTH_TURN)
+    if (octant + 1) & 2:
+        s, c = c, s
+    return -c if 2 <= octant < 6 else c, -s if octant >= 4 else s
+
+
 @kernel("void(f8[::1], f8[::1], f8[::1])")
 def circle(turns, cosines, sines):
     """Fill `cosines` and `sines` of 2 pi `turns`, (n,) each in [0, 1); errors stay below 1e-15, eighths of a turn are exact in sign.
@@ -36,14 +51,4 @@ def circle(turns, cosines, sines):
     Source: ours. The angle is reduced to an eighth of a turn, where both series converge fast, and reflected back.
     """
     for i in range(turns.size):
-        eighths = turns[i] * 8
-        octant = np.int64(eighths)
-        rest = eighths - octant
-        if octant & 1:
-            rest = 1 - rest
-        s = _sine(rest * _EIGHTH_TURN)
-        c = _cosine(rest * _EIGHTH_TURN)
-        if (octant + 1) & 2:
-            s, c = c, s
-        cosines[i] = -c if 2 <= octant < 6 else c
-        sines[i] = -s if octant >= 4 else s
+        cosines[i], sines[i] = on_circle(turns[i])

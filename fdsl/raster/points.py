@@ -1,7 +1,9 @@
 """Points to pixels: first the place of each point in the picture (`cells`), then what is drawn there.
 
 A cell is the index of a pixel in the flattened canvas. Flips cost nothing: they are the signs of the steps from one row or column to
-the next (see `Placement` in fdsl.formulas.fractaldb).
+the next (see `Placement` in fdsl.formulas.attractor).
+
+`levels` are the values that are drawn: point i has levels[i % n]. Their number n must be a power of 2.
 """
 
 from __future__ import annotations
@@ -37,11 +39,12 @@ def fit_to_window(x, y, extent, window, pad, origin, row_step, column_step, cell
         cells[i] = origin + row * row_step + column * column_step
 
 
-@kernel("void(i4[::1], u1, u1[::1])")
-def draw_points(cells, value, canvas):
+@kernel("void(i4[::1], u1[::1], u1[::1])")
+def draw_points(cells, levels, canvas):
     """Set one pixel per point."""
-    for cell in cells:
-        canvas[np.uint32(cell)] = value
+    last = np.uint64(levels.size - 1)
+    for i in range(np.uint64(cells.size)):
+        canvas[np.uint32(cells[i])] = levels[i & last]
 
 
 @kernel("void(i4[::1], i8, i8, u1, u1[::1])")
@@ -82,25 +85,33 @@ def _draw_patch(cell, mask, row_step, column_step, value, canvas):
             bit >>= _U1
 
 
-@kernel("void(i4[::1], i8, i8, u8[::1], u1, u1[::1])")
-def draw_patches(cells, row_step, column_step, state, value, canvas):
+@kernel("void(i4[::1], i8, i8, u8[::1], u1[::1], u1[::1])")
+def draw_patches(cells, row_step, column_step, state, levels, canvas):
     """Draw a new random 3 × 3 pattern per point, in order and opaque: bits that are 0 erase what was there.
 
     `cells` are the upper left corners before flips. As in the released code of FractalDB.
     """
     s0, s1, s2, s3 = load(state)
     bits, left = np.uint64(0), 0
-    for cell in cells:
+    last = np.uint64(levels.size - 1)
+    for i in range(np.uint64(cells.size)):
         mask, bits, left, s0, s1, s2, s3 = _next_mask(bits, left, s0, s1, s2, s3)
-        _draw_patch(cell, mask, row_step, column_step, value, canvas)
+        _draw_patch(cells[i], mask, row_step, column_step, levels[i & last], canvas)
     store(state, s0, s1, s2, s3)
 
 
-@kernel("void(i4[::1], i8, i8, u8[::1], u1, u1[::1])")
-def draw_equal_patches(cells, row_step, column_step, state, value, canvas):
-    """As draw_patches, with one random pattern for all points."""
+@kernel("u8(u8[::1])")
+def random_pattern(state):
+    """Return one random 3 × 3 pattern, nine bits of which at least one is set."""
     s0, s1, s2, s3 = load(state)
     mask, _, _, s0, s1, s2, s3 = _next_mask(np.uint64(0), 0, s0, s1, s2, s3)
-    for cell in cells:
-        _draw_patch(cell, mask, row_step, column_step, value, canvas)
     store(state, s0, s1, s2, s3)
+    return mask
+
+
+@kernel("void(i4[::1], i8, i8, u8, u1[::1], u1[::1])")
+def draw_equal_patches(cells, row_step, column_step, pattern, levels, canvas):
+    """As draw_patches, with one pattern for all points."""
+    last = np.uint64(levels.size - 1)
+    for i in range(np.uint64(cells.size)):
+        _draw_patch(cells[i], pattern, row_step, column_step, levels[i & last], canvas)

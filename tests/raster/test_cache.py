@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from numba.core.caching import NullCache
 
 import fdsl
 from fdsl import raster
@@ -21,6 +23,10 @@ small = {
     "fractaldb": dict(image_size_px=24, points=400, pad_px=2),
     "exfractaldb": dict(image_size_px=24, points=300, point_size_px=3),
     "rcdb": dict(image_size_px=48, broken_lines=5),
+    "visualatom": dict(image_size_px=32, vertices=(9, 12), orbits=(3, 5)),
+    "perlin": dict(image_size_px=16, octaves=2),
+    "dead_leaves": dict(image_size_px=12, radii=((0.3, 1.0),)),
+    "bezier": dict(image_size_px=16),
 }
 from fdsl.formulas import ifs
 import numpy as np
@@ -32,6 +38,8 @@ for name, options in small.items():
     if name == "rcdb":
         rows = {"vertices": [9], "polygons": [6], "noise": [20.0], "step": [1.0]}
         rows = {key: np.array(value) for key, value in rows.items()}
+    elif "COEFFICIENTS" not in dir(formula):
+        rows = formula.sample_category(settings, seed=1, category=17)
     else:
         system = rng.uniform(-0.6, 0.6, (3, len(formula.COEFFICIENTS)))
         rows = ifs.columns(formula.COEFFICIENTS, system, ifs.probabilities(system), candidate=1)
@@ -105,12 +113,12 @@ def test_a_folder_that_cannot_be_written_is_replaced_by_a_private_one(tmp_path, 
 
 
 def test_all_kernels_have_one_signature():
-    from fdsl.raster import chaos_game, circle, contours, lines, noise, points, projection, xoshiro
-
-    for module in (chaos_game, circle, contours, lines, noise, points, projection, xoshiro):
+    found = 0
+    for path in Path(raster.__file__).parent.glob("[!_]*.py"):
+        module = import_module(f"fdsl.raster.{path.stem}")
         for name, value in vars(module).items():
-            if (
-                getattr(value, "targetoptions", {}).get("cache")
-                and value.__module__ == module.__name__
-            ):
+            kept = not isinstance(getattr(value, "_cache", NullCache()), NullCache)
+            if kept and value.__module__ == module.__name__:
                 assert len(value.signatures) == 1, name
+                found += 1
+    assert found > 15

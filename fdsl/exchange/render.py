@@ -1,0 +1,232 @@
+"""A whole dataset to files: exactly classes × instances images, restartable, the same for any number of workers."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fdsl import locks
+from fdsl.data.parameters import Parameters, read_table, stack, write_table
+from fdsl.data.streamed import SearchedParameters
+from fdsl.dataset import Dataset
+from fdsl.exchange import authors_csv, layouts, ledger, parts
+from fdsl.exchange.samples import Sample, samples
+from fdsl.provenance import environment, fingerprint
+from fdsl.storage import DamagedFile
+from fdsl.strict import ConfigError, choose
+
+FORMATS = tuple(parts.DEFAULT_IMAGES_PER_FILE)
+COMPRESSION = (
+    1  # higher levels cost more time than the pixels took to draw, for a tenth of the size
+)
+
+Progress = Callable[..., Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is stored where."""
+
+    dataset: Dataset
+    folder: Path
+    format: str
+    layout: str
+    images_per_file: int
+    workers: int
+    progress: Progress
+
+    @property
+    def count(self) -> int:
+        """Number of parts."""
+        return -(-len(self.dataset) // self.images_per_file)
+
+    @property
+    def title(self) -> str:
+        return f"{self.dataset.name}, seed {self.dataset.seed}"
+
+    def indices(self, part: int) -> range:
+        """Return the images of a part."""
+        start = part * self.images_per_file
+        return range(start, min(start + self.images_per_file, len(self.dataset)))
+
+    def order(self) -> dict[str, Any]:
+        """Return what decides the content of the folder; the number of workers does not."""
+        return {
+            "format": ledger.FORMAT,
+            "origin": self.dataset.origin,
+            "files": self.format,
+            "layout": self.layout,
+            "images_per_file": self.images_per_file,
+            "code": code(self.dataset),
+        }
+
+
+def render(
+    dataset: Dataset,
+    folder: str | Path,
+    *,
+    format: str = "png",
+    layout: str = "auto",
+    images_per_file: int | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Draw all images of a dataset into a folder, or go on where an interrupted run stopped.
+
+    Parameters
+    ----------
+    format
+        "png": one file each, in the authors' folders; "webdataset": tar files; "parquet" or "arrow": tables that
+        `datasets.load_dataset(folder)` opens.
+    layout
+        Names of the images: "auto" takes the authors' own of the formula (see fdsl.exchange.layouts).
+    images_per_file
+        Images in a tar or table; with "png", images after which an interrupted run can go on. The pixels do not depend on it.
+    workers
+        Processes that draw; 0 draws in this one.
+    progress
+        Called as progress(items, total=, unit=, title=), yields the items and shows how far they are.
+
+    Returns
+    -------
+    dict
+        The manifest that was written.
+
+    Raises
+    ------
+    ConfigError
+        If an argument is not possible.
+    DamagedFile
+        If something foreign, different or damaged is in the way; the message names it.
+    """
+    plan = _plan(dataset, folder, format, layout, images_per_file, workers, progress)
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with locks.holding(plan.folder) as alone:
+        if not alone:
+            raise DamagedFile(f"{plan.folder} is being filled by another process: wait for it")
+        return _render(plan)
+
+
+def code(dataset: Dataset) -> str:
+    """Return the digest of the code that draws a dataset."""
+    kind = "official" if "official" in dataset.origin else "formulas"
+    return fingerprint(f"fdsl.{kind}.{dataset.formula}")
+
+
+def _plan(
+    dataset: Dataset,
+    folder: str | Path,
+    format: str,
+    layout: str,
+    images_per_file: int | None,
+    workers: int,
+    progress: Progress | None,
+) -> Plan:
+    choose("format", format, list(FORMATS), where="fdsl render")
+    size = parts.DEFAULT_IMAGES_PER_FILE[format] if images_per_file is None else images_per_file
+    if size < 1 or workers < 0:
+        raise ConfigError(
+            f"fdsl render: images_per_file = {size} must be at least 1, workers = {workers} at least 0"
+        )
+    name = layouts.resolve(layout, dataset=dataset.name, formula=dataset.formula)
+    return Plan(dataset, Path(folder), format, name, size, workers, progress or _silent)
+
+
+def _render(plan: Plan) -> dict[str, Any]:
+    _remove_leftovers(plan.folder)
+    ledger.begin(plan.folder, plan.order())
+    known = _parameters(plan)
+    checked = plan.progress(
+        range(plan.count), total=plan.count, unit="parts", title=f"{plan.title}: looking for parts"
+    )
+    missing = [p for p in checked if not ledger.verify_part(plan.folder, p, plan.indices(p))]
+    if missing:
+        (plan.folder / ledger.MANIFEST).unlink(missing_ok=True)
+    workspace = plan.folder / parts.WORKSPACE
+    workspace.mkdir()
+    try:
+        _draw(plan, missing, known)
+    finally:
+        shutil.rmtree(workspace)
+    if plan.layout == "rcdb" and plan.format == "png":
+        authors_csv.write_folder(plan.folder / "param", known, formula="rcdb")
+    return ledger.write_manifest(
+        plan.folder, plan.order(), parts=plan.count, environment=environment()
+    )
+
+
+def _draw(plan: Plan, missing: list[int], known: Parameters) -> None:
+    """Draw the missing parts in one stream, so that no worker waits at the end of a part."""
+    indices = (index for part in missing for index in plan.indices(part))
+    total = sum(len(plan.indices(part)) for part in missing)
+    stream = samples(plan.dataset.images, indices, workers=plan.workers, compression=COMPRESSION)
+    drawn = iter(plan.progress(stream, total=total, unit="images", title=plan.title))
+    named = _named(plan, drawn, known)
+    target = parts.Target(plan.folder, plan.title)
+    for part in missing:
+        taken = itertools.islice(named, len(plan.indices(part)))
+        archive = None
+        if plan.format == "png":
+            rows = list(parts.write_pngs(target, taken))
+        else:
+            archive = parts.archive_name(plan.format, part, plan.count)
+            rows = list(parts.write_archive(target, archive, taken, format=plan.format))
+        ledger.write_provenance(plan.folder, part, rows, archive=archive)
+    next(drawn, None)  # lets the progress and the workers end
+
+
+def _named(plan: Plan, drawn: Iterator[Sample], known: Parameters) -> Iterator[tuple[Sample, str]]:
+    """Put its file name beside every image."""
+    layout = layouts.get(plan.layout, settings=plan.dataset.settings.model_dump())
+    if layout.needs_vertices and "vertices" not in known.columns:
+        raise ConfigError(f"layout {plan.layout} needs categories with a number of vertices")
+    for sample in drawn:
+        vertices = int(known.of(sample.category)["vertices"][0]) if layout.needs_vertices else 0
+        yield sample, layout.name(sample.category, sample.instance, vertices)
+
+
+def _parameters(plan: Plan) -> Parameters:
+    """Return the parameters, found now or by an interrupted run; they are kept in the folder, and every so often on the way."""
+    path, dataset = plan.folder / ledger.PARAMETERS, plan.dataset
+    searched = isinstance(dataset.images.parameters, SearchedParameters)
+    beginning = plan.folder / ledger.BEGINNING
+    for held in (path, beginning):
+        if held.exists():
+            known, about = read_table(held)
+            if about.get("origin") != dataset.origin:
+                raise DamagedFile(
+                    f"{held} is of another dataset. Delete it and run the same command again."
+                )
+            if searched:
+                dataset.images.parameters.recall(known)
+            if held == path:
+                return known
+    found = dataset.search(workers=max(1, plan.workers))
+    title = f"{plan.title}: categories"
+    for category in plan.progress(found, total=dataset.classes, unit="categories", title=title):
+        if searched and (category + 1) % CATEGORIES_BETWEEN_WRITES == 0:
+            _write_parameters(beginning, dataset, category + 1)
+    _write_parameters(path, dataset, dataset.classes)
+    beginning.unlink(missing_ok=True)
+    return read_table(path)[0]
+
+
+def _write_parameters(path: Path, dataset: Dataset, classes: int) -> None:
+    known = stack([dataset.images.parameters.of(category) for category in range(classes)])
+    about = {"formula": dataset.formula, "classes": classes, "origin": dataset.origin}
+    write_table(path, known, about=about)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed run had not finished."""
+    shutil.rmtree(folder / parts.WORKSPACE, ignore_errors=True)
+    for path in folder.glob(".*.tmp"):
+        path.unlink()
+
+
+def _silent(items: Iterable[Any], **_: Any) -> Iterable[Any]:
+    return items

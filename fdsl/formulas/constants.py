@@ -1,0 +1,60 @@
+"""Categories that are one row of constants: how the row is made, read and checked, and the ranges that settings give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fdsl.strict import Strict
+
+
+def row(types: Mapping[str, str], *values: float) -> dict[str, NDArray]:
+    """Return the columns of one category: `values` in the order of `types`, the formula's PARAMETERS."""
+    return {
+        name: np.array([value], dtype=dtype)
+        for (name, dtype), value in zip(types.items(), values, strict=True)
+    }
+
+
+def read(
+    parameters: Mapping[str, NDArray], limits: Mapping[str, tuple[float, float]]
+) -> dict[str, float]:
+    """Return the constants of one category by name.
+
+    Parameters
+    ----------
+    limits
+        Name -> smallest and largest value; two integers ask for an integer.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, there is not exactly one row, or a value is not finite or out of its limits.
+    """
+    if missing := [name for name in limits if name not in parameters]:
+        raise ValueError(f"parameter columns {missing} are missing: sample the parameters again")
+    values = {}
+    for name, (lowest, highest) in limits.items():
+        if len(parameters[name]) != 1:
+            raise ValueError(f"{len(parameters[name])} rows of parameters: a category has one")
+        value = parameters[name][0].item()
+        whole = isinstance(lowest, int)
+        if not (lowest <= value <= highest and (not whole or value == int(value))):
+            kind = "an integer" if whole else "a number"
+            raise ValueError(
+                f"{name} = {value} must be {kind} from {lowest} to {highest}: sample the parameters again"
+            )
+        values[name] = int(value) if whole else value
+    return values
+
+
+def check_ranges(settings: Strict, limits: Mapping[str, tuple[float, float]]) -> None:
+    """Raise a ValueError unless each named setting is two ascending numbers within its limits."""
+    for name, (lowest, highest) in limits.items():
+        low, high = getattr(settings, name)
+        if not lowest <= low <= high <= highest:
+            raise ValueError(
+                f"{name} = ({low}, {high}) must be two ascending numbers from {lowest} to {highest}"
+            )

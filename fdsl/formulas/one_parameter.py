@@ -1,0 +1,229 @@
+"""1p-frac: one fractal, and slight perturbations of it as the categories.
+
+Source: Nakamura et al., "Scaling backwards: minimal synthetic pre-training?" (ECCV 2024) and its released code. The code multiplies each
+coefficient; the paper writes a sum. Ours: the base system is a function of the seed alone and must fill the image itself,
+and retries end with an error.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from fdsl import seeding
+from fdsl.formulas import attractor, ifs, svd_sampler
+from fdsl.formulas.attractor import Look, Orbit
+from fdsl.seeding import Stage
+from fdsl.strict import Strict
+
+FORMULA_ID = 5
+TITLE = "1p-frac"
+COEFFICIENTS = "abcdef"
+PARAMETERS = {
+    "map": "int32",
+    **dict.fromkeys([*COEFFICIENTS, "p"], "float64"),
+    "candidate": "int32",
+}
+BASE = 2**32 - 1  # the base system's place in the seed tree: a category that no dataset has
+MAX_CANDIDATES = 1000
+
+
+class Settings(Strict):
+    """Base system, perturbation and drawing. The defaults are those of the released code, but for the sigma factor of the paper's table."""
+
+    image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
+    pad_px: int = Field(
+        default=6,
+        ge=0,
+        le=512,
+        description="pixels left free on each side; below 4 the border cuts patches off",
+    )
+    points: int = Field(
+        default=100_000, ge=1, le=100_000_000, description="points of the chaos game"
+    )
+    mask: Literal["random", "fill"] = Field(
+        default="random",
+        description="a new random 3 × 3 pattern for each point, or all nine pixels",
+    )
+    gray_level: int = Field(default=127, ge=1, le=255, description="of the patches, on black")
+    maps: int = Field(default=2, ge=1, le=16, description="maps of the system")
+    sigma_factor: float = Field(
+        default=3.5,
+        ge=0,
+        le=48,
+        description="sum of the base system's singular values, the smaller ones doubled; at most 3 for each map",
+    )
+    sigma_spread: float = Field(
+        default=0.1, ge=0, le=1, description="the base system's sigma factor is uniform within this"
+    )
+    delta: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="strength of the perturbation; the paper's table has 0.01, 0.05, 0.1 and 0.2",
+    )
+    perturbation: Literal["multiplicative", "additive"] = Field(
+        default="multiplicative",
+        description="each coefficient times uniform 1 ± delta, as coded; or plus uniform ± delta / 2, as written",
+    )
+    filling_rate: float = Field(
+        default=0.05, gt=0, lt=1, description="share of lit pixels that a category must exceed"
+    )
+    search_size_px: int = Field(
+        default=512, ge=16, le=4096, description="side of the image of that test"
+    )
+    search_pad_px: int = Field(
+        default=6, ge=0, le=512, description="pixels left free on each side in that test"
+    )
+    search_points: int = Field(
+        default=100_000, ge=1, le=10_000_000, description="points of that test"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Settings:
+        attractor.check_windows(
+            self, ("image_size_px", "pad_px"), ("search_size_px", "search_pad_px")
+        )
+        low, high = self.sigma_factor - self.sigma_spread, self.sigma_factor + self.sigma_spread
+        if not 0 <= low <= high <= 3 * self.maps:
+            raise ValueError(
+                f"sigma_factor ± sigma_spread = {low:g} to {high:g} must be within 0 to {3 * self.maps}, 3 for each of the maps"
+            )
+        reachable = min(1.0, 9 * self.search_points / self.search_size_px**2)
+        if self.filling_rate >= reachable:
+            raise ValueError(
+                f"filling_rate = {self.filling_rate} needs more than search_points = {self.search_points} on {self.search_size_px} px"
+            )
+        return self
+
+
+def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+    """Draw one category: the first perturbation of the seed's base system that fills enough of the image.
+
+    Returns
+    -------
+    dict
+        PARAMETERS, one row per map; p is the base system's. `candidate` is how many perturbations were tried.
+
+    Raises
+    ------
+    ValueError
+        If 1000 base systems or 1000 perturbations in a row fail.
+    """
+    base, shares = base_system(settings, seed=seed)
+    rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
+    for candidate in range(1, MAX_CANDIDATES + 1):
+        system = perturbed(settings, base, rng)
+        if filling_rate(settings, system, shares, _state(seed, category, candidate)) > (
+            settings.filling_rate
+        ):
+            return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
+    raise ValueError(
+        f"none of {MAX_CANDIDATES} perturbations fills more than {settings.filling_rate} of the image: lower filling_rate or delta"
+    )
+
+
+def base_system(
+    settings: Settings, *, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return coefficients (maps, 6) and probabilities (maps,) of the system that all categories of a seed perturb.
+
+    Raises
+    ------
+    ValueError
+        If none of 1000 random systems fills enough of the image.
+    """
+    system, shares = _base_system(settings, seed)
+    return system.copy(), shares.copy()
+
+
+@lru_cache(maxsize=8)
+def _base_system(settings: Settings, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rng = seeding.generator(seed, FORMULA_ID, BASE, 0, Stage.PARAMETERS)
+    centre, spread = settings.sigma_factor, settings.sigma_spread
+    systems = svd_sampler.candidates(
+        rng,
+        maps=(settings.maps, settings.maps),
+        sigma_factor=(centre - spread, centre + spread),
+        shift_limit=1.0,
+    )
+    for candidate, (system, shares) in zip(range(1, MAX_CANDIDATES + 1), systems, strict=False):
+        state = _state(seed, BASE, candidate)
+        if filling_rate(settings, system, shares, state) > settings.filling_rate:
+            return system, shares
+    raise ValueError(
+        f"none of {MAX_CANDIDATES} base systems fills more than {settings.filling_rate} of the image: lower filling_rate"
+    )
+
+
+def perturbed(
+    settings: Settings, base: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return `base` (maps, 6) with every coefficient perturbed by itself."""
+    u = rng.uniform(-settings.delta, settings.delta, base.shape)
+    return base * (1 + u) if settings.perturbation == "multiplicative" else base + u / 2
+
+
+def filling_rate(
+    settings: Settings,
+    system: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    state: NDArray[np.uint64],
+) -> float:
+    """Return the share of lit pixels of the test image; 0 for an orbit that leaves ±1e6."""
+    orbit = _orbit(settings.search_points, system, shares, state)
+    if orbit is None:
+        return 0.0
+    look = _look(settings, settings.search_size_px, settings.search_pad_px)
+    return np.count_nonzero(attractor.paint(orbit, look, state)) / settings.search_size_px**2
+
+
+def render(
+    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
+) -> NDArray[np.uint8]:
+    """Draw one instance, points and patches from a stream of its own; the published datasets have one of each category.
+
+    Returns
+    -------
+    ndarray
+        uint8 (image_size_px, image_size_px), gray_level on black.
+
+    Raises
+    ------
+    ValueError
+        If the parameters are impossible or the system diverges.
+    """
+    system, shares = ifs.read_system(COEFFICIENTS, parameters)
+    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    orbit = _orbit(settings.points, system, shares, state)
+    if orbit is None:
+        raise ValueError(f"category {category} diverges: sample the parameters again")
+    return attractor.paint(orbit, _look(settings, settings.image_size_px, settings.pad_px), state)
+
+
+def _orbit(
+    count: int,
+    system: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    state: NDArray[np.uint64],
+) -> Orbit | None:
+    """Play the chaos game and leave `state` behind it; None for an orbit that leaves ±1e6."""
+    from fdsl.raster import chaos_game
+
+    x, y = np.empty((2, count), np.float64)
+    extent = np.empty(4)
+    bounded = chaos_game.chaos_game_2d(system, *ifs.choice(shares), state, ifs.BOUND, x, y, extent)
+    return Orbit(x, y, extent) if bounded == count else None
+
+
+def _look(settings: Settings, size: int, pad: int) -> Look:
+    pattern = "per_point" if settings.mask == "random" else "full"
+    return Look(size, pad, "patch", pattern, settings.gray_level)
+
+
+def _state(seed: int, category: int, candidate: int) -> NDArray[np.uint64]:
+    return seeding.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)

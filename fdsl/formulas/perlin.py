@@ -1,0 +1,111 @@
+"""Perlin noise: a category is how many lattice cells lie across and how many down the image.
+
+Source: the baseline Perlin-100 and Perlin-1296 of the FractalDB papers, after Inoue et al., "Initialization using Perlin noise for
+training networks with a limited amount of data" (ICPR 2020). No code was released; of the definition only that 100 and 1296 are grids
+of two frequencies is known, and all else is ours: K. Perlin's gradient noise with random unit gradients, stretched to black and white.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from fdsl import seeding
+from fdsl.formulas import constants
+from fdsl.seeding import Stage
+from fdsl.strict import Strict
+
+FORMULA_ID = 6
+TITLE = "Perlin noise"
+PARAMETERS = {"cells_x": "int32", "cells_y": "int32"}
+LIMITS = {"cells_x": (1, 1024), "cells_y": (1, 1024)}
+
+
+class Settings(Strict):
+    """Categories and drawing. Image size and instances are FractalDB-1k's, so that one can stand for the other."""
+
+    image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
+    frequencies: int = Field(
+        default=10,
+        ge=2,
+        le=64,
+        description="side of the grid of categories: 1 to this many cells on each axis; 10 and 36 in the papers",
+    )
+    octaves: int = Field(
+        default=1,
+        ge=1,
+        le=8,
+        description="layers of noise, each with twice the cells of the one before",
+    )
+    persistence: float = Field(
+        default=0.5, gt=0, le=1, description="a layer's strength as share of the one before"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_seen(self) -> Settings:
+        _check_lattice(self, self.frequencies)
+        return self
+
+
+def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+    """Return the cells of one category: category % frequencies + 1 across, category // frequencies + 1 down, whatever the seed.
+
+    Raises
+    ------
+    ValueError
+        If the grid has fewer categories.
+    """
+    del seed
+    side = settings.frequencies
+    if category >= side**2:
+        raise ValueError(
+            f"category {category} is outside of the grid of {side} x {side}: use at most {side**2} classes, or raise frequencies"
+        )
+    return constants.row(PARAMETERS, category % side + 1, category // side + 1)
+
+
+def render(
+    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
+) -> NDArray[np.uint8]:
+    """Draw one instance; its gradients come from its own stream, layer by layer, row by row.
+
+    Returns
+    -------
+    ndarray
+        uint8 (image_size_px, image_size_px), from 0 to 255.
+
+    Raises
+    ------
+    ValueError
+        If the parameters are impossible, or the lattice is finer than half a pixel.
+    """
+    from fdsl.raster import circle, gradient_noise, xoshiro
+
+    cells = constants.read(parameters, LIMITS)
+    _check_lattice(settings, max(cells.values()))
+    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    values = np.zeros((settings.image_size_px, settings.image_size_px))
+    amplitude = 1.0
+    for octave in range(settings.octaves):
+        corners = (cells["cells_y"] << octave) + 1, (cells["cells_x"] << octave) + 1
+        turns, slopes_x, slopes_y = np.empty((3, corners[0] * corners[1]))
+        xoshiro.fill_uniform(state, turns)
+        circle.circle(turns, slopes_x, slopes_y)
+        gradient_noise.add_gradient_noise(
+            slopes_x.reshape(corners), slopes_y.reshape(corners), amplitude, values
+        )
+        amplitude *= settings.persistence
+    values -= values.min()
+    values *= 255 / values.max()
+    return np.rint(values, out=values).astype(np.uint8)
+
+
+def _check_lattice(settings: Settings, cells: int) -> None:
+    """Refuse cells of half a pixel: all pixels could lie on corners, where the noise is 0."""
+    finest = cells << (settings.octaves - 1)
+    if finest >= 2 * settings.image_size_px:
+        raise ValueError(
+            f"{finest} lattice cells on {settings.image_size_px} px must be fewer than {2 * settings.image_size_px}: "
+            "lower frequencies or octaves, or raise image_size_px"
+        )

@@ -1,0 +1,98 @@
+"""RCDB as released: rcdb_render/make_rcdb.py of the code of "Replacing labeled real-image datasets with auto-generated contours".
+
+Repaired: the upper end of the gray levels is an integer (the original passes a float, which Python refuses from 3.12 on).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from fdsl.catalog import SyntheticDataset
+from fdsl.official.contours import SequentialContours, Values, Walk
+from fdsl.official.python_random import PythonRandom
+from fdsl.strict import Strict, validate
+
+
+class Settings(Strict):
+    """What the released program lets a user choose; lengths are pixels at any size."""
+
+    image_size_px: int = Field(default=512, ge=16, le=8192, description="side of the square image")
+    vertices: tuple[int, int] = Field(default=(3, 200), description="fewest and most vertices")
+    polygons: tuple[int, int] = Field(default=(1, 200), description="fewest and most polygons")
+    noise: tuple[float, float] = Field(default=(0.0, 4.0), description="noise coefficient, pixels")
+    step: tuple[float, float] = Field(default=(0.0, 0.1), description="step, pixels")
+    radius: tuple[int, int] = Field(default=(0, 100), description="first radius, pixels")
+    oval: float = Field(default=2.0, ge=1, le=4, description="stretch of x and of y, at most")
+    centre_range_px: int = Field(
+        default=400, ge=0, le=8192, description="width of the square that centres lie in"
+    )
+
+    @model_validator(mode="after")
+    def _ascend(self) -> Settings:
+        for name in ("vertices", "polygons", "noise", "step", "radius"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high <= 5000:
+                raise ValueError(f"{name} = ({low}, {high}) must be ascending, from 0 to 5000")
+        if self.vertices[0] < 1:
+            raise ValueError(f"vertices = {self.vertices}: a polygon has at least one")
+        return self
+
+
+class OfficialRCDB(SequentialContours):
+    """Images of the released program on white; the value 256 of a gray level is drawn as 255, which is the background's."""
+
+    BACKGROUND = 255
+    settings: Settings
+
+    def __init__(self, dataset: SyntheticDataset, *, threads: int, where: str) -> None:
+        settings = validate(Settings, dataset.settings, where=where)
+        super().__init__(dataset, settings, threads=threads, where=where)
+
+    def draw_category(self, random: PythonRandom) -> tuple[Values, Values]:
+        """Draw in the original's order: vertices, polygons, noise, step, radius, ovals, centre."""
+        settings = self.settings
+        vertices = int(random.expovariate(1 / 100))
+        while not settings.vertices[0] <= vertices <= settings.vertices[1]:
+            vertices = int(random.expovariate(1 / 100))
+        constants = {
+            "vertices": vertices,
+            "polygons": random.randint(*settings.polygons),
+            "noise": random.uniform(*settings.noise),
+            "step": random.uniform(*settings.step),
+        }
+        radius = random.randint(*settings.radius)
+        ovals = self._ovals(random)
+        return constants, {"radius": radius, **ovals, **self._centre(random)}
+
+    def draw_situation(self, random: PythonRandom) -> Values:
+        """Draw in the original's order: ovals, radius, centre."""
+        ovals = self._ovals(random)
+        radius = random.randint(*self.settings.radius)
+        return {"radius": radius, **ovals, **self._centre(random)}
+
+    def draw_gray(self, random: PythonRandom) -> int:
+        """Draw 0 to half the image size, which is cut off at 255."""
+        return min(255, random.randint(0, self.settings.image_size_px // 2))
+
+    def trace(self, walk: Walk) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
+        """Vertices around the origin, drawn with a shift to the centre."""
+        now = walk.situation
+        x = walk.angles.cosines * now["radius"] * now["oval_x"]
+        y = walk.angles.sines * now["radius"] * now["oval_y"]
+        return x, y, now["centre_x"], now["centre_y"]
+
+    def grow(self, walk: Walk, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The noise of mean -coefficient, less the step."""
+        coefficient = walk.constants["noise"]
+        return noise * coefficient * 2 - coefficient - walk.constants["step"]
+
+    def _ovals(self, random: PythonRandom) -> Values:
+        return {name: random.uniform(1, self.settings.oval) for name in ("oval_x", "oval_y")}
+
+    def _centre(self, random: PythonRandom) -> Values:
+        size, reach = self.settings.image_size_px, self.settings.centre_range_px
+        return {
+            name: (size + random.randint(-reach, reach)) / 2 for name in ("centre_y", "centre_x")
+        }

@@ -1,0 +1,104 @@
+"""VisualAtom as released: visual_atomic_renderer/render_VisualAtom.py of the code of "Visual atoms" (CVPR 2023)."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from fdsl.catalog import SyntheticDataset
+from fdsl.official.contours import SequentialContours, Values, Walk
+from fdsl.official.python_random import PythonRandom
+from fdsl.strict import Strict, validate
+
+
+class Settings(Strict):
+    """What the released program lets a user choose, with the values of its recommended script; lengths are pixels at any size."""
+
+    image_size_px: int = Field(default=512, ge=16, le=8192, description="side of the square image")
+    vertices: tuple[int, int] = Field(default=(200, 1000), description="fewest and most vertices")
+    orbits: tuple[int, int] = Field(default=(1, 200), description="fewest and most polygons")
+    noise: tuple[float, float] = Field(default=(0.0, 4.0), description="noise coefficient, pixels")
+    step: tuple[float, float] = Field(default=(0.0, 0.1), description="step, pixels")
+    radius: tuple[int, int] = Field(default=(10, 60), description="first radius, pixels")
+    waves: tuple[int, int] = Field(default=(0, 20), description="frequencies of the two waves")
+    oval: float = Field(default=2.0, ge=1, le=4, description="stretch of x and of y, at most")
+    centre_range_px: int = Field(
+        default=512, ge=0, le=8192, description="width of the square that centres lie in"
+    )
+
+    @model_validator(mode="after")
+    def _ascend(self) -> Settings:
+        for name in ("vertices", "orbits", "noise", "step", "radius", "waves"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high <= 5000:
+                raise ValueError(f"{name} = ({low}, {high}) must be ascending, from 0 to 5000")
+        if self.vertices[0] < 1:
+            raise ValueError(f"vertices = {self.vertices}: a polygon has at least one")
+        if 0 < self.waves[0] == self.waves[1]:
+            raise ValueError(f"waves = {self.waves}: two waves differ unless both are 0")
+        return self
+
+
+class OfficialVisualAtom(SequentialContours):
+    """Images of the released program on black."""
+
+    BACKGROUND = 0
+    settings: Settings
+
+    def __init__(self, dataset: SyntheticDataset, *, threads: int, where: str) -> None:
+        settings = validate(Settings, dataset.settings, where=where)
+        super().__init__(dataset, settings, threads=threads, where=where)
+
+    def draw_category(self, random: PythonRandom) -> tuple[Values, Values]:
+        """Draw in the original's order: vertices, orbits, noise, step, radius, waves, ovals, centre."""
+        settings = self.settings
+        constants = {
+            "vertices": random.randint(*settings.vertices),
+            "polygons": random.randint(*settings.orbits),
+            "noise": random.uniform(*settings.noise),
+            "step": random.uniform(*settings.step),
+            "radius": random.randint(*settings.radius),
+            "wave_1": random.randint(*settings.waves),
+            "wave_2": random.randint(*settings.waves),
+        }
+        while constants["wave_2"] == constants["wave_1"] != 0:
+            constants["wave_2"] = random.randint(*settings.waves)
+        for name in ("oval_x", "oval_y"):
+            constants[name] = random.uniform(1, settings.oval)
+        return constants, self.draw_situation(random)
+
+    def draw_situation(self, random: PythonRandom) -> Values:
+        """Draw the centre."""
+        size, reach = self.settings.image_size_px, self.settings.centre_range_px
+        return {
+            name: (size + random.randint(-reach, reach)) / 2 for name in ("centre_y", "centre_x")
+        }
+
+    def draw_gray(self, random: PythonRandom) -> int:
+        """Draw 0 to 255; 0 is the background's."""
+        return random.randint(0, 255)
+
+    def trace(self, walk: Walk) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
+        """Vertices around the centre itself, drawn without a shift."""
+        fixed, now = walk.constants, walk.situation
+        x = walk.angles.cosines * fixed["radius"] * fixed["oval_x"] + now["centre_x"]
+        y = walk.angles.sines * fixed["radius"] * fixed["oval_y"] + now["centre_y"]
+        return x, y, 0.0, 0.0
+
+    def grow(self, walk: Walk, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The noise less its coefficient, both waves and the step, in this order."""
+        fixed = walk.constants
+        vertices = int(fixed["vertices"])
+        first, second = (_wave(vertices, int(fixed[wave])) for wave in ("wave_1", "wave_2"))
+        return noise * fixed["noise"] - fixed["noise"] - first - second - fixed["step"]
+
+
+@lru_cache(maxsize=4)
+def _wave(vertices: int, frequency: int) -> NDArray[np.float64]:
+    """Half the sine of the frequency at each vertex."""
+    turn = (math.pi * 2) / vertices
+    return np.array([0.5 * math.sin(turn * v * frequency) for v in range(vertices)])
