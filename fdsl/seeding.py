@@ -58,4 +58,4 @@ def generator(root: int, *path: int) -> np.random.Generator:
 
 def kernel_state(root: int, *path: int) -> NDArray[np.uint64]:
     """Return the state, uint64 (4,), of the xoshiro256++ generator that compiled kernels take as an argument."""
-    return sequence(root, *path).generate_state(4, np.uint64)
+    return sequence(root, *path).generate_state(4, np.uint64).astype(np.uint64, copy=False)

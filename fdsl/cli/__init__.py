@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fdsl import __version__
-from fdsl.cli import jobs, people
+from fdsl.cli import generate, jobs, people
 from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError
 
@@ -33,6 +33,7 @@ def _begin(
         raise typer.Exit
 
 
+generate.register(app)
 people.register(app)
 jobs.register(app)
 
@@ -41,7 +42,7 @@ def main() -> None:
     """Run the command line. A fault that a person can mend is one message, not a traceback."""
     try:
         app()
-    except (ConfigError, DamagedFile, ValueError, FileNotFoundError) as error:
+    except (ConfigError, DamagedFile, ValueError, IndexError, OSError) as error:
         logging.getLogger("fdsl").debug("the whole story", exc_info=error)
         typer.echo(f"fdsl: {error}", err=True)
         sys.exit(2)

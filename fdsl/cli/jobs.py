@@ -20,7 +20,9 @@ Order = Annotated[
 Code = Annotated[str, typer.Option(help="Digest of the code behind the job, kept in the record.")]
 Out = Annotated[Path, typer.Option(help="The file to write.")]
 Digest = Annotated[Path, typer.Option(help="Where to write the digest of --out.")]
-Data = Annotated[str, typer.Option(help="The downstream dataset: `root` folder and catalogue `entry`, as JSON.")]
+Data = Annotated[
+    str, typer.Option(help="The downstream dataset: `root` folder and catalogue `entry`, as JSON.")
+]
 Record = Annotated[Path, typer.Option(help="Where to write what the run did.")]
 Checkpoints = Annotated[Path, typer.Option(help="Folder to go on from after an interruption.")]
 Machine = Annotated[

@@ -87,7 +87,7 @@ def show(
     from fdsl.storage import replacing
 
     entry = _synthetic(dataset)
-    changes = dict(_assignment(text) for text in set_ or [])
+    changes = dict(assignment(text) for text in set_ or [])
     entry = entry.model_copy(
         update={
             "settings": {**entry.settings, **changes},
@@ -190,7 +190,7 @@ def _downstream(name: str) -> Any:
     return entries[choose("dataset", name, list(entries), where="fdsl data")]
 
 
-def _assignment(text: str) -> tuple[str, Any]:
+def assignment(text: str) -> tuple[str, Any]:
     import yaml
 
     key, equals, value = text.partition("=")

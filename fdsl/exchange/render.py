@@ -20,9 +20,8 @@ from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError, choose
 
 FORMATS = tuple(parts.DEFAULT_IMAGES_PER_FILE)
-COMPRESSION = (
-    1  # higher levels cost more time than the pixels took to draw, for a tenth of the size
-)
+CATEGORIES_BETWEEN_WRITES = 256  # of a search that may be interrupted
+COMPRESSION = 1  # more costs more time than the drawing, for a tenth of the size
 
 Progress = Callable[..., Iterable[Any]]
 

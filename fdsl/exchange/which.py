@@ -43,13 +43,15 @@ def dataset_of(folder: Path) -> Dataset:
         instances=origin["instances"],
         settings=origin["settings"],
     )
-    if "official" in origin:
-        threads = origin["official"]["threads"]
-        return build(origin["dataset"], entry, seed=origin["seed"], threads=threads)
     known, about = read_table(folder / ledger.PARAMETERS)
     if about.get("origin") != origin:
         raise DamagedFile(f"{folder / ledger.PARAMETERS} is of another dataset than {folder}")
-    return build(origin["dataset"], entry, seed=origin["seed"], threads=None, imported=known)
+    name, seed = origin["dataset"], origin["seed"]
+    if "official" not in origin:
+        return build(name, entry, seed=seed, threads=None, imported=known)
+    dataset = build(name, entry, seed=seed, threads=origin["official"]["threads"])
+    dataset.images.parameters = known
+    return dataset
 
 
 def of_index(dataset: Dataset, index: int) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Settings(Strict):
         default=0.1,
         gt=0,
         le=0.5,
-        description="control points of an instance are uniform in ± this share of the image around the category's",
+        description="control points of an instance are uniform in ± this share of the image around the category's, but stay inside",
     )
     gray_level: int = Field(default=127, ge=1, le=255, description="of the curves, on black")
 

@@ -2,7 +2,7 @@
 
 Source: Baradad et al., "Learning to see by looking at noise" (NeurIPS 2021) and its released code: the law of an image. There images
 have no labels. Ours: a category is a cell of the grid shape x sigma x range of the radius, within which images differ by their
-streams; the image ends when no pixel is bare (there: when no pixel is black).
+streams; the image ends when no pixel is bare (there: when no pixel is black), and starts again when one leaf covers all others.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ FORMULA_ID = 7
 TITLE = "Dead leaves"
 PARAMETERS = {"shape": "int32", "sigma": "float64", "smallest": "float64", "largest": "float64"}
 LIMITS = {"shape": (0, 6), "sigma": (0.5, 8.0), "smallest": (0.001, 1.0), "largest": (0.001, 1.0)}
+MAX_TRIES = 100
 RADII = 200  # steps of the radius from the smallest to the largest
 
 Shape = Literal[
@@ -111,7 +112,7 @@ def render(
     Raises
     ------
     ValueError
-        If the parameters are impossible.
+        If the parameters are impossible, or 100 images in a row have one colour only.
     """
     from fdsl.raster import leaves
 
@@ -120,12 +121,19 @@ def render(
     size = settings.image_size_px
     radii = np.maximum(1, (shares * size).astype(np.int64))
     state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
-    canvas = np.zeros((size, size, 3 if settings.colour == "rgb" else 1), np.uint8)
-    covered = np.zeros((size, size), np.uint8)
-    leaves.drop_leaves(
-        cell["shape"], radii, thresholds, settings.most_leaves, state, covered, canvas
+    channels = 3 if settings.colour == "rgb" else 1
+    for _ in range(MAX_TRIES):
+        canvas = np.zeros((size, size, channels), np.uint8)
+        covered = np.zeros((size, size), np.uint8)
+        leaves.drop_leaves(
+            cell["shape"], radii, thresholds, settings.most_leaves, state, covered, canvas
+        )
+        first = canvas[0, 0]
+        if (canvas[0] != first).any() or (canvas != first).any():
+            return canvas if channels == 3 else canvas.reshape(size, size)
+    raise ValueError(
+        f"{MAX_TRIES} images of category {category} have one colour only: lower the radii or raise most_leaves"
     )
-    return canvas if settings.colour == "rgb" else canvas.reshape(size, size)
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fdsl.catalog import SyntheticDataset
 from fdsl.data.streamed import DrawnImages
-from fdsl.strict import choose
+from fdsl.strict import ConfigError, choose
 
 FORMULAS = ("fractaldb", "rcdb", "visualatom")
 
@@ -34,7 +34,14 @@ def images(dataset: SyntheticDataset, *, threads: int, seed: int = 0) -> DrawnIm
     if dataset.formula == "fractaldb":
         from fdsl.official.fractaldb import OfficialFractalDB
 
+        # 2D-OFDB: the released code draws weight row 0 of each category, our catalogue none
+        settings = {k: v for k, v in dataset.settings.items() if (k, v) != ("weighted", False)}
+        dataset = dataset.model_copy(update={"settings": settings})
         return OfficialFractalDB(dataset, seed=seed, where=where)
+    if seed != 0:
+        raise ConfigError(
+            f"{where}: seed = {seed} is not used, the released program has its own: leave it out"
+        )
     if dataset.formula == "rcdb":
         from fdsl.official.rcdb import OfficialRCDB
 

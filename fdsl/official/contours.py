@@ -51,6 +51,7 @@ class SequentialContours(DrawnImages):
     """Images that are drawn in order; going back begins the category again, going on passes over what lies between."""
 
     BACKGROUND: int
+    POLYGONS: str  # name of the constant that counts them
 
     def __init__(
         self, dataset: SyntheticDataset, settings: Strict, *, threads: int, where: str
@@ -141,7 +142,7 @@ class SequentialContours(DrawnImages):
 
     def _pass_polygons(self, walk: Walk) -> None:
         numbers = 2 * int(walk.constants["vertices"])
-        for _ in range(int(walk.constants["polygons"])):
+        for _ in range(int(walk.constants[self.POLYGONS])):
             self.draw_gray(walk.random)
             walk.random.random(numbers)
 
@@ -155,7 +156,7 @@ class SequentialContours(DrawnImages):
         x, y, shift_x, shift_y = self.trace(walk)
         values = np.empty(2 * vertices, np.float32)
         ends = np.empty((vertices, 4), np.int64)
-        for _ in range(int(walk.constants["polygons"])):
+        for _ in range(int(walk.constants[self.POLYGONS])):
             gray = self.draw_gray(walk.random)
             arguments = (walk.random.random(2 * vertices) * 10_000.0).astype(np.float32)
             noise.fill_perlin(arguments, values)

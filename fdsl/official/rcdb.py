@@ -44,6 +44,7 @@ class OfficialRCDB(SequentialContours):
     """Images of the released program on white; the value 256 of a gray level is drawn as 255, which is the background's."""
 
     BACKGROUND = 255
+    POLYGONS = "polygons"
     settings: Settings
 
     def __init__(self, dataset: SyntheticDataset, *, threads: int, where: str) -> None:

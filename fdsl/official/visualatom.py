@@ -24,7 +24,10 @@ class Settings(Strict):
     noise: tuple[float, float] = Field(default=(0.0, 4.0), description="noise coefficient, pixels")
     step: tuple[float, float] = Field(default=(0.0, 0.1), description="step, pixels")
     radius: tuple[int, int] = Field(default=(10, 60), description="first radius, pixels")
-    waves: tuple[int, int] = Field(default=(0, 20), description="frequencies of the two waves")
+    frequency_1: tuple[int, int] = Field(default=(0, 20), description="periods of the first wave")
+    frequency_2: tuple[int, int] = Field(
+        default=(0, 20), description="periods of the second, not the first's unless that has none"
+    )
     oval: float = Field(default=2.0, ge=1, le=4, description="stretch of x and of y, at most")
     centre_range_px: int = Field(
         default=512, ge=0, le=8192, description="width of the square that centres lie in"
@@ -32,14 +35,17 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _ascend(self) -> Settings:
-        for name in ("vertices", "orbits", "noise", "step", "radius", "waves"):
+        for name in ("vertices", "orbits", "noise", "step", "radius", "frequency_1", "frequency_2"):
             low, high = getattr(self, name)
             if not 0 <= low <= high <= 5000:
                 raise ValueError(f"{name} = ({low}, {high}) must be ascending, from 0 to 5000")
         if self.vertices[0] < 1:
             raise ValueError(f"vertices = {self.vertices}: a polygon has at least one")
-        if 0 < self.waves[0] == self.waves[1]:
-            raise ValueError(f"waves = {self.waves}: two waves differ unless both are 0")
+        low, high = self.frequency_2
+        if low == high and self.frequency_1[0] <= low <= self.frequency_1[1] and low > 0:
+            raise ValueError(
+                f"frequency_2 = ({low}, {high}) leaves no second wave beside a first of {low}"
+            )
         return self
 
 
@@ -47,6 +53,7 @@ class OfficialVisualAtom(SequentialContours):
     """Images of the released program on black."""
 
     BACKGROUND = 0
+    POLYGONS = "orbits"
     settings: Settings
 
     def __init__(self, dataset: SyntheticDataset, *, threads: int, where: str) -> None:
@@ -58,15 +65,15 @@ class OfficialVisualAtom(SequentialContours):
         settings = self.settings
         constants = {
             "vertices": random.randint(*settings.vertices),
-            "polygons": random.randint(*settings.orbits),
+            "orbits": random.randint(*settings.orbits),
             "noise": random.uniform(*settings.noise),
             "step": random.uniform(*settings.step),
             "radius": random.randint(*settings.radius),
-            "wave_1": random.randint(*settings.waves),
-            "wave_2": random.randint(*settings.waves),
+            "frequency_1": random.randint(*settings.frequency_1),
+            "frequency_2": random.randint(*settings.frequency_2),
         }
-        while constants["wave_2"] == constants["wave_1"] != 0:
-            constants["wave_2"] = random.randint(*settings.waves)
+        while constants["frequency_2"] == constants["frequency_1"] != 0:
+            constants["frequency_2"] = random.randint(*settings.frequency_2)
         for name in ("oval_x", "oval_y"):
             constants[name] = random.uniform(1, settings.oval)
         return constants, self.draw_situation(random)
@@ -93,7 +100,9 @@ class OfficialVisualAtom(SequentialContours):
         """The noise less its coefficient, both waves and the step, in this order."""
         fixed = walk.constants
         vertices = int(fixed["vertices"])
-        first, second = (_wave(vertices, int(fixed[wave])) for wave in ("wave_1", "wave_2"))
+        first, second = (
+            _wave(vertices, int(fixed[wave])) for wave in ("frequency_1", "frequency_2")
+        )
         return noise * fixed["noise"] - fixed["noise"] - first - second - fixed["step"]
 
 

@@ -36,6 +36,8 @@ def draw_curves(basis, x, y, size, value, canvas):
                 px += basis[i, k] * x[curve, k]
                 py += basis[i, k] * y[curve, k]
             x1, y1 = np.int64(px), np.int64(py)
-            if i > 0 and (x1 != x0 or y1 != y0):
+            if i == 0:
+                draw_line(x1, y1, x1, y1, size, value, canvas)
+            elif x1 != x0 or y1 != y0:
                 draw_line(x0, y0, x1, y1, size, value, canvas)
             x0, y0 = x1, y1

@@ -113,7 +113,8 @@ def _read(pointer: Path, identity: Identity) -> dict[str, Any]:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != about["sha256"]:
         raise DamagedFile(f"{path} ({len(content)} bytes) differs from what was written")
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    loaded: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return loaded
 
 
 def _require_same(theirs: dict[str, Any], ours: dict[str, Any], folder: Path) -> None:

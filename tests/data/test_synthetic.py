@@ -25,6 +25,16 @@ SMALL = {
     },
     "exfractaldb": {"image_size_px": 24, "points": 300},
     "rcdb": {"image_size_px": 24},
+    "visualatom": {"image_size_px": 24, "orbits": (1, 9)},
+    "one_parameter": {
+        "image_size_px": 24,
+        "points": 300,
+        "search_size_px": 64,
+        "search_points": 4000,
+    },
+    "perlin": {"image_size_px": 24},
+    "dead_leaves": {"image_size_px": 24},
+    "bezier": {"image_size_px": 24},
 }
 
 

@@ -137,6 +137,35 @@ def test_a_system_that_is_one_point_is_drawn_in_the_middle():
     assert np.argwhere(image).tolist() == [[16, 16]]
 
 
-def test_an_even_point_size_is_refused():
-    with pytest.raises(ConfigError, match="odd"):
-        validate(exfractaldb.Settings, {"point_size_px": 2}, where="test")
+def test_one_row_of_the_weights_in_twelve_views():
+    rows = exfractaldb.sample_category(exfractaldb.Settings(), seed=0, category=0)
+    official = SMALL.model_copy(update={"instance_row": 0, "view": "fixed12"})
+    weighted = {name: values.copy() for name, values in rows.items()}
+    weighted["a"] *= 0.4
+    plain = SMALL.model_copy(update={"weighted": False, "view": "fixed12"})
+    for view in range(12):
+        place = {"seed": 0, "category": 0, "instance": view}
+        np.testing.assert_array_equal(
+            exfractaldb.render(official, rows, **place),
+            exfractaldb.render(plain, weighted, **place),
+        )
+    azimuths = {
+        round(np.degrees(np.arctan2(r[2, 0], r[0, 0])) / 30) % 12
+        for r in (exfractaldb._view(plain, k, seeding.kernel_state(0, k)) for k in range(12))
+    }
+    assert azimuths == set(range(12))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"point_size_px": 2}, "odd"),
+        ({"instance_row": 145}, "none of the rows 0 to 144"),
+        ({"instance_row": 25, "weight_steps": 1}, "none of the rows 0 to 24"),
+        ({"instance_row": 0, "weighted": False}, "set one of the two"),
+        ({"maps": (5, 2)}, "two ascending numbers"),
+    ],
+)
+def test_impossible_settings_are_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        validate(exfractaldb.Settings, options, where="test")

@@ -123,6 +123,65 @@ def test_a_diverging_weight_is_shrunk_and_a_diverging_system_refused():
     assert fractaldb.render(kept, hopeless, seed=0, category=0, instance=0).any()
 
 
+def test_one_row_of_the_weights_is_drawn_when_asked():
+    rows = row([[0.5, 0.1, -0.2, 0.4, 0.1, 0.9], [0.3, -0.6, 0.5, 0.2, -0.4, 0.2]])
+    plain = fractaldb.Settings(image_size_px=64, points=2000, flips=False)
+    official, third = (plain.model_copy(update={"instance_row": k}) for k in (0, 3))
+    place = {"seed": 0, "category": 0}
+    for chosen, number in ((official, 0), (official, 25), (third, 3), (third, 28)):
+        np.testing.assert_array_equal(
+            fractaldb.render(chosen, rows, **place, instance=number),
+            fractaldb.render(plain, rows, **place, instance=number),
+        )
+    identity = plain.model_copy(update={"weighted": False})
+    pictures = [fractaldb.render(s, rows, **place, instance=0) for s in (identity, official)]
+    assert (pictures[0] != pictures[1]).any()
+    flipped = official.model_copy(
+        update={"flips": True}
+    )  # one row: the flip changes with the instance
+    assert (
+        fractaldb.render(flipped, rows, **place, instance=1)
+        == np.flipud(fractaldb.render(official, rows, **place, instance=1))
+    ).all()
+
+
+def test_colours_are_those_of_a_gray_image():
+    rows = row([[0.5, 0.1, -0.2, 0.4, 0.1, 0.9], [0.3, -0.6, 0.5, 0.2, -0.4, 0.2]])
+    for draw in ("point", "patch"):
+        gray, hues = (
+            fractaldb.render(
+                SMALL.model_copy(update={"draw": draw, "colour": colour}),
+                rows,
+                seed=0,
+                category=0,
+                instance=7,
+            )
+            for colour in ("gray", "hues")
+        )
+        assert hues.shape == (32, 32, 3)
+        assert hues.flags.c_contiguous
+        np.testing.assert_array_equal(hues.any(axis=2), gray > 0)
+        lit = hues[gray > 0]
+        assert set(lit.max(axis=1).tolist()) == {191}
+        assert set(lit.min(axis=1).tolist()) == {47}
+        assert len(np.unique(lit, axis=0)) > 30
+
+
+def test_the_svd_search_finds_contractive_systems_that_fill_the_image():
+    chosen = SEARCHED.model_copy(update={"search": "svd"})
+    for category in range(8):
+        rows = fractaldb.sample_category(chosen, seed=0, category=category)
+        again = fractaldb.sample_category(chosen, seed=0, category=category)
+        assert all(np.array_equal(rows[name], again[name]) for name in rows)
+        matrices = np.stack([rows[name] for name in "abcd"], axis=1).reshape(-1, 2, 2)
+        values = np.linalg.svd(matrices, compute_uv=False)
+        assert values.max() <= 1 + 1e-12
+        count = len(matrices)
+        assert (5 + count) / 2 <= (values * [1, 2]).sum() <= (6 + count) / 2
+        picture = fractaldb.render(SMALL, rows, seed=0, category=category, instance=0)
+        assert picture.any()
+
+
 @pytest.mark.parametrize(
     "system",
     [
@@ -154,6 +213,11 @@ def test_probabilities_must_be_probabilities():
         ({"maps": (5, 2)}, "two ascending numbers"),
         ({"search_points": 1000}, "needs more than search_points"),
         ({"gray_level": 0}, "greater than or equal to 1"),
+        ({"instance_row": 25}, "less than or equal to 24"),
+        ({"instance_row": 0, "weighted": False}, "set one of the two"),
+        ({"sigma_factor": (3.0, 3.5)}, "only read by search = 'svd'"),
+        ({"search": "svd", "sigma_factor": (5.0, 6.5)}, "from 0 to 3 for each"),
+        ({"search": "svd", "maps": (1, 4)}, "from 0 to 3 for each"),
     ],
 )
 def test_impossible_settings_are_refused(options, message):
@@ -169,10 +233,13 @@ def test_impossible_settings_are_refused(options, message):
     draw=st.sampled_from(["point", "patch"]),
     mode=st.sampled_from(["per_point", "per_image"]),
     gray=st.integers(1, 255),
+    colour=st.sampled_from(["gray", "hues"]),
     flips=st.booleans(),
     instance=st.integers(0, 2**32 - 1),
 )
-def test_any_settings_give_a_whole_image(size, pad, points, draw, mode, gray, flips, instance):
+def test_any_settings_give_a_whole_image(
+    size, pad, points, draw, mode, gray, colour, flips, instance
+):
     size = max(size, 2 * pad + 2)
     options = {
         "image_size_px": size,
@@ -180,11 +247,12 @@ def test_any_settings_give_a_whole_image(size, pad, points, draw, mode, gray, fl
         "points": points,
         "draw": draw,
         "patch_mode": mode,
+        "colour": colour,
     }
     rows = row([[0.5, 0.1, -0.2, 0.4, 0.1, 0.9], [0.3, -0.6, 0.5, 0.2, -0.4, 0.2]])
     chosen = fractaldb.Settings(gray_level=gray, flips=flips, **options)
     image = fractaldb.render(chosen, rows, seed=3, category=1, instance=instance)
-    assert image.shape == (size, size)
-    assert set(np.unique(image).tolist()) <= {0, gray}
+    assert image.shape == ((size, size) if colour == "gray" else (size, size, 3))
+    assert colour == "hues" or set(np.unique(image).tolist()) <= {0, gray}
     if pad >= (4 if draw == "patch" else 1):  # then nothing is cut off
         assert image.any()

@@ -152,7 +152,7 @@ def test_few_vertices_are_drawn(vertices):
 )
 def test_impossible_constants_are_refused(name, value):
     rows = atom() | {name: np.array([value])}
-    with pytest.raises(ValueError, match=f"{name} = .* must be"):
+    with pytest.raises(ValueError, match=rf"{name} = .* must be"):
         visualatom.render(visualatom.Settings(), rows, seed=0, category=0, instance=0)
 
 

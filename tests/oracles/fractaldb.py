@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import colorsys
+
 import numpy as np
 from oracles import chaos_game
 from oracles.xoshiro import Xoshiro
@@ -21,20 +23,29 @@ def draw(settings, system, shares, state, *, flip: int, bound: float = 1e6) -> n
         bound=bound,
     )
     size, pad = settings.image_size_px, settings.pad_px
-    canvas = np.zeros((size + 4, size + 4), np.uint8)
+    coloured = getattr(settings, "colour", "gray") == "hues"
+    canvas = np.zeros((size + 4, size + 4, 3) if coloured else (size + 4, size + 4), np.uint8)
     columns = _fit([x for x, _ in points], size, pad)
     rows = _fit([y for _, y in points], size, pad)
     masks = _masks(rng)
-    fixed = next(masks) if settings.patch_mode == "per_image" else None
-    for row, column in zip(rows, columns, strict=True):
+    fixed = {"per_image": lambda: next(masks), "full": lambda: 511, "per_point": lambda: None}
+    fixed = fixed[settings.patch_mode]()
+    for number, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        value = hue(number) if coloured else settings.gray_level
         if settings.draw == "point":
-            canvas[row, column] = settings.gray_level
+            canvas[row, column] = value
             continue
         mask = fixed if fixed is not None else next(masks)
-        bits = np.array([int(bit) for bit in f"{mask:09b}"], np.uint8).reshape(3, 3)
-        canvas[row + 1 : row + 4, column + 1 : column + 4] = bits * settings.gray_level
+        for place, bit in enumerate(f"{mask:09b}"):
+            canvas[row + 1 + place // 3, column + 1 + place % 3] = value if bit == "1" else 0
     picture = np.flipud(canvas[:size, :size])
     return [picture, np.flipud(picture), np.fliplr(picture), np.flipud(np.fliplr(picture))][flip]
+
+
+def hue(number: int) -> list[int]:
+    """One of 128 hues by turns; red and blue stand exchanged."""
+    red, green, blue = colorsys.hsv_to_rgb(number % 128 / 128, 0.75, 0.75)
+    return [int(255 * blue), int(255 * green), int(255 * red)]
 
 
 def _fit(values: list[float], size: int, pad: int) -> list[int]:

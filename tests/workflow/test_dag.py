@@ -61,7 +61,7 @@ def test_a_fault_on_the_command_line_stops_with_key_value_and_range(project, cha
         ),
         (
             "workflow/scales/laptop.yaml",
-            "classes: 200",
+            "classes: 100",
             "classes: 1",
             ["laptop.yaml", "classes = 1", "greater than or equal to 2"],
         ),

@@ -31,5 +31,7 @@ wildcard_constraints:
 onstart:
     # Before the first job, so that a missing dataset is not found out after a day of pre-training.
     PLAN.require_downstream(
-        job.wildcards.dataset for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch_downstream"
+        job.wildcards.dataset
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name == "fetch_downstream"
     )

@@ -9,8 +9,6 @@ rule fetch_downstream:
     """Find, fetch if necessary, and check a downstream dataset. Seconds, or a download."""
     output:
         manifest="results/{scale}/downstream/{dataset}.json",
-    params:
-        order=lambda w: PLAN.fetching(w.dataset),
     log:
         "logs/{scale}/fetch_downstream/{dataset}.log",
     benchmark:
@@ -21,8 +19,10 @@ rule fetch_downstream:
         mem_mb=lambda w: PLAN.resources(w.scale, "fetch_downstream").mem_mb,
         runtime=lambda w: PLAN.resources(w.scale, "fetch_downstream").runtime,
         data=lambda w: PLAN.data(w.dataset),
+    params:
+        order=lambda w: PLAN.fetching(w.dataset),
     shell:
         r"""
         python -m fdsl fetch-downstream --data {resources.data:q} \
-            --out {output.manifest:q} &> {log:q}
+            --out {output.manifest:q} &>{log:q}
         """

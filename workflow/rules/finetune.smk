@@ -13,10 +13,6 @@ rule finetune:
         digest=lambda w: PLAN.initial(w.scale, w.run, "record.json"),
     output:
         record="results/{scale}/finetune/{run}/record.json",
-    params:
-        order=lambda w: PLAN.finetuning(w.scale, w.run),
-        code=fingerprint("fdsl.train.finetune", "fdsl.data.parts"),
-        checkpoints="results/{scale}/checkpoints/{run}",
     log:
         "logs/{scale}/finetune/{run}.log",
     benchmark:
@@ -28,10 +24,14 @@ rule finetune:
         gpu=lambda w: PLAN.resources(w.scale, "finetune").gpu,
         machine=PLAN.machine(),
         data=lambda w: PLAN.data(Run.read(w.run).downstream),
+    params:
+        order=lambda w: PLAN.finetuning(w.scale, w.run),
+        code=fingerprint("fdsl.train.finetune", "fdsl.data.parts"),
+        checkpoints="results/{scale}/checkpoints/{run}",
     shell:
         r"""
         python -m fdsl finetune --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
             --manifest {input.manifest:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
-            --record {output.record:q} -- {input.weights:q} &> {log:q}
+            --record {output.record:q} -- {input.weights:q} &>{log:q}
         """

@@ -13,10 +13,6 @@ rule pretrain:
     output:
         weights="results/{scale}/pretrain/{run}/model.safetensors",
         record="results/{scale}/pretrain/{run}/record.json",
-    params:
-        order=lambda w: PLAN.pretraining(w.scale, w.run),
-        code=lambda w: PLAN.pretraining_code(w.run),
-        checkpoints="results/{scale}/checkpoints/{run}",
     log:
         "logs/{scale}/pretrain/{run}.log",
     benchmark:
@@ -27,9 +23,13 @@ rule pretrain:
         runtime=lambda w: PLAN.resources(w.scale, "pretrain").runtime,
         gpu=lambda w: PLAN.resources(w.scale, "pretrain").gpu,
         machine=PLAN.machine(),
+    params:
+        order=lambda w: PLAN.pretraining(w.scale, w.run),
+        code=lambda w: PLAN.pretraining_code(w.run),
+        checkpoints="results/{scale}/checkpoints/{run}",
     shell:
         r"""
         python -m fdsl pretrain --order {params.order:q} --code {params.code:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
-            --weights {output.weights:q} --record {output.record:q} -- {input.images:q} &> {log:q}
+            --weights {output.weights:q} --record {output.record:q} -- {input.images:q} &>{log:q}
         """

@@ -13,9 +13,6 @@ rule sample_parameters:
     output:
         parameters="results/{scale}/parameters/{dataset}.parquet",
         digest="results/{scale}/parameters/{dataset}.json",
-    params:
-        order=lambda w: PLAN.sampling(w.scale, w.dataset),
-        code=lambda w: PLAN.image_code("fdsl.data.parameters", dataset=w.dataset),
     log:
         "logs/{scale}/sample_parameters/{dataset}.log",
     benchmark:
@@ -24,10 +21,13 @@ rule sample_parameters:
     resources:
         mem_mb=lambda w: PLAN.resources(w.scale, "sample_parameters").mem_mb,
         runtime=lambda w: PLAN.resources(w.scale, "sample_parameters").runtime,
+    params:
+        order=lambda w: PLAN.sampling(w.scale, w.dataset),
+        code=lambda w: PLAN.image_code("fdsl.data.parameters", dataset=w.dataset),
     shell:
         r"""
         python -m fdsl sample-parameters --order {params.order:q} --workers {threads} \
-            --out {output.parameters:q} --digest {output.digest:q} &> {log:q}
+            --out {output.parameters:q} --digest {output.digest:q} &>{log:q}
         """
 
 
@@ -39,9 +39,6 @@ rule render_shard:
     output:
         shard="results/{scale}/images/{dataset}/shard-{shard}.arrow",
         digest="results/{scale}/images/{dataset}/shard-{shard}.json",
-    params:
-        order=lambda w: PLAN.rendering(w.scale, w.dataset, w.shard),
-        code=lambda w: PLAN.image_code("fdsl.data.synthetic", dataset=w.dataset),
     log:
         "logs/{scale}/render_shard/{dataset}-{shard}.log",
     benchmark:
@@ -50,8 +47,11 @@ rule render_shard:
     resources:
         mem_mb=lambda w: PLAN.resources(w.scale, "render_shard").mem_mb,
         runtime=lambda w: PLAN.resources(w.scale, "render_shard").runtime,
+    params:
+        order=lambda w: PLAN.rendering(w.scale, w.dataset, w.shard),
+        code=lambda w: PLAN.image_code("fdsl.data.synthetic", dataset=w.dataset),
     shell:
         r"""
         python -m fdsl render-shard --order {params.order:q} --parameters {input.parameters:q} \
-            --out {output.shard:q} --digest {output.digest:q} &> {log:q}
+            --out {output.shard:q} --digest {output.digest:q} &>{log:q}
         """

@@ -29,17 +29,17 @@ rule table:
             category="Tables",
             labels={"table": "{table}", "format": "HTML"},
         ),
-    params:
-        order=lambda w: PLAN.tabulation(w.table),
-        code=fingerprint("fdsl.report.tables"),
     log:
         "logs/table/{table}.log",
     benchmark:
         "benchmarks/table/{table}.tsv"
+    params:
+        order=lambda w: PLAN.tabulation(w.table),
+        code=fingerprint("fdsl.report.tables"),
     shell:
         r"""
         python -m fdsl table --order {params.order:q} --published {input.published:q} \
-            --out {output.csv:q} -- {input.records:q} &> {log:q}
+            --out {output.csv:q} -- {input.records:q} &>{log:q}
         """
 
 
@@ -53,14 +53,14 @@ rule figure:
             labels={"figure": "{figure}", "format": "PNG"},
         ),
         pdf="results/figures/{figure}.pdf",
-    params:
-        order=lambda w: PLAN.drawing(w.figure),
-        code=lambda w: PLAN.figure_code(w.figure),
     log:
         "logs/figure/{figure}.log",
     benchmark:
         "benchmarks/figure/{figure}.tsv"
+    params:
+        order=lambda w: PLAN.drawing(w.figure),
+        code=lambda w: PLAN.figure_code(w.figure),
     shell:
         r"""
-        python -m fdsl figure --order {params.order:q} --out {output.png:q} &> {log:q}
+        python -m fdsl figure --order {params.order:q} --out {output.png:q} &>{log:q}
         """

@@ -1,0 +1,90 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from fdsl.cli import app
+
+QUICK = ["--set", "points=500", "--set", "search_points=4000", "--set", "search_size_px=64", "--set", "image_size_px=40"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def command(*arguments):
+    call = [sys.executable, "-m", "fdsl", *map(str, arguments)]
+    return subprocess.run(call, capture_output=True, text=True, check=False)
+
+
+def test_help_names_every_verb_and_loads_nothing_heavy():
+    code = """
+import sys
+from typer.testing import CliRunner
+from fdsl.cli import app
+shown = CliRunner().invoke(app, ["--help"])
+heavy = {"torch", "numba", "pandas", "matplotlib", "timm", "pyarrow", "sklearn"} & sys.modules.keys()
+print(shown.exit_code, sorted(heavy)); print(shown.output)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("0 []")
+    for verb in ["list", "show", "recipe", "show-table", "data", "sample-parameters", "pretrain", "finetune", "table"]:
+        assert f" {verb} " in shown
+
+
+def test_list_names_datasets_networks_and_recipes():
+    shown = run("list")
+    assert shown.exit_code == 0
+    for name in ["fractaldb1k", "rcdb1k", "cifar10", "vit_tiny", "pretrain_vit_tiny_1k"]:
+        assert name in shown.output
+
+
+def test_show_draws_a_labelled_grid(tmp_path):
+    shown = run("show", "fractaldb1k", "--categories", 2, "--instances", 3, "--out", tmp_path / "grid.png", *QUICK)
+    assert shown.exit_code == 0, shown.output
+    with Image.open(tmp_path / "grid.png") as grid:
+        assert np.asarray(grid.convert("L")).std() > 10
+        assert f"{grid.width} × {grid.height} px" in shown.output
+
+
+def test_show_prints_the_settings(tmp_path):
+    shown = run("show", "fractaldb1k", "--settings", "--set", "points=500", "--out", tmp_path / "grid.png")
+    assert "points: 500" in shown.output
+    assert "filling_rate: 0.2" in shown.output
+    assert not (tmp_path / "grid.png").exists()
+
+
+def test_a_recipe_is_shown_with_its_sources():
+    shown = run("recipe", "pretrain_vit_tiny_1k")
+    assert shown.exit_code == 0
+    for word in ["augmentation.mixup", "0.8", "released code"]:
+        assert word in shown.output
+    assert "finetune_small_sets" in run("recipe").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "fractaldb1kk"], ["'fractaldb1kk' is unknown", "did you mean 'fractaldb1k'", "rcdb1k"]),
+        (["show", "rcdb1k", "--set", "vertice=3"], ["vertice", "did you mean 'vertices'"]),
+        (["show", "rcdb1k", "--set", "image_size_px=0"], ["image_size_px = 0", "greater than or equal to"]),
+        (["recipe", "pretrain"], ["'pretrain' is unknown", "pretrain_laptop"]),
+        (["data", "check", "cifar"], ["'cifar' is unknown", "cifar10"]),
+        (["data", "check", "cars", "--data-root", "nowhere"], ["Stanford Cars", "nowhere", "cars_train_annos.mat", "kaggle"]),
+    ],
+)
+def test_a_mistake_is_one_message_and_no_traceback(arguments, words):
+    said = command(*arguments)
+    assert said.returncode == 2
+    assert "Traceback" not in said.stderr
+    for word in words:
+        assert word.lower() in said.stderr.lower()
+
+
+def test_version():
+    from fdsl import __version__
+
+    assert run("--version").output.strip() == __version__
