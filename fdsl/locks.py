@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
@@ -10,24 +11,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+log = logging.getLogger(__name__)
 _held: list[IO[str]] = []
 
 
-def hold(path: str | Path, *, wait: bool) -> bool:
-    """Hold an exclusive lock on a file until this process ends, and say whether that worked.
+def hold(path: str | Path) -> bool:
+    """Hold an exclusive lock on a file until this process ends; False at once if another process holds it.
 
     Parameters
     ----------
     path
         Made if missing, with its folder; it stays there, empty.
-    wait
-        Wait for another holder to end, or give up at once.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return False
@@ -50,6 +50,28 @@ def holding(folder: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+@contextmanager
+def alone(path: str | Path, *, doing: str) -> Iterator[None]:
+    """Hold an exclusive lock on a file while the block runs; wait for another holder, and say so.
+
+    Parameters
+    ----------
+    path
+        Made if missing, with its folder; it stays there, empty.
+    doing
+        What another holder is doing, for the log.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("another process is %s; waiting for it to end", doing)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def recover(folder: Path) -> None:
     """Tidy what a killed Snakemake left behind, so that the same command goes on; a living one is left alone.
 
@@ -63,7 +85,7 @@ def recover(folder: Path) -> None:
     folder
         The `.snakemake` folder of the working directory.
     """
-    if not hold(folder / "fdsl.lock", wait=False):
+    if not hold(folder / "fdsl.lock"):
         return
     for lock in (folder / "locks").glob("*.lock"):
         lock.unlink(missing_ok=True)

@@ -40,7 +40,10 @@ def test_what_a_killed_snakemake_left_is_tidied(folder):
 
 def test_a_living_snakemake_is_left_alone(folder):
     living = subprocess.Popen(
-        recovering(folder, "print('held', flush=True); input()"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        recovering(folder, "print('held', flush=True); input()"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert living.stdout.readline() == "held\n"
     (folder / "locks" / "0.output.lock").write_text("b\n")
@@ -59,7 +62,25 @@ def test_a_folder_without_traces_is_fine(tmp_path):
 
 
 def test_a_lock_is_held_by_one_at_a_time(tmp_path):
-    assert locks.hold(tmp_path / "deep" / "lock", wait=False)
-    code = f"from fdsl import locks; print(locks.hold({str(tmp_path / 'deep' / 'lock')!r}, wait=False))"
+    assert locks.hold(tmp_path / "deep" / "lock")
+    code = f"from fdsl import locks; print(locks.hold({str(tmp_path / 'deep' / 'lock')!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout == "False\n"
+
+
+def test_the_second_waits_for_the_first_to_end(tmp_path):
+    path = tmp_path / "run.lock"
+    code = f"""
+from fdsl import locks
+with locks.alone({str(path)!r}, doing="training"):
+    print("second", flush=True)
+"""
+    with locks.alone(path, doing="training"):
+        second = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(timeout=2)
+    said, logged = second.communicate(timeout=30)
+    assert said == "second\n"
+    assert "another process is training; waiting for it to end" in logged

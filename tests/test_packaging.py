@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PINS = {
     canonicalize_name(name): Version(version)
-    for name, version in re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    for name, version in re.findall(
+        r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE
+    )
 }
 
 
@@ -30,7 +32,11 @@ def test_every_requirement_is_pinned_within_its_range(requirement):
 
 
 def test_constraints_hold_exact_versions_and_no_addresses():
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     assert lines
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in lines)
     assert len(PINS) == len(lines)
@@ -41,7 +47,10 @@ def test_the_conda_environment_installs_the_project_with_the_constraints():
     pip = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
     assert pip == ["--constraint constraints.txt", "--editable .[all]"]
     python = next(part for part in environment["dependencies"] if str(part).startswith("python="))
-    assert Version(python.removeprefix("python=")) in Requirement(f"python{PROJECT['requires-python']}").specifier
+    assert (
+        Version(python.removeprefix("python="))
+        in Requirement(f"python{PROJECT['requires-python']}").specifier
+    )
 
 
 def test_generation_alone_needs_neither_torch_nor_snakemake():
@@ -50,6 +59,8 @@ def test_generation_alone_needs_neither_torch_nor_snakemake():
 
 
 def test_the_wheel_holds_what_planning_reads():
-    held = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    held = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"][
+        "targets"
+    ]["wheel"]["force-include"]
     for folder in ["catalog", "recipes", "scales", "studies", "published"]:
         assert held[f"workflow/{folder}"] == f"fdsl/workflow/{folder}"

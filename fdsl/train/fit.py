@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -22,6 +22,7 @@ from fdsl.data.loader import (
 )
 from fdsl.data.mixing import Finish
 from fdsl.data.samplers import Stream
+from fdsl.locks import alone
 from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import Evaluation
@@ -58,6 +59,16 @@ def fit(
         If the folder of checkpoints belongs to another training.
     """
     check(task, world=processes.world)
+    lock = task.checkpoints.with_name(f"{task.checkpoints.name}.lock")
+    # a job whose Snakemake was killed may still be running: two writers would spoil each other's checkpoints
+    with alone(lock, doing=f"training {task.run}") if processes.leads else nullcontext():
+        return _fit(task, processes, prepare)
+
+
+def _fit(
+    task: Task, processes: Processes, prepare: Callable[[nn.Module], None]
+) -> tuple[Trainee, History]:
+    """Train, interrupted or to the end."""
     trainee, history = _begin(task, processes, prepare)
     devices = task.devices
     with interrupt.listening(wall_seconds=devices.wall_seconds) as stop:

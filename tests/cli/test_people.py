@@ -8,7 +8,16 @@ from typer.testing import CliRunner
 
 from fdsl.cli import app
 
-QUICK = ["--set", "points=500", "--set", "search_points=4000", "--set", "search_size_px=64", "--set", "image_size_px=40"]
+QUICK = [
+    "--set",
+    "points=500",
+    "--set",
+    "search_points=4000",
+    "--set",
+    "search_size_px=64",
+    "--set",
+    "image_size_px=40",
+]
 
 
 def run(*arguments):
@@ -29,9 +38,21 @@ shown = CliRunner().invoke(app, ["--help"])
 heavy = {"torch", "numba", "pandas", "matplotlib", "timm", "pyarrow", "sklearn"} & sys.modules.keys()
 print(shown.exit_code, sorted(heavy)); print(shown.output)
 """
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert shown.startswith("0 []")
-    for verb in ["list", "show", "recipe", "show-table", "data", "sample-parameters", "pretrain", "finetune", "table"]:
+    for verb in [
+        "list",
+        "show",
+        "recipe",
+        "show-table",
+        "data",
+        "sample-parameters",
+        "pretrain",
+        "finetune",
+        "table",
+    ]:
         assert f" {verb} " in shown
 
 
@@ -43,7 +64,17 @@ def test_list_names_datasets_networks_and_recipes():
 
 
 def test_show_draws_a_labelled_grid(tmp_path):
-    shown = run("show", "fractaldb1k", "--categories", 2, "--instances", 3, "--out", tmp_path / "grid.png", *QUICK)
+    shown = run(
+        "show",
+        "fractaldb1k",
+        "--categories",
+        2,
+        "--instances",
+        3,
+        "--out",
+        tmp_path / "grid.png",
+        *QUICK,
+    )
     assert shown.exit_code == 0, shown.output
     with Image.open(tmp_path / "grid.png") as grid:
         assert np.asarray(grid.convert("L")).std() > 10
@@ -51,7 +82,9 @@ def test_show_draws_a_labelled_grid(tmp_path):
 
 
 def test_show_prints_the_settings(tmp_path):
-    shown = run("show", "fractaldb1k", "--settings", "--set", "points=500", "--out", tmp_path / "grid.png")
+    shown = run(
+        "show", "fractaldb1k", "--settings", "--set", "points=500", "--out", tmp_path / "grid.png"
+    )
     assert "points: 500" in shown.output
     assert "filling_rate: 0.2" in shown.output
     assert not (tmp_path / "grid.png").exists()
@@ -68,12 +101,21 @@ def test_a_recipe_is_shown_with_its_sources():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["show", "fractaldb1kk"], ["'fractaldb1kk' is unknown", "did you mean 'fractaldb1k'", "rcdb1k"]),
+        (
+            ["show", "fractaldb1kk"],
+            ["'fractaldb1kk' is unknown", "did you mean 'fractaldb1k'", "rcdb1k"],
+        ),
         (["show", "rcdb1k", "--set", "vertice=3"], ["vertice", "did you mean 'vertices'"]),
-        (["show", "rcdb1k", "--set", "image_size_px=0"], ["image_size_px = 0", "greater than or equal to"]),
+        (
+            ["show", "rcdb1k", "--set", "image_size_px=0"],
+            ["image_size_px = 0", "greater than or equal to"],
+        ),
         (["recipe", "pretrain"], ["'pretrain' is unknown", "pretrain_laptop"]),
         (["data", "check", "cifar"], ["'cifar' is unknown", "cifar10"]),
-        (["data", "check", "cars", "--data-root", "nowhere"], ["Stanford Cars", "nowhere", "cars_train_annos.mat", "kaggle"]),
+        (
+            ["data", "check", "cars", "--data-root", "nowhere"],
+            ["Stanford Cars", "nowhere", "cars_train_annos.mat", "kaggle"],
+        ),
     ],
 )
 def test_a_mistake_is_one_message_and_no_traceback(arguments, words):

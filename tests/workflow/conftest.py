@@ -82,6 +82,7 @@ def tiny(project):
 
     def shrink_scale(scale):
         scale["seeds"] = [0]
+        scale["skip"] |= dict.fromkeys(["rcdb1k", "exfractaldb1k"], "not part of the tiny scale")
         scale["stand_ins"] = [{"label": "Digits", "dataset": "digits"}]
         reduced = scale["datasets"]["fractaldb1k"]
         reduced.update(classes=4, instances=8)
@@ -90,14 +91,5 @@ def tiny(project):
         scale["finetune"]["digits"].update(train_labels=20, test_images=50)
         scale["finetune"]["digits"]["override"].update(epochs=2, warmup_epochs=0.5, global_batch=8)
 
-    def shrink_study(study):
-        table = study["tables"]["table3"]
-        table["rows"] = [
-            row
-            for row in table["rows"]
-            if row.get("pretraining") in {None, "scratch", "fractaldb1k"}
-        ]
-
     project.edit("workflow/scales/laptop.yaml", shrink_scale)
-    project.edit("workflow/studies/contours.yaml", shrink_study)
     return project

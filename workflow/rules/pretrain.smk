@@ -17,6 +17,8 @@ rule pretrain:
         "logs/{scale}/pretrain/{run}.log",
     benchmark:
         "benchmarks/{scale}/pretrain/{run}.tsv"
+    # the longest jobs first, so that the short ones fill the gaps
+    priority: 10
     threads: lambda w: PLAN.resources(w.scale, "pretrain").threads
     resources:
         mem_mb=lambda w: PLAN.resources(w.scale, "pretrain").mem_mb,

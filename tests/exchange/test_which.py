@@ -1,0 +1,68 @@
+"""What stands behind an image."""
+
+import numpy as np
+import pytest
+
+import fdsl
+from fdsl.exchange import which
+from fdsl.exchange.render import FORMATS, render
+from fdsl.storage import DamagedFile
+
+SMALL = {"classes": 3, "instances": 30, "image_size_px": 32, "points": 300}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    made = {format: tmp_path_factory.mktemp(format) for format in FORMATS}
+    for format, folder in made.items():
+        render(fdsl.load("fractaldb1k", seed=4, **SMALL), folder, format=format, images_per_file=40)
+    return made
+
+
+def test_a_file_leads_to_its_image(folders):
+    dataset = fdsl.load("fractaldb1k", seed=4, **SMALL)
+    for path in folders["png"].rglob("*.png"):
+        folder, index = which.index_of_file(path, member=None)
+        found = which.of_index(which.dataset_of(folder), index)
+        assert path.parent.name == f"{found['category']:05d}"
+    path = folders["png"] / "00002" / "00002_03_count_0_flip1.png"
+    folder, index = which.index_of_file(path, member=None)
+    found = which.of_index(which.dataset_of(folder), index)
+    assert (found["category"], found["instance"], found["seed"]) == (2, 28, 4)
+    frame = dataset.parameters
+    assert found["parameters"]["a"] == frame[frame["category"] == 2]["a"].tolist()
+    np.testing.assert_array_equal(which.dataset_of(folder)[index][0], dataset[88][0])
+
+
+@pytest.mark.parametrize("format", [f for f in FORMATS if f != "png"])
+def test_a_member_of_an_archive_leads_to_its_image(folders, format):
+    path = sorted(folders[format].glob("data/*"))[1]
+    assert which.index_of_file(path, member="7") == (folders[format], 47)
+    assert which.index_of_file(path, member="000002_000005.png") == (folders[format], 65)
+    for wrong in ("40", "000000_000000", "x"):
+        with pytest.raises(DamagedFile, match=f"no member {wrong}"):
+            which.index_of_file(path, member=wrong)
+    with pytest.raises(DamagedFile, match="images 40 to 79: say which"):
+        which.index_of_file(path, member=None)
+
+
+def test_official_images_keep_their_parameters(tmp_path):
+    sizes = {"classes": 2, "instances": 2, "image_size_px": 64}
+    render(fdsl.load("rcdb1k", official=True, **sizes), tmp_path)
+    folder, index = which.index_of_file(tmp_path / "image/00001/00001_0001.png", member=None)
+    dataset = which.dataset_of(folder)
+    assert "radius" in which.of_index(dataset, index)["parameters"]
+    expected = fdsl.load("rcdb1k", official=True, **sizes)[3][0]
+    np.testing.assert_array_equal(dataset[index][0], expected)
+
+
+def test_foreign_files_are_refused_by_name(folders, tmp_path):
+    stranger = tmp_path / "stranger.png"
+    stranger.write_bytes(b"")
+    with pytest.raises(DamagedFile, match=r"stranger\.png does not lie in a folder of fdsl"):
+        which.index_of_file(stranger, member=None)
+    for name in ("00009/00009_00_count_0_flip0.png", "manifest.json"):
+        with pytest.raises(DamagedFile, match="is not an image of fractaldb1k"):
+            which.index_of_file(folders["png"] / name, member=None)
+    with pytest.raises(IndexError, match="0 to 89"):
+        which.of_index(which.dataset_of(folders["png"]), 90)
