@@ -200,7 +200,7 @@ class Plan:
             comparable=scale.comparable,
             stand_ins=tuple(scale.stand_ins),
             reduced={} if scale.comparable else {name: self._size(name) for name in scale.datasets},
-            reasons=scale.skip,
+            reasons={**scale.skip, **self._replaced(name)},
         )
         only = study.model_copy(update={"tables": {name: study.tables[name]}, "figures": {}})
         return _order(
@@ -279,6 +279,13 @@ class Plan:
                 f"no study has a figure {name!r}; there are: {', '.join(sorted(figures))}"
             )
         return figures[name]
+
+    def _replaced(self, table: str) -> dict[str, str]:
+        """Return why the table's own columns are not run where stand-ins are."""
+        if not self.config.scales[self.scale].stand_ins:
+            return {}
+        columns = [str(column.dataset) for column in self.table(table).columns if column.dataset]
+        return dict.fromkeys(columns, f"{self.scale} scale measures the stand-in datasets instead")
 
     def _size(self, dataset: str) -> str:
         entry = self.config.dataset(self.scale, dataset)

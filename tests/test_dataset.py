@@ -121,7 +121,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 @pytest.mark.parametrize("index", [120, -121])
 def test_an_index_out_of_range_is_an_error(index):
-    with pytest.raises(IndexError, match="0 to 119"):
+    with pytest.raises(IndexError, match=f"image {index} is out of range 0 to 119"):
         load()[index]
     with pytest.raises(IndexError, match="instance 30 is out of range 0 to 29"):
         load().image(category=0, instance=30)

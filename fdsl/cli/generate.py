@@ -112,10 +112,11 @@ def render(
         progress=track,
     )
     typer.echo(f"{out}: {manifest['images']:,} images, content {manifest['content'][:16]}")
-    if manifest["blank_images"]:
-        typer.echo(
-            f"{manifest['blank_images']:,} of them are blank; provenance-*.parquet says which"
-        )
+    for kind in ("blank", "diverged"):
+        if count := manifest[f"{kind}_images"]:
+            typer.echo(
+                f"{count:,} of them {kind}; the column {kind} of provenance-*.parquet says which"
+            )
 
 
 def import_parameters(

@@ -107,6 +107,10 @@ class DrawnImages(ABC):
         category, instance = divmod(int(index), self.dataset.instances)
         return self.image(category=category, instance=instance), category, instance
 
+    def draw_and_tell(self, index: int) -> tuple[NDArray[np.uint8], int, int, bool]:
+        """Return (image, category, instance) of an index, and whether its system diverged."""
+        return *self.draw(index), False
+
     @abstractmethod
     def image(self, *, category: int, instance: int) -> NDArray[np.uint8]:
         """Return one image, uint8 (H, W) or (H, W, 3)."""
@@ -129,3 +133,18 @@ class StreamedImages(DrawnImages):
             category=category,
             instance=instance,
         )
+
+    def draw_and_tell(self, index: int) -> tuple[NDArray[np.uint8], int, int, bool]:
+        """Return (image, category, instance) of an index, and whether a weight made its system diverge."""
+        formula = formulas.get(self.dataset.formula)
+        if not isinstance(formula, formulas.MayDiverge):
+            return *self.draw(index), False
+        category, instance = divmod(index, self.dataset.instances)
+        image, diverged = formula.draw(
+            self.settings,
+            self.parameters.of(category),
+            seed=self.seed,
+            category=category,
+            instance=instance,
+        )
+        return image, category, instance, diverged

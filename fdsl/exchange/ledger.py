@@ -137,11 +137,12 @@ def write_manifest(folder: Path, order: dict[str, Any], *, parts: int, environme
     `content` is the SHA-256 of the images' digests in order: it does not depend on format, file size or number of workers.
     """
     content = hashlib.sha256()
-    images, blank, provenance = 0, 0, []
+    images, blank, diverged, provenance = 0, 0, 0, []
     for part, (rows, about) in _all(folder, parts):
         content.update(b"".join(row.pixels for row in rows))
         images += len(rows)
         blank += sum(row.blank for row in rows)
+        diverged += sum(row.diverged for row in rows)
         name = provenance_name(part)
         held = {"file": name, "sha256": digest(folder / name), "images": len(rows)}
         if about["archive"]:
@@ -154,6 +155,7 @@ def write_manifest(folder: Path, order: dict[str, Any], *, parts: int, environme
         **order,
         "images": images,
         "blank_images": blank,
+        "diverged_images": diverged,
         "content": content.hexdigest(),
         "parameters": {"file": PARAMETERS, "sha256": digest(folder / PARAMETERS)},
         "provenance": provenance,
@@ -181,5 +183,7 @@ def _digest(rows: list[Row]) -> str:
 def _schema() -> Any:
     import pyarrow as pa
 
-    kinds = [pa.int64(), pa.int64(), pa.int64(), pa.string(), pa.binary(), pa.binary(), pa.bool_()]
+    kinds = [
+        *(pa.int64(),) * 3, pa.string(), pa.binary(), pa.binary(), pa.bool_(), pa.bool_(),
+    ]  # fmt: skip
     return pa.schema(list(zip(Row._fields, kinds, strict=True)))

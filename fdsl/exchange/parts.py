@@ -39,6 +39,7 @@ class Row(NamedTuple):
     png: bytes  # SHA-256 of the PNG
     pixels: bytes  # SHA-256 of shape and pixels
     blank: bool
+    diverged: bool
 
 
 class Target(NamedTuple):
@@ -170,6 +171,7 @@ def _row(sample: Sample, name: str) -> Row:
         hashlib.sha256(sample.png).digest(),
         sample.pixels,
         sample.blank,
+        sample.diverged,
     )
 
 

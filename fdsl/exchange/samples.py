@@ -32,6 +32,7 @@ class Sample(NamedTuple):
     png: bytes
     pixels: bytes  # SHA-256 of shape and pixels
     blank: bool  # one value everywhere
+    diverged: bool  # treated as the settings say
 
 
 def samples(
@@ -70,7 +71,7 @@ def samples(
 
 def draw(images: DrawnImages, index: int, compression: int) -> Sample:
     """Draw one image."""
-    image, category, instance = images.draw(index)
+    image, category, instance, diverged = images.draw_and_tell(index)
     return Sample(
         index,
         category,
@@ -79,6 +80,7 @@ def draw(images: DrawnImages, index: int, compression: int) -> Sample:
         png(image, compression),
         digest(image),
         bool(image.min() == image.max()),
+        diverged,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,17 @@ class Formula(Protocol):
         settings: Strict, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
     ) -> NDArray[np.uint8]:
         """Return one image, (H, W); a pure function of its arguments. Impossible parameters raise a ValueError."""
+
+
+@runtime_checkable
+class MayDiverge(Protocol):
+    """A formula that some of its own variations make diverge, and that can tell."""
+
+    @staticmethod
+    def draw(
+        settings: Strict, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
+    ) -> tuple[NDArray[np.uint8], bool]:
+        """Return the image that `render` does, and whether the system diverged, which the settings say how to treat."""
 
 
 def get(name: str) -> Formula:

@@ -171,14 +171,20 @@ def render(
     ValueError
         If the parameters are impossible, or the unweighted system diverges while diverged = "shrink".
     """
+    return draw(settings, parameters, seed=seed, category=category, instance=instance)[0]
+
+
+def draw(
+    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
+) -> tuple[NDArray[np.uint8], bool]:
+    """Return what `render` does, and whether the weight made the system diverge."""
     from fdsl.raster import points, projection
 
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
     weights = _instance_weights(settings)
     state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
-    orbit, count, summary = _orbit(
-        settings, weights[instance % len(weights)], system, shares, state
-    )
+    factors = weights[instance % len(weights)]
+    orbit, count, summary, diverged = _orbit(settings, factors, system, shares, state)
 
     size = settings.image_size_px
     extent = summary[1] - summary[0]
@@ -191,7 +197,7 @@ def render(
         points.draw_points(cells, np.array([settings.gray_level], np.uint8), canvas)
     else:
         points.draw_squares(cells, settings.point_size_px, size, settings.gray_level, canvas)
-    return canvas[:-1].reshape(size, size)
+    return canvas[:-1].reshape(size, size), diverged
 
 
 def _instance_weights(settings: Settings) -> NDArray[np.float64]:
@@ -222,8 +228,8 @@ def _orbit(
     system: NDArray[np.float64],
     shares: NDArray[np.float64],
     state: NDArray[np.uint64],
-) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
-    """Play the chaos game of the weighted system; return points (3, n), how many count, and their summary."""
+) -> tuple[NDArray[np.float64], int, NDArray[np.float64], bool]:
+    """Play the chaos game of the weighted system; return points (3, n), how many count, their summary, and whether it diverged."""
     from fdsl.raster import chaos_game
 
     points = np.empty((3, settings.points), np.float64)
@@ -235,7 +241,8 @@ def _orbit(
         state[:] = start
         count = chaos_game.chaos_game_3d(system * factors, *choice, state, bound, points, summary)
         if count == settings.points or (settings.diverged == "keep" and count > 0):
-            return points, count, summary
+            kept = np.abs(summary[:2]).max() <= ifs.BOUND and count == settings.points
+            return points, count, summary, factors is not weights or not kept
     raise ValueError(ifs.DIVERGES)
 
 

@@ -213,11 +213,18 @@ def render(
     ValueError
         If the parameters are impossible, or the unweighted system diverges while diverged = "shrink".
     """
+    return draw(settings, parameters, seed=seed, category=category, instance=instance)[0]
+
+
+def draw(
+    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
+) -> tuple[NDArray[np.uint8], bool]:
+    """Return what `render` does, and whether the weight made the system diverge."""
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
     weights = _instance_weights(settings)
     flip = (instance // len(weights)) % FLIPS if settings.flips else 0
     state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
-    orbit = _orbit(settings, weights[instance % len(weights)], system, shares, state)
+    orbit, diverged = _orbit(settings, weights[instance % len(weights)], system, shares, state)
     look = Look(
         settings.image_size_px,
         settings.pad_px,
@@ -225,7 +232,7 @@ def render(
         settings.patch_mode,
         settings.gray_level if settings.colour == "gray" else None,
     )
-    return attractor.paint(orbit, look, state, flip=flip)
+    return attractor.paint(orbit, look, state, flip=flip), diverged
 
 
 def _instance_weights(settings: Settings) -> NDArray[np.float64]:
@@ -256,8 +263,8 @@ def _orbit(
     system: NDArray[np.float64],
     shares: NDArray[np.float64],
     state: NDArray[np.uint64],
-) -> Orbit:
-    """Play the chaos game of the weighted system, and leave `state` behind it."""
+) -> tuple[Orbit, bool]:
+    """Play the chaos game of the weighted system, leave `state` behind it, and say whether the weight made it diverge."""
     from fdsl.raster import chaos_game
 
     x, y = np.empty((2, settings.points), np.float64)
@@ -269,5 +276,6 @@ def _orbit(
         state[:] = start
         count = chaos_game.chaos_game_2d(system * factors, *choice, state, bound, x, y, extent)
         if count == settings.points or settings.diverged == "keep":
-            return Orbit(x[:count], y[:count], extent)
+            kept = np.abs(extent).max() <= ifs.BOUND and count == settings.points
+            return Orbit(x[:count], y[:count], extent), factors is not weights or not kept
     raise ValueError(ifs.DIVERGES)

@@ -122,6 +122,16 @@ class OfficialFractalDB(DrawnImages):
             canvas = canvas[::-1]
         return np.ascontiguousarray(canvas[:, ::-1] if flip in (2, 3) else canvas)
 
+    def draw_and_tell(self, index: int) -> tuple[NDArray[np.uint8], int, int, bool]:
+        """Return (image, category, instance) of an index, and whether its orbit leaves ±1e6 or overflows."""
+        image, category, instance = self.draw(index)
+        system, shares = ifs.read_system(fractaldb.COEFFICIENTS, self.parameters.of(category))
+        weights = fractaldb.weight_rows(self.settings.weight)
+        row, _, _ = split_instance(instance, weights=len(weights))
+        x, y = orbit(system * weights[row], shares, draw_sequence(self.settings.points))
+        kept = len(x) == self.settings.points and max(abs(x).max(), abs(y).max()) <= ifs.BOUND
+        return image, category, instance, not kept
+
     def _patches(
         self,
         canvas: NDArray[np.uint8],

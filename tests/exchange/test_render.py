@@ -273,11 +273,26 @@ def test_colour_and_blank_images_are_stored(tmp_path):
 
     images = dataset(classes=2, instances=1)
     images.images.draw = Two().draw
+    images.images.draw_and_tell = lambda index: (*Two().draw(index), False)
     manifest = render(images, tmp_path, format="parquet")
     assert manifest["blank_images"] == 1
     found = [image for image, _ in stored(tmp_path, "parquet")]
     assert found[1].shape == (4, 5, 3)
     assert found[1][0, 0].tolist() == [9, 10, 9]
+
+
+@pytest.mark.parametrize("official", [False, True])
+def test_diverged_images_are_counted_and_named(tmp_path, official):
+    sizes = {"classes": 2, "instances": 25, "image_size_px": 32, "weight": 0.5, "draw": "point"}
+    images = fdsl.load("fractaldb1k", official=official, points=20_000, **sizes)
+    manifest = render(images, tmp_path, images_per_file=25)
+    rows = [row for part in (0, 1) for row in ledger.read_provenance(tmp_path, part)[0]]
+    assert 0 < manifest["diverged_images"] == sum(row.diverged for row in rows) < 25
+    for row in rows:
+        if row.diverged and not official:
+            kept = fdsl.load("fractaldb1k", points=20_000, diverged="keep", **sizes)
+            image = kept.image(category=row.category, instance=row.instance)
+            assert (image != images[row.index][0]).any()
 
 
 def test_the_names_of_archives_tell_how_many_there_are():

@@ -99,6 +99,12 @@ def test_a_fault_in_a_file_stops_with_file_key_value_and_range(project, file, ol
         assert word in stopped.stderr + stopped.stdout
 
 
+def test_lint_advises_nothing_but_an_environment_for_each_rule(project):
+    linted = project.snakemake("--lint")
+    advice = re.findall(r"^    \* (.*)$", linted.stdout + linted.stderr, re.MULTILINE)
+    assert set(advice) == {"Specify a conda environment or container for each rule.:"}
+
+
 def test_missing_data_stops_before_the_first_job(project):
     stopped = project.snakemake("--cores", "1", "--config", "scale=paper", targets=[TABLE])
     said = stopped.stderr + stopped.stdout
