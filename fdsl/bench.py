@@ -12,8 +12,8 @@ from multiprocessing import get_context
 from typing import Any
 
 from fdsl.catalog import SyntheticDataset
-from fdsl.config import catalog, workflow_folder
 from fdsl.strict import choose
+from fdsl.yaml_files import catalog, workflow_folder
 
 CATEGORIES = 8
 

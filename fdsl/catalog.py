@@ -37,11 +37,20 @@ class SyntheticDataset(Entry):
 class Archive(Strict):
     """One file that a user downloads, or that `fdsl data fetch` does."""
 
-    name: str = Field(pattern=r"^[\w.-]+$", description="file name as published, looked for directly below data_root")
+    name: str = Field(
+        pattern=r"^[\w.-]+$",
+        description="file name as published, looked for directly below data_root",
+    )
     md5: Md5 | None = Field(default=None, description="null where none was published")
-    url: str | None = Field(default=None, pattern=r"^https?://", description="null where a person must get it")
-    into: str = Field(default=".", description="folder below data_root that it is unpacked or copied into")
-    megabytes: int | None = Field(default=None, gt=0, description="rough size; a download above twice this is stopped")
+    url: str | None = Field(
+        default=None, pattern=r"^https?://", description="null where a person must get it"
+    )
+    into: str = Field(
+        default=".", description="folder below data_root that it is unpacked or copied into"
+    )
+    megabytes: int | None = Field(
+        default=None, gt=0, description="rough size; a download above twice this is stopped"
+    )
 
 
 class DownstreamDataset(Entry):
@@ -66,20 +75,25 @@ class DownstreamDataset(Entry):
     ]
     folder: str = Field(description="below data_root")
     also_in: list[str] = Field(
-        default_factory=list, description="absolute folders where operating systems' packages put the same files"
+        default_factory=list,
+        description="absolute folders where operating systems' packages put the same files",
     )
     classes: int = Field(ge=2)
     train_images: int | None = Field(
         description="exact count; null where the paper's list is not public or the count could not be verified"
     )
-    test_images: int | None = Field(description="exact count of the split that is evaluated on, or null as above")
+    test_images: int | None = Field(
+        description="exact count of the split that is evaluated on, or null as above"
+    )
     layout: str = Field(description="files that are looked for below the folder, for people")
     files: dict[str, Md5] = Field(
-        default_factory=dict, description="name below the folder -> md5 of its content, gunzipped; checked at each load"
+        default_factory=dict,
+        description="name below the folder -> md5 of its content, gunzipped; checked at each load",
     )
     archives: list[Archive] = Field(default_factory=list)
     class_list: str | None = Field(
-        default=None, description="file below the folder with one class name per line, which the user gives"
+        default=None,
+        description="file below the folder with one class name per line, which the user gives",
     )
     fetchable: bool = Field(description="whether `fdsl data fetch` can bring it by itself")
     licence: str
@@ -96,9 +110,13 @@ class DownstreamDataset(Entry):
     @model_validator(mode="after")
     def _list_is_read(self) -> DownstreamDataset:
         if self.class_list is not None and self.loader not in ("places", "image_folder"):
-            raise ValueError(f"class_list = {self.class_list!r} is only read by the loaders places and image_folder")
+            raise ValueError(
+                f"class_list = {self.class_list!r} is only read by the loaders places and image_folder"
+            )
         if self.class_list is None and self.loader == "places":
-            raise ValueError("class_list is missing: the loader places needs the categories that are used")
+            raise ValueError(
+                "class_list is missing: the loader places needs the categories that are used"
+            )
         return self
 
 

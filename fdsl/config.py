@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import AfterValidator, Field
 
 from fdsl import formulas
 from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
 from fdsl.recipe import Recipe
+from fdsl.recipe_files import plain, recipes
 from fdsl.strict import ConfigError, Strict, choose, validate
 from fdsl.study import Column, Study
+from fdsl.yaml_files import catalog, read_yaml, workflow_folder
 
 ScaleName = Literal["laptop", "workstation", "paper"]
-Source = Literal["paper", "supplement", "released code", "authors' reply", "inferred", "ours"]
-Model = TypeVar("Model", bound=Strict)
 
 
 def _unique(seeds: list[int]) -> list[int]:
@@ -30,7 +27,6 @@ def _unique(seeds: list[int]) -> list[int]:
 Seeds = Annotated[
     list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1), AfterValidator(_unique)
 ]
-NAME = r"^[a-z][a-z0-9_]*$"  # of datasets, models, scales: they stand in file names and run keys
 
 
 class UserConfig(Strict):
@@ -48,16 +44,6 @@ class UserConfig(Strict):
         ge=0, le=256, description="loader processes per training; 0 = inside the training process"
     )
     checkpoint_seconds: int = Field(gt=0, description="time between checkpoints")
-
-
-class Sourced(Strict):
-    """One value of a recipe and where it is stated."""
-
-    value: Any
-    source: Source
-    where: str = Field(
-        min_length=1, description="a key of the recipe's `references`, or a sentence"
-    )
 
 
 class DatasetOverride(Strict):
@@ -156,7 +142,7 @@ class Config(Strict):
 
     def recipe(self, scale: str, training: Training) -> Recipe:
         """Return a recipe with the scale's changes."""
-        values = _merge(_plain(self.recipes[training.recipe]), training.override)
+        values = _merge(plain(self.recipes[training.recipe]), training.override)
         if training.model is not None:
             values["model"] = training.model
         where = f"scales/{scale}.yaml with recipes/{training.recipe}.yaml"
@@ -170,12 +156,6 @@ class Config(Strict):
     def seeds(self, scale: str) -> list[int]:
         """Return the seeds of a scale: the user's, else the scale's own."""
         return self.user.seeds or self.scales[scale].seeds
-
-
-def workflow_folder() -> Path:
-    """Return the folder with catalogues, recipes, scales and studies: the checkout's, or the copy inside an installed package."""
-    inside = Path(__file__).parent / "workflow"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "workflow"
 
 
 def load(
@@ -219,32 +199,6 @@ def load(
     return config
 
 
-def catalog(folder: Path, name: str, model: type[Model]) -> dict[str, Model]:
-    """Read one catalogue: a mapping of names to entries."""
-    path = folder / "catalog" / f"{name}.yaml"
-    entries = read_yaml(path)
-    return {
-        key: validate(model, value, where=f"workflow/catalog/{path.name}: {key}")
-        for key, value in entries.items()
-        if _is_name(key, f"workflow/catalog/{path.name}")
-    }
-
-
-def recipes(folder: Path) -> dict[str, dict[str, Any]]:
-    """Read all recipes: nested mappings of keys to Sourced values."""
-    return {path.stem: _recipe(path) for path in sorted((folder / "recipes").glob("*.yaml"))}
-
-
-def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Sourced]:
-    """Return a recipe's Sourced values by their dotted keys."""
-    values: dict[str, Sourced] = {}
-    for key, value in recipe.items():
-        values |= (
-            {prefix + key: value} if isinstance(value, Sourced) else flat(value, f"{prefix}{key}.")
-        )
-    return values
-
-
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON schemas of all YAML files, for editors and for whoever reads workflow/schemas."""
     entries: dict[str, type[Strict]] = {
@@ -263,61 +217,6 @@ def schemas() -> dict[str, dict[str, Any]]:
         for name, model in entries.items()
     }
     return {**catalogs, **{name: model.model_json_schema() for name, model in whole.items()}}
-
-
-@cache
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file; a ConfigError names file and line of a fault."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
-    except FileNotFoundError:
-        raise ConfigError(f"{path} is missing; restore it from the repository") from None
-
-
-class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A YAML loader that refuses a key that stands twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
-
-
-def _is_name(name: str, where: str) -> bool:
-    if not re.fullmatch(NAME, name):
-        raise ConfigError(
-            f"{where}: {name!r} cannot be a name. Use lower-case letters, digits and _, beginning with a letter."
-        )
-    return True
-
-
-def _recipe(path: Path) -> dict[str, Any]:
-    """Read a recipe: every leaf is a Sourced value."""
-    values = read_yaml(path)
-    where = f"workflow/recipes/{path.name}"
-
-    references = values.get("references", {})
-
-    def read(entry: Any, key: str) -> Any:
-        if isinstance(entry, dict) and "value" not in entry and "source" not in entry:
-            return {name: read(value, f"{key}.{name}") for name, value in entry.items()}
-        sourced = validate(Sourced, entry, where=f"{where}: {key}")
-        return sourced.model_copy(update={"where": references.get(sourced.where, sourced.where)})
-
-    recipe = {key: read(value, key) for key, value in values.items() if key != "references"}
-    validate(Recipe, _plain(recipe), where=where)
-    return recipe
-
-
-def _plain(recipe: dict[str, Any]) -> dict[str, Any]:
-    return {k: v.value if isinstance(v, Sourced) else _plain(v) for k, v in recipe.items()}
 
 
 def _merge(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

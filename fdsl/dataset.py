@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from fdsl import formulas
 from fdsl.catalog import SyntheticDataset
-from fdsl.config import catalog, workflow_folder
 from fdsl.data.streamed import DrawnImages, SearchedParameters, StreamedImages
 from fdsl.strict import ConfigError, Strict, choose, validate
+from fdsl.yaml_files import catalog, workflow_folder
 
 if TYPE_CHECKING:
     import pandas as pd

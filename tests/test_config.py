@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from fdsl import config as settings
-from fdsl import formulas
+from fdsl import formulas, recipe_files, yaml_files
+from fdsl.catalog import ModelEntry
 from fdsl.storage import read_json
 from fdsl.strict import ConfigError
 
@@ -40,10 +41,10 @@ def test_a_fault_in_the_users_file_names_key_value_and_range(change, words):
 
 def test_every_value_of_every_recipe_has_a_source(config):
     for name, recipe in config.recipes.items():
-        values = settings.flat(recipe)
+        values = recipe_files.flat(recipe)
         assert len(values) >= 28, name
         for key, sourced in values.items():
-            assert sourced.source in get_args(settings.Source), f"{name}: {key}"
+            assert sourced.source in get_args(recipe_files.Source), f"{name}: {key}"
             assert sourced.where, f"{name}: {key}"
 
 
@@ -54,7 +55,7 @@ def test_a_value_without_a_source_is_refused(tmp_path):
     assert bare != text
     (tmp_path / "recipes" / "r.yaml").write_text(bare)
     with pytest.raises(ConfigError, match=r"recipes/r\.yaml: \.?epochs"):
-        settings.recipes(tmp_path)
+        recipe_files.recipes(tmp_path)
 
 
 def test_every_synthetic_dataset_is_complete_at_every_scale(config):
@@ -82,18 +83,18 @@ def test_only_the_published_budget_is_comparable(config):
 def test_a_key_that_stands_twice_is_refused(tmp_path):
     (tmp_path / "x.yaml").write_text("a: 1\nb: 2\na: 3\n")
     with pytest.raises(ConfigError, match="the key 'a' stands twice"):
-        settings.read_yaml(tmp_path / "x.yaml")
+        yaml_files.read_yaml(tmp_path / "x.yaml")
 
 
 def test_broken_yaml_names_file_and_line(tmp_path):
     (tmp_path / "x.yaml").write_text("a: [1\nb: 2\n")
     with pytest.raises(ConfigError, match=r"(?s)x\.yaml is not valid YAML.*line 2"):
-        settings.read_yaml(tmp_path / "x.yaml")
+        yaml_files.read_yaml(tmp_path / "x.yaml")
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"x\.yaml is missing"):
-        settings.read_yaml(tmp_path / "x.yaml")
+        yaml_files.read_yaml(tmp_path / "x.yaml")
 
 
 @pytest.mark.parametrize("name", ["a; rm -rf x", "../x", "A", "", "a-b", "a\n"])
@@ -103,7 +104,7 @@ def test_names_that_could_reach_a_shell_or_a_path_are_refused(tmp_path, name):
         yaml.safe_dump({name: {"title": "t", "timm": "x", "source": "s"}})
     )
     with pytest.raises(ConfigError, match="cannot be a name"):
-        settings.catalog(tmp_path, "models", settings.ModelEntry)
+        yaml_files.catalog(tmp_path, "models", ModelEntry)
 
 
 def test_the_schemas_are_those_of_the_code():

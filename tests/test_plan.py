@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fdsl import config as settings
+from fdsl import yaml_files
 from fdsl.plan import Plan, Run
 
 ROOT = Path(__file__).parents[1]
-names = st.from_regex(settings.NAME, fullmatch=True).filter(lambda name: "\n" not in name)
+names = st.from_regex(yaml_files.NAME, fullmatch=True).filter(lambda name: "\n" not in name)
 
 
 def plan(**changes):

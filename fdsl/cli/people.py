@@ -38,7 +38,8 @@ def list_all() -> None:
     from rich.table import Table
 
     from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
-    from fdsl.config import catalog, recipes, workflow_folder
+    from fdsl.recipe_files import recipes
+    from fdsl.yaml_files import catalog, workflow_folder
 
     folder = workflow_folder()
     synthetic = Table(
@@ -117,8 +118,9 @@ def recipe(
     from rich.console import Console
     from rich.table import Table
 
-    from fdsl.config import flat, recipes, workflow_folder
+    from fdsl.recipe_files import flat, recipes
     from fdsl.strict import choose
+    from fdsl.yaml_files import workflow_folder
 
     known = recipes(workflow_folder())
     if name is None:
@@ -174,8 +176,8 @@ def fetch_data(name: Name, data_root: DataRoot = Path("data")) -> None:
 
 def _synthetic(name: str) -> Any:
     from fdsl.catalog import SyntheticDataset
-    from fdsl.config import catalog, workflow_folder
     from fdsl.strict import choose
+    from fdsl.yaml_files import catalog, workflow_folder
 
     entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
     return entries[choose("dataset", name, list(entries), where="fdsl")]
@@ -183,8 +185,8 @@ def _synthetic(name: str) -> Any:
 
 def _downstream(name: str) -> Any:
     from fdsl.catalog import DownstreamDataset
-    from fdsl.config import catalog, workflow_folder
     from fdsl.strict import choose
+    from fdsl.yaml_files import catalog, workflow_folder
 
     entries = catalog(workflow_folder(), "downstream", DownstreamDataset)
     return entries[choose("dataset", name, list(entries), where="fdsl data")]

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from fdsl.config import load, read_yaml, workflow_folder
+from fdsl.config import load
 from fdsl.plan import Plan
 from fdsl.report.compare import DIFFERS, WITHIN
 from fdsl.report.content import (
@@ -29,6 +29,7 @@ from fdsl.report.content import (
 from fdsl.report.tables import build_table, records_in, to_csv
 from fdsl.storage import DamagedFile
 from fdsl.study import ReportScale, Study
+from fdsl.yaml_files import read_yaml, workflow_folder
 
 STYLES = {WITHIN: "blue", DIFFERS: "dark_orange"}
 

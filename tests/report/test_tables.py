@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fdsl.config import load, read_yaml
+from fdsl.config import load
 from fdsl.plan import Plan
 from fdsl.report.records import RecordRefused
 from fdsl.report.tables import COLUMNS, build_table, records_in, write_table
@@ -20,6 +20,7 @@ from fdsl.report.terminal import read_terminal, to_terminal
 from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError
 from fdsl.study import Column, ReportScale
+from fdsl.yaml_files import read_yaml
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 PUBLISHED = WORKFLOW / "published" / "tables.csv"

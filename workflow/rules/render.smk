@@ -17,6 +17,8 @@ rule sample_parameters:
         "logs/{scale}/sample_parameters/{dataset}.log",
     benchmark:
         "benchmarks/{scale}/sample_parameters/{dataset}.tsv"
+    # pre-trainings wait for this, and everything else for them
+    priority: 30
     threads: lambda w: PLAN.resources(w.scale, "sample_parameters").threads
     resources:
         mem_mb=lambda w: PLAN.resources(w.scale, "sample_parameters").mem_mb,
@@ -43,6 +45,7 @@ rule render_shard:
         "logs/{scale}/render_shard/{dataset}-{shard}.log",
     benchmark:
         "benchmarks/{scale}/render_shard/{dataset}-{shard}.tsv"
+    priority: 20
     threads: lambda w: PLAN.resources(w.scale, "render_shard").threads
     resources:
         mem_mb=lambda w: PLAN.resources(w.scale, "render_shard").mem_mb,
