@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -76,6 +76,16 @@ def write_shard(
         writer.close()
 
 
+class _Rows(NamedTuple):
+    """A checked batch: image k is content[ends[k]:ends[k + 1]]. Nothing is copied from the mapped file."""
+
+    content: memoryview
+    ends: NDArray[np.int32]
+    category: NDArray[np.int64]
+    instance: NDArray[np.int64]
+    checksum: NDArray[np.uint32]
+
+
 @dataclass
 class Shard:
     """One shard, opened when first used and again in every process that it is sent to."""
@@ -85,7 +95,7 @@ class Shard:
     _open: tuple[pa.ipc.RecordBatchFileReader, tuple[int, ...]] | None = field(
         default=None, repr=False
     )
-    _batch: tuple[int, pa.RecordBatch] | None = field(default=None, repr=False)
+    _checked: dict[int, _Rows] = field(default_factory=dict, repr=False)
 
     def image(self, row: int) -> tuple[NDArray[np.uint8], int, int]:
         """Return (image, category, instance) of a row.
@@ -97,42 +107,48 @@ class Shard:
         """
         _, shape = self._opened()
         number, within = divmod(row, ROWS_PER_BATCH)
-        values = self._read(number)
-        if not 0 <= within < values.num_rows:
+        rows = self._rows(number)
+        if within >= len(rows.category):
             raise DamagedFile(f"{self.path} has no row {row}. {_AGAIN}")
-        content = memoryview(values["image"][within].as_buffer()).cast("B")
-        category, instance = values["category"][within].as_py(), values["instance"][within].as_py()
-        if values["checksum"][within].as_py() != _checksum(content, category, instance):
+        content = rows.content[rows.ends[within] : rows.ends[within + 1]]
+        category, instance = int(rows.category[within]), int(rows.instance[within])
+        if rows.checksum[within] != _checksum(content, category, instance):
             raise DamagedFile(f"{self.path}: row {row} does not match its checksum. {_AGAIN}")
         return codec.decode(content, shape), category, instance
 
     def rows(self) -> int:
         """Return the number of images."""
         reader, _ = self._opened()
-        return sum(self._read(number).num_rows for number in range(reader.num_record_batches))
+        return sum(len(self._rows(number).category) for number in range(reader.num_record_batches))
 
-    def _read(self, number: int) -> pa.RecordBatch:
-        """Return a batch; checked first, because Arrow aborts the process when it follows damaged offsets."""
-        if self._batch is None or self._batch[0] != number:
+    def _rows(self, number: int) -> _Rows:
+        """Return a batch; checked when first read, because damaged offsets lead outside of the file."""
+        if number not in self._checked:
             reader, _ = self._opened()
             try:
                 batch = reader.get_batch(number)
                 batch.validate(full=True)
+                _, ends, content = batch["image"].buffers()
+                self._checked[number] = _Rows(
+                    memoryview(content).cast("B"),
+                    np.frombuffer(ends, np.int32),
+                    *(batch[name].to_numpy() for name in ("category", "instance", "checksum")),
+                )
             except (pa.ArrowException, OSError) as error:
                 raise DamagedFile(
                     f"{self.path}: batch {number} is damaged ({error}). {_AGAIN}"
                 ) from None
-            self._batch = (number, batch)
-        return self._batch[1]
+        return self._checked[number]
 
     def _opened(self) -> tuple[pa.ipc.RecordBatchFileReader, tuple[int, ...]]:
         if self._open is None:
             try:
                 reader = pa.ipc.open_file(pa.memory_map(str(self.path)))
                 held = json.loads((reader.schema.metadata or {})[KEY])
+                shape = tuple(map(int, held["shape"]))
             except FileNotFoundError:
                 raise
-            except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
                 raise DamagedFile(
                     f"{self.path} is not a shard of fdsl, or is damaged ({error}). {_AGAIN}"
                 ) from None
@@ -145,11 +161,11 @@ class Shard:
                     raise DamagedFile(
                         f"{self.path} was made with {key} = {held.get(key)!r}, not {wanted!r}. {_AGAIN}"
                     )
-            self._open = (reader, tuple(held["shape"]))
+            self._open = (reader, shape)
         return self._open
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "about": self.about, "_open": None, "_batch": None}
+        return {"path": self.path, "about": self.about, "_open": None, "_checked": {}}
 
 
 _AGAIN = "Delete it and run the same command again."
