@@ -84,7 +84,7 @@ def show(
 
     from fdsl.data.parameters import formula_settings
     from fdsl.data.synthetic import preview
-    from fdsl.report.figures import image_grid
+    from fdsl.report.grid import image_grid
     from fdsl.storage import replacing
 
     entry = _synthetic(dataset)

@@ -1,8 +1,8 @@
-"""Sample images: a figure for a paper (PNG and PDF) and a plain grid for the screen."""
+"""Sample images as a figure for a paper, PNG and PDF."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,20 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
+from fdsl.report.grid import Images, mosaic, steps
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN
 from fdsl.storage import replacing
 
-Images = Sequence[Sequence[NDArray[np.uint8]]]
-
 PANELS_PER_ROW = 3
-GAP = 0.04  # of an image's side, between neighbours
-WHITE = 255
-LABEL_PX = 14
-FONT = (
-    Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-)  # the same letters as in figures, on every machine
 CAPTION_IN = 0.45  # title above and numbers below a panel
 NOTE_IN = 0.2
 
@@ -63,108 +55,6 @@ def write_samples(samples: Mapping[str, Images], *, out: str | Path, note: str =
                 figure.savefig(path, format=suffix[1:], metadata=entries)
 
 
-def mosaic(images: Images, *, where: str) -> NDArray[np.uint8]:
-    """Lay images out on white, rows = categories, columns = instances.
-
-    Parameters
-    ----------
-    images
-        images[category][instance], uint8 (H, W) or (H, W, 3), all of one shape.
-    where
-        Named in errors.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 (height, width, 3).
-
-    Raises
-    ------
-    ValueError
-        If there is no image, a row is shorter than another, or an image is of another type or size.
-    """
-    _check(images, where=where)
-    height, width = images[0][0].shape[:2]
-    step_y, step_x, gap = _steps(images)
-    canvas = np.full(
-        (len(images) * step_y - gap, len(images[0]) * step_x - gap, 3), WHITE, np.uint8
-    )
-    for row, line in enumerate(images):
-        for column, image in enumerate(line):
-            top, left = row * step_y, column * step_x
-            canvas[top : top + height, left : left + width] = (
-                image if image.ndim == 3 else image[..., None]
-            )
-    return canvas
-
-
-def image_grid(
-    images: Images,
-    *,
-    title: str = "",
-    rows: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    cell_px: int = 128,
-) -> Image.Image:
-    """Return a labelled grid of images for the screen.
-
-    Parameters
-    ----------
-    images
-        As `mosaic`.
-    title
-        One line above the grid.
-    rows, columns
-        Labels, one for each category and instance, or none at all.
-    cell_px
-        Smaller images are enlarged by whole factors, pixel by pixel, to at most this side; larger ones stay as they are.
-
-    Raises
-    ------
-    ValueError
-        As `mosaic`, or if labels do not match the images.
-    """
-    _check(images, where=title or "image grid")
-    for kind, labels, wanted in (("row", rows, len(images)), ("column", columns, len(images[0]))):
-        if labels and len(labels) != wanted:
-            raise ValueError(
-                f"{len(labels)} {kind} labels for {wanted} {kind}s of images: give one each, or none"
-            )
-    factor = max(1, cell_px // max(images[0][0].shape[:2]))
-    enlarged = [
-        [image.repeat(factor, axis=0).repeat(factor, axis=1) for image in line] for line in images
-    ]
-    body = mosaic(enlarged, where=title)
-    height, width = enlarged[0][0].shape[:2]
-    step_y, step_x, _ = _steps(enlarged)
-    font = ImageFont.truetype(FONT, LABEL_PX)
-    margin = LABEL_PX // 2
-    left = margin + (max(int(font.getlength(label)) for label in rows) + margin if rows else 0)
-    top = margin + (LABEL_PX + margin if title else 0) + (LABEL_PX + margin if columns else 0)
-    canvas_width = max(left + body.shape[1], margin + int(font.getlength(title))) + margin
-    canvas = Image.new("RGB", (canvas_width, top + body.shape[0] + margin), "white")
-    canvas.paste(Image.fromarray(body), (left, top))
-    draw = ImageDraw.Draw(canvas)
-    draw.text((margin, margin), title, fill="black", font=font)
-    for index, label in enumerate(rows):
-        draw.text(
-            (margin, top + index * step_y + height // 2),
-            label,
-            fill="black",
-            font=font,
-            anchor="lm",
-        )
-    for index, label in enumerate(columns):
-        draw.text(
-            (left + index * step_x + width // 2, top - margin),
-            label,
-            fill="black",
-            font=font,
-            anchor="ms",
-        )
-    return canvas
-
-
 def _figure(samples: Mapping[str, Images], *, note: str) -> Figure:
     """Return the figure with one panel for each dataset."""
     panels = {title: mosaic(images, where=title) for title, images in samples.items()}
@@ -188,7 +78,7 @@ def _figure(samples: Mapping[str, Images], *, note: str) -> Figure:
 def _draw_panel(axes: Axes, panel: NDArray[np.uint8], images: Images, *, title: str) -> None:
     """Show one mosaic with the numbers of categories and instances beside it."""
     height, width = images[0][0].shape[:2]
-    step_y, step_x, _ = _steps(images)
+    step_y, step_x, _ = steps(images)
     axes.set_axis_on()
     axes.imshow(panel)
     axes.set_title(title)
@@ -204,33 +94,3 @@ def _draw_panel(axes: Axes, panel: NDArray[np.uint8], images: Images, *, title: 
     axes.set_ylabel("category")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-
-
-def _steps(images: Images) -> tuple[int, int, int]:
-    """Return the distance in pixels from one row and from one column to the next, and the gap in it."""
-    height, width = images[0][0].shape[:2]
-    gap = max(1, round(GAP * max(height, width)))
-    return height + gap, width + gap, gap
-
-
-def _check(images: Images, *, where: str) -> None:
-    """Refuse what is not a full grid of equal uint8 images."""
-    if not len(images) or not len(images[0]):
-        raise ValueError(f"{where}: no images; give at least one category with one instance")
-    first = images[0][0]
-    for category, line in enumerate(images):
-        if len(line) != len(images[0]):
-            raise ValueError(
-                f"{where}: category {category} has {len(line)} images, category 0 has {len(images[0])}"
-            )
-        for instance, image in enumerate(line):
-            if (
-                image.dtype != np.uint8
-                or image.shape != first.shape
-                or image.ndim not in {2, 3}
-                or image.shape[2:] not in {(), (3,)}
-            ):
-                raise ValueError(
-                    f"{where}: image {instance} of category {category} is {image.dtype} {image.shape}; "
-                    f"all must be uint8 (H, W) or (H, W, 3), and of the first one's shape {first.shape}"
-                )

@@ -81,6 +81,30 @@ def test_show_draws_a_labelled_grid(tmp_path):
         assert f"{grid.width} × {grid.height} px" in shown.output
 
 
+def test_generation_needs_none_of_the_extras(tmp_path):
+    """`pip install fdsl` without extras draws, lists and exports."""
+    code = f"""
+import sys
+for name in ["torch", "torchvision", "timm", "matplotlib", "sklearn", "scipy", "snakemake", "tensorboard", "safetensors", "jinja2"]:
+    sys.modules[name] = None
+from typer.testing import CliRunner
+import fdsl
+from fdsl.cli import app
+quick = {[*QUICK]!r}
+run = CliRunner()
+for call in [["list"], ["show", "fractaldb1k", "--categories", "2", "--instances", "2", "--out", "grid.png", *quick],
+             ["render", "fractaldb1k", "--set", "classes=2", "--set", "instances=2", "--workers", "0", "--out", "images", *quick]]:
+    done = run.invoke(app, call, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+image, label = fdsl.load("rcdb1k", classes=2, instances=2, image_size_px=32)[3]
+assert image.shape == (32, 32) and label == 1
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_show_prints_the_settings(tmp_path):
     shown = run(
         "show", "fractaldb1k", "--settings", "--set", "points=500", "--out", tmp_path / "grid.png"

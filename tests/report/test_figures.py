@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fdsl.report.figures import image_grid, mosaic, write_samples
+from fdsl.report.figures import write_samples
+from fdsl.report.grid import image_grid, mosaic
 
 
 def flat(grey, *, size=(10, 10)):
