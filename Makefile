@@ -15,10 +15,10 @@ demo: $(STAMP) fashion-mnist
 	@echo "Logs:    logs/   Records: results/laptop/finetune/*/record.json"
 
 test: $(STAMP) lint
-	pytest -n 2
+	pytest -n 2 -m "not slow"
 
 test-slow: $(STAMP)
-	pytest -m slow
+	pytest -n 2 -m slow
 
 lint: $(STAMP)
 	ruff check .

@@ -66,6 +66,7 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path):
     code = f"from fdsl import locks; print(locks.hold({str(tmp_path / 'deep' / 'lock')!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout == "False\n"
+    locks._held.pop().close()
 
 
 def test_the_second_waits_for_the_first_to_end(tmp_path):

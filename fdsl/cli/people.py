@@ -35,16 +35,15 @@ def register(app: typer.Typer) -> None:
 def list_all() -> None:
     """List synthetic datasets, downstream datasets, networks and recipes."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
     from fdsl.recipe_files import recipes
     from fdsl.yaml_files import catalog, workflow_folder
 
     folder = workflow_folder()
-    synthetic = Table(
-        "Synthetic dataset", "Formula", "Classes", "Instances", "Settings", title_justify="left"
-    )
+    name_column = Column("Synthetic dataset", no_wrap=True, min_width=20)
+    synthetic = Table(name_column, "Formula", "Classes", "Instances", "Settings")
     for name, entry in catalog(folder, "synthetic", SyntheticDataset).items():
         settings = ", ".join(f"{key}={value}" for key, value in entry.settings.items())
         synthetic.add_row(
