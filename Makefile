@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-slow lint bench schemas clean fashion-mnist
+.PHONY: demo test test-fast test-slow lint bench schemas clean fashion-mnist
 
 demo: $(STAMP) fashion-mnist
 	@snakemake --cores all -- results/tables/table3.csv results/figures/figure2.png
@@ -15,6 +15,9 @@ demo: $(STAMP) fashion-mnist
 	@echo "Logs:    logs/   Records: results/laptop/finetune/*/record.json"
 
 test: $(STAMP) lint
+	pytest -n 2
+
+test-fast: $(STAMP)
 	pytest -n 2 -m "not slow"
 
 test-slow: $(STAMP)
