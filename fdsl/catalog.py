@@ -120,6 +120,25 @@ class DownstreamDataset(Entry):
         return self
 
 
+class RealPretraining(Entry):
+    """A pre-training on real pictures, that formulas are compared with."""
+
+    WORDS: ClassVar[set[str]] = {"title", "source", "overlaps"}
+
+    title: str = Field(min_length=1, description="for people")
+    kind: Literal["supervised", "dino"] = Field(
+        description="learning the labels, or self-supervised without them"
+    )
+    dataset: str = Field(
+        description="a name of workflow/catalog/downstream.yaml; its training part is used"
+    )
+    overlaps: list[str] = Field(
+        default_factory=list,
+        description="downstream datasets that share pictures and labels with it, so that nothing is learned from a comparison",
+    )
+    source: str = ""
+
+
 class ModelEntry(Entry):
     """A network of timm with the arguments that make it."""
 

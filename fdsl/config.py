@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
 from fdsl import formulas
-from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
+from fdsl.catalog import DownstreamDataset, ModelEntry, RealPretraining, SyntheticDataset
 from fdsl.recipe import Recipe
 from fdsl.recipe_files import plain, recipes
 from fdsl.strict import ConfigError, Strict, choose, validate
-from fdsl.study import Column, Study
+from fdsl.study import SCRATCH, Ablation, Column, Scaling, Study, Teaser
 from fdsl.yaml_files import catalog, read_yaml, workflow_folder
 
 ScaleName = Literal["laptop", "workstation", "paper"]
@@ -62,6 +63,24 @@ class Training(Strict):
     override: dict[str, Any] = Field(default_factory=dict)
 
 
+class Pretraining(Training):
+    """A pre-training recipe and which pre-trainings it is for; the first rule that fits is taken."""
+
+    of: list[str] | None = Field(
+        default=None, description="names of pre-trainings; null = every one"
+    )
+    models: list[str] | None = Field(
+        default=None, description="names of workflow/catalog/models.yaml; null = every one"
+    )
+
+
+class RealStandIn(Strict):
+    """Real pictures that a scale pre-trains on in place of those that the paper used."""
+
+    dataset: str = Field(description="a downstream dataset, of which the training part is used")
+    title: str = Field(min_length=1, description="stands in the row's name")
+
+
 class Finetuning(Training):
     """A fine-tuning recipe and how much of the downstream dataset is used."""
 
@@ -102,15 +121,22 @@ class Scale(Strict):
         description="files per synthetic dataset; `default` for those not named"
     )
     datasets: dict[str, DatasetOverride] = Field(default_factory=dict)
-    stand_ins: list[Column] = Field(
-        default_factory=list,
-        description="columns that replace the paper's own at a scale that cannot run them",
+    real: dict[str, RealStandIn] = Field(
+        default_factory=dict,
+        description="pre-training on real pictures -> the pictures that this scale has in their place",
+    )
+    stand_ins: dict[str, list[Column]] = Field(
+        default_factory=dict,
+        description="columns that replace the paper's own at a scale that cannot run them, by table or figure; "
+        "`default` for those not named",
     )
     skip: dict[str, str] = Field(
         default_factory=dict,
         description="pre-trainings that this scale does not run, with the reason",
     )
-    pretrain: Training
+    pretrain: list[Pretraining] = Field(
+        min_length=1, description="the last one has neither `of` nor `models`"
+    )
     finetune: dict[str, Finetuning] = Field(
         description="by downstream dataset; `default` for those not named"
     )
@@ -123,6 +149,7 @@ class Config(Strict):
     user: UserConfig
     synthetic: dict[str, SyntheticDataset]
     downstream: dict[str, DownstreamDataset]
+    pretrainings: dict[str, RealPretraining]
     models: dict[str, ModelEntry]
     recipes: dict[str, dict[str, Any]]
     scales: dict[str, Scale]
@@ -147,6 +174,28 @@ class Config(Strict):
             values["model"] = training.model
         where = f"scales/{scale}.yaml with recipes/{training.recipe}.yaml"
         return validate(Recipe, values, where=where)
+
+    def real(self, scale: str, name: str) -> RealPretraining:
+        """Return a pre-training on real pictures at a scale."""
+        entry = self.pretrainings[name]
+        stand_in = self.scales[scale].real.get(name)
+        if stand_in is None:
+            return entry
+        return entry.model_copy(update={"dataset": stand_in.dataset, "title": stand_in.title})
+
+    def pretraining(self, scale: str, name: str, model: str) -> Pretraining:
+        """Return how a network is pre-trained at a scale."""
+        return next(
+            rule
+            for rule in self.scales[scale].pretrain
+            if (rule.of is None or name in rule.of)
+            and (rule.models is None or model in rule.models)
+        )
+
+    def stand_ins(self, scale: str, report: str) -> list[Column]:
+        """Return the columns that replace the paper's own in a table or figure at a scale, or nothing."""
+        by_report = self.scales[scale].stand_ins
+        return by_report.get(report, by_report.get("default", []))
 
     def finetuning(self, scale: str, downstream: str) -> Finetuning:
         """Return how a downstream dataset is fine-tuned on at a scale."""
@@ -180,6 +229,7 @@ def load(
         user=validate(UserConfig, values, where=where),
         synthetic=catalog(folder, "synthetic", SyntheticDataset),
         downstream=catalog(folder, "downstream", DownstreamDataset),
+        pretrainings=catalog(folder, "pretrainings", RealPretraining),
         models=catalog(folder, "models", ModelEntry),
         recipes=recipes(folder),
         scales={
@@ -204,6 +254,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     entries: dict[str, type[Strict]] = {
         "synthetic": SyntheticDataset,
         "downstream": DownstreamDataset,
+        "pretrainings": RealPretraining,
         "models": ModelEntry,
     }
     whole: dict[str, type[Strict]] = {
@@ -233,10 +284,23 @@ def _check(config: Config) -> None:
         where = f"workflow/catalog/synthetic.yaml: {name}"
         choose("formula", entry.formula, list(formulas.FORMULAS), where=where)
         validate(formulas.get(entry.formula).Settings, entry.settings, where=f"{where}: settings")
+    for name, real in config.pretrainings.items():
+        where = f"workflow/catalog/pretrainings.yaml: {name}"
+        choose("dataset", real.dataset, list(config.downstream), where=where)
+        for dataset in real.overlaps:
+            choose("overlaps", dataset, list(config.downstream), where=where)
+        if name in config.synthetic or name == SCRATCH:
+            raise ConfigError(f"{where}: the name is taken; choose another")
     for scale_name, scale in config.scales.items():
         _check_scale(config, scale_name, scale)
+    reports: set[str] = set()
     for study_name, study in config.studies.items():
-        _check_study(config, f"workflow/studies/{study_name}.yaml", study)
+        where = f"workflow/studies/{study_name}.yaml"
+        for name in [*study.tables, *study.figures]:
+            if name in reports:
+                raise ConfigError(f"{where}: {name} stands in another study too; rename it")
+            reports.add(name)
+        _check_study(config, where, study)
 
 
 def _check_scale(config: Config, name: str, scale: Scale) -> None:
@@ -246,28 +310,57 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
         entry = config.dataset(name, dataset)
         formula = formulas.get(entry.formula)
         validate(formula.Settings, entry.settings, where=f"{where}: datasets.{dataset}.settings")
+    for pretraining, stand_in in scale.real.items():
+        choose("real", pretraining, list(config.pretrainings), where=where)
+        choose(f"real.{pretraining}", stand_in.dataset, list(config.downstream), where=where)
     for dataset in scale.finetune.keys() - {"default"}:
         choose("finetune", dataset, list(config.downstream), where=where)
     if "default" not in scale.finetune or "default" not in scale.shards:
         raise ConfigError(f"{where}: finetune and shards each need an entry `default`.")
-    for training in [scale.pretrain, *scale.finetune.values()]:
+    last = scale.pretrain[-1]
+    if last.of is not None or last.models is not None:
+        raise ConfigError(f"{where}: the last entry of pretrain must be for all: no of, no models.")
+    for rule in scale.pretrain:
+        for pretraining in rule.of or []:
+            choose("pretrain.of", pretraining, _pretrainings(config), where=where)
+        for model in rule.models or []:
+            choose("pretrain.models", model, list(config.models), where=where)
+    for training in [*scale.pretrain, *scale.finetune.values()]:
         choose("recipe", training.recipe, list(config.recipes), where=where)
         choose("model", config.recipe(name, training).model, list(config.models), where=where)
-    for dataset in scale.skip:
-        choose("skip", dataset, list(config.synthetic), where=where)
-    for column in scale.stand_ins:
-        choose("stand_ins", str(column.dataset), list(config.downstream), where=where)
+    for pretraining in scale.skip:
+        choose("skip", pretraining, _pretrainings(config), where=where)
+    for columns in scale.stand_ins.values():
+        _check_columns(config, "stand_ins", columns, where)
 
 
 def _check_study(config: Config, where: str, study: Study) -> None:
     for name, table in study.tables.items():
-        for column in table.columns:
-            if column.dataset is not None:
-                choose(
-                    f"tables.{name}.columns", column.dataset, list(config.downstream), where=where
-                )
-        for row in table.rows:
-            if row.pretraining not in {None, "scratch"}:
-                choose(
-                    f"tables.{name}.rows", str(row.pretraining), list(config.synthetic), where=where
-                )
+        _check_columns(config, f"tables.{name}.columns", table.columns, where)
+        for pretraining in table.pretrainings:
+            choose(f"tables.{name}.rows", pretraining, _pretrainings(config), where=where)
+    for name, figure in study.figures.items():
+        place = f"figures.{name}"
+        datasets = [*getattr(figure, "datasets", []), getattr(figure, "dataset", None)]
+        for dataset in [dataset for dataset in datasets if dataset is not None]:
+            choose(place, dataset, list(config.synthetic), where=where)
+        if isinstance(figure, Ablation | Teaser):
+            for bar in figure.bars:
+                choose(f"{place}.bars", bar.pretraining, _pretrainings(config), where=where)
+        if isinstance(figure, Ablation | Scaling):
+            _check_columns(config, f"{place}.columns", figure.columns, where)
+        if isinstance(figure, Teaser):
+            _check_columns(config, f"{place}.column", [figure.column], where)
+
+
+def _check_columns(config: Config, place: str, columns: Sequence[Column], where: str) -> None:
+    for column in columns:
+        if column.dataset is not None:
+            choose(place, column.dataset, list(config.downstream), where=where)
+        if column.model is not None:
+            choose(f"{place}: model", column.model, list(config.models), where=where)
+
+
+def _pretrainings(config: Config) -> list[str]:
+    """Return all names that can stand in a row."""
+    return [SCRATCH, *config.synthetic, *config.pretrainings]

@@ -1,52 +1,20 @@
-"""What must be made for a table: runs, their keys, their files, and everything that one job needs to know.
+"""Everything that the Snakefile asks: the files of each job, and its order.
 
-The Snakefile asks this module and nothing else. A job gets one JSON object, its *order*: all that decides what it computes.
-Where and how fast it computes (threads, device, loader processes) is not part of the order, so moving to another machine
-re-runs nothing.
+A job gets one JSON object, its *order*: all that decides what it computes. Where and how fast it computes (threads, device,
+loader processes) is not part of the order, so moving to another machine re-runs nothing.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from fdsl.catalog import SyntheticDataset
 from fdsl.config import Config, Resources
 from fdsl.provenance import fingerprint
-from fdsl.study import SCRATCH, Column, Figure, ReportScale, Table
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training: what was pre-trained on, which network, what is fine-tuned on (or nothing), and the seed."""
-
-    pretraining: str
-    model: str
-    seed: int
-    downstream: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The run's name in paths and records; the only place that makes one."""
-        parts = [
-            self.pretraining,
-            self.model,
-            *([self.downstream] if self.downstream else []),
-            f"s{self.seed}",
-        ]
-        return "-".join(parts)
-
-    @classmethod
-    def read(cls, key: str) -> Run:
-        """Return the run with a key; the only place that reads one."""
-        name = r"([a-z][a-z0-9_]*)"
-        match = re.fullmatch(rf"{name}-{name}(?:-{name})?-s(\d+)", key)
-        if match is None:
-            raise ValueError(f"{key!r} is not a run key such as fractaldb1k-vit_tiny-s0")
-        pretraining, model, downstream, seed = match.groups()
-        return cls(pretraining, model, int(seed), downstream)
+from fdsl.runs import Run, Runs
+from fdsl.study import Ablation, Curves, Distributions, ReportScale, Samples, Teaser
 
 
 class Plan:
@@ -55,78 +23,63 @@ class Plan:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.scale = config.user.scale
-
-    # --- which runs -------------------------------------------------------------------------------------------------
-
-    def table(self, name: str) -> Table:
-        """Return a table of the studies by its name."""
-        tables = {
-            key: table
-            for study in self.config.studies.values()
-            for key, table in study.tables.items()
-        }
-        if name not in tables:
-            raise ValueError(
-                f"no study has a table {name!r}; there are: {', '.join(sorted(tables))}"
-            )
-        return tables[name]
-
-    def columns(self, name: str) -> list[Column]:
-        """Return the columns of a table that are run at this scale."""
-        stand_ins = self.config.scales[self.scale].stand_ins
-        return stand_ins or [column for column in self.table(name).columns if column.dataset]
-
-    def runs(self, name: str) -> list[Run]:
-        """Return the fine-tuning runs whose records make a table at this scale."""
-        skipped = self.config.scales[self.scale].skip
-        rows = [row.pretraining for row in self.table(name).rows if row.pretraining]
-        pretrainings = [pretraining for pretraining in rows if pretraining not in skipped]
-        datasets = [str(column.dataset) for column in self.columns(name)]
-        return [
-            Run(pretraining, self._model(dataset), seed, dataset)
-            for pretraining in pretrainings
-            for dataset in datasets
-            for seed in self.config.seeds(self.scale)
-        ]
-
-    def _model(self, downstream: str) -> str:
-        training = self.config.finetuning(self.scale, downstream)
-        return self.config.recipe(self.scale, training).model
+        self.runs = Runs(config)
 
     # --- files ------------------------------------------------------------------------------------------------------
 
-    def records(self, table: str) -> list[str]:
-        """Return the records that a table is joined from."""
-        return [f"results/{self.scale}/finetune/{run.key}/record.json" for run in self.runs(table)]
+    def records(self, report: str) -> list[str]:
+        """Return the records that a table or figure is joined from."""
+        return [measurement.record(self.scale) for measurement in self.runs.of_report(report)]
 
-    def images(self, scale: str, key: str, suffix: str) -> list[str]:
-        """Return the files that a pre-training reads its images from: shards, or parameters where images are streamed.
+    def claim_records(self) -> list[str]:
+        """Return the records that decide the claims."""
+        return [measurement.record(self.scale) for measurement in self.runs.of_claims()]
 
-        Parameters
-        ----------
-        suffix
-            `arrow` or `parquet` for the files themselves, `json` for their digests.
-        """
+    def images(self, scale: str, key: str) -> list[str]:
+        """Return the big files that a pre-training reads: shards, or parameters where images are streamed, or none."""
         dataset = Run.read(key).pretraining
-        if self.config.scales[scale].images == "stream":
+        if dataset not in self.config.synthetic:
+            return []
+        suffix = ".parquet" if self.config.scales[scale].images == "stream" else ".arrow"
+        return [path.removesuffix(".json") + suffix for path in self._image_digests(scale, dataset)]
+
+    def image_digests(self, scale: str, key: str) -> list[str]:
+        """Return the small files that say what a pre-training reads: digests, or the manifest of real pictures."""
+        dataset = Run.read(key).pretraining
+        if dataset in self.config.synthetic:
+            return self._image_digests(scale, dataset)
+        return [self.pretraining_manifest(scale, key)]
+
+    def pretraining_manifest(self, scale: str, key: str) -> str:
+        """Return the manifest of the real pictures of a pre-training; empty for a synthetic dataset."""
+        name = Run.read(key).pretraining
+        if name in self.config.synthetic:
+            return ""
+        return f"results/{scale}/downstream/{self.config.real(scale, name).dataset}.json"
+
+    def figure_files(self, name: str) -> list[str]:
+        """Return what a figure needs besides records: attention maps, curves, parameters."""
+        figure = self.runs.figure(name)
+        if isinstance(figure, Distributions):
             return [
-                f"results/{scale}/parameters/{dataset}.{'parquet' if suffix == 'arrow' else suffix}"
+                f"results/{self.scale}/parameters/{dataset}.parquet" for dataset in figure.datasets
             ]
-        shards = range(self._shards(scale, dataset))
-        return [f"results/{scale}/images/{dataset}/shard-{shard:04d}.{suffix}" for shard in shards]
+        pretrainings = self.runs.pretrainings(self.runs.of_figure(name))
+        if isinstance(figure, Ablation | Teaser):
+            return [f"results/{self.scale}/attention/{run.key}.npz" for run in pretrainings]
+        if isinstance(figure, Curves):
+            return [
+                f"results/{self.scale}/pretrain/{run.key}/metrics.jsonl" for run in pretrainings
+            ]
+        return []
 
     def initial(self, scale: str, key: str, name: str) -> list[str]:
-        """Return the file `name` of the pre-training that a fine-tuning run starts from, or nothing for a run from scratch."""
-        run = Run.read(key)
-        if run.pretraining == SCRATCH:
-            return []
-        shared = self.config.scales[scale].pretrain_seeds
-        seed = run.seed if shared is None else shared[run.seed % len(shared)]
-        pretraining = Run(run.pretraining, run.model, seed)
-        return [f"results/{scale}/pretrain/{pretraining.key}/{name}"]
+        """Return the file `name` of the pre-training that a downstream run starts from, or nothing for a run from scratch."""
+        pretraining = self.runs.pretraining(scale, Run.read(key))
+        return [] if pretraining is None else [f"results/{scale}/pretrain/{pretraining.key}/{name}"]
 
     def manifest(self, scale: str, key: str) -> str:
-        """Return the manifest of the downstream dataset of a fine-tuning run."""
+        """Return the manifest of the downstream dataset of a run."""
         return f"results/{scale}/downstream/{Run.read(key).downstream}.json"
 
     def targets(self) -> list[str]:
@@ -134,36 +87,50 @@ class Plan:
         studies = self.config.studies.values()
         tables = [f"results/tables/{name}.csv" for study in studies for name in study.tables]
         figures = [f"results/figures/{name}.png" for study in studies for name in study.figures]
-        return [*tables, *figures]
+        return [*tables, *figures, "results/claims.csv", "results/index.html"]
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
     def sampling(self, scale: str, dataset: str) -> str:
         """Return the order of a `sample_parameters` job."""
-        entry = self.config.dataset(scale, dataset)
-        return _order(dataset=entry.deciding(), seed=self.config.user.dataset_seed)
+        return _order(**self._synthetic(self.config.dataset(scale, dataset)))
 
     def rendering(self, scale: str, dataset: str, shard: str) -> str:
         """Return the order of a `render_shard` job."""
-        order = json.loads(self.sampling(scale, dataset))
-        return _order(**order, shard=int(shard), shards=self._shards(scale, dataset))
+        images = self._synthetic(self.config.dataset(scale, dataset))
+        return _order(**images, shard=int(shard), shards=self._shards(scale, dataset))
 
     def pretraining(self, scale: str, key: str) -> str:
         """Return the order of a `pretrain` job."""
         run = Run.read(key)
-        recipe = self.config.recipe(scale, self.config.scales[scale].pretrain).model_copy(
-            update={"model": run.model}
-        )
+        training = self.config.pretraining(scale, run.pretraining, run.model)
+        recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
         return _order(
-            **json.loads(self.sampling(scale, run.pretraining)),
+            **self._pictures(scale, run.pretraining),
             run=key,
             scale=scale,
-            images=self.config.scales[scale].images,
             pretraining=run.pretraining,
             run_seed=run.seed,
             recipe=recipe.model_dump(mode="json"),
             model=self.config.models[run.model].deciding(),
         )
+
+    def _pictures(self, scale: str, pretraining: str) -> dict[str, Any]:
+        """Return what decides the images of a pre-training."""
+        if pretraining in self.config.synthetic:
+            entry = self.config.dataset(scale, pretraining)
+            images = self.config.scales[scale].images
+            return {"kind": "synthetic", "images": images, **self._synthetic(entry)}
+        real = self.config.real(scale, pretraining)
+        labels = self.config.finetuning(scale, real.dataset).train_labels
+        return {
+            "kind": real.kind,
+            "real": real.dataset,
+            "classes": self.config.downstream[real.dataset].classes,
+            # no picture may serve both: those that any seed is fine-tuned on are left out
+            "train_labels": labels,
+            "left_out_seeds": [] if labels is None else self.config.seeds(scale),
+        }
 
     def finetuning(self, scale: str, key: str) -> str:
         """Return the order of a `finetune` job."""
@@ -191,34 +158,85 @@ class Plan:
 
     def tabulation(self, name: str) -> str:
         """Return the order of a `table` job."""
+        study = self.runs.study(name)
+        only = study.model_copy(update={"figures": {}, "claims": {}})
+        return _order(study=only.model_dump(mode="json"), name=name, scale=self._about(name))
+
+    def drawing(self, name: str) -> str:
+        """Return the order of a `figure` job."""
+        figure = self.runs.figure(name)
+        return _order(
+            name=name,
+            figure=figure.model_dump(mode="json"),
+            datasets=self._drawn(figure),
+            seed=self.config.user.dataset_seed,
+            scale=self._about(name),
+        )
+
+    def _drawn(self, figure: Any) -> dict[str, Any]:
+        """Return the synthetic datasets that a figure draws: samples at their published settings, others as they are trained on."""
+        if isinstance(figure, Samples):
+            shown = {"classes": figure.categories, "instances": figure.instances}
+            return {
+                name: self.config.synthetic[name].model_copy(update=shown).model_dump(mode="json")
+                for name in figure.datasets
+            }
+        names = [
+            *getattr(figure, "datasets", []),
+            *(bar.pretraining for bar in getattr(figure, "bars", [])),
+        ]
+        return {
+            name: self.config.dataset(self.scale, name).model_dump(mode="json")
+            for name in names
+            if name in self.config.synthetic
+        }
+
+    def deciding(self) -> str:
+        """Return the order of the `claims` job."""
+        studies = {
+            name: study.model_dump(mode="json")
+            for name, study in self.config.studies.items()
+            if study.claims
+        }
+        reports = {
+            claim.table for study in self.config.studies.values() for claim in study.claims.values()
+        }
+        return _order(studies=studies, scales={name: self._about(name) for name in sorted(reports)})
+
+    def _about(self, report: str) -> dict[str, Any]:
+        """Return what a table or figure must know, and say, about the scale."""
         scale = self.config.scales[self.scale]
-        study = next(study for study in self.config.studies.values() if name in study.tables)
+        stand_ins = self.config.stand_ins(self.scale, report)
+        frozen = self.runs.frozen(report) if report in self.runs.study(report).tables else []
+        reduced = {name: self._size(name) for name in scale.datasets}
+        reduced |= {name: stand_in.title for name, stand_in in scale.real.items()}
         about = ReportScale(
             name=self.scale,
             title=scale.title,
             banner=scale.banner,
             comparable=scale.comparable,
-            stand_ins=tuple(scale.stand_ins),
-            reduced={} if scale.comparable else {name: self._size(name) for name in scale.datasets},
-            reasons={**scale.skip, **self._replaced(name)},
+            stand_ins=tuple(stand_ins),
+            frozen=tuple(frozen),
+            reduced={} if scale.comparable else reduced,
+            reasons=self._reasons(report, bool(stand_ins)),
         )
-        only = study.model_copy(update={"tables": {name: study.tables[name]}, "figures": {}})
-        return _order(
-            study=only.model_dump(mode="json"), name=name, scale=about.model_dump(mode="json")
-        )
+        return about.model_dump(mode="json")
 
-    def drawing(self, name: str) -> str:
-        """Return the order of a `figure` job: datasets at their published settings, with only the categories that it shows."""
-        figure = self._figure(name)
-        shown = {"classes": figure.categories, "instances": figure.instances}
-        datasets = [
-            self.config.synthetic[dataset].model_copy(update=shown) for dataset in figure.datasets
-        ]
-        return _order(
-            figure=figure.model_dump(mode="json"),
-            datasets=[dataset.model_dump(mode="json") for dataset in datasets],
-            seed=self.config.user.dataset_seed,
-        )
+    def _reasons(self, report: str, replaced: bool) -> dict[str, str]:
+        """Return why cells of a table or figure are not run."""
+        reasons = dict(self.config.scales[self.scale].skip)
+        study = self.runs.study(report)
+        source = study.tables.get(report) or study.figures[report]
+        columns = list(getattr(source, "columns", []))
+        for column in self.runs.columns(report, columns):
+            for name in self.config.pretrainings:
+                reason = self.runs.skipped(name, str(column.dataset))
+                if reason is not None and name not in reasons:
+                    reasons[f"{name} on {column.dataset}"] = reason
+        if replaced:
+            instead = f"{self.scale} scale measures stand-ins in place of the paper's columns"
+            reasons |= {column.measure: instead for column in columns if column.dataset}
+        return reasons
 
     # --- code and machine -------------------------------------------------------------------------------------------
 
@@ -228,17 +246,19 @@ class Plan:
 
     def pretraining_code(self, key: str) -> str:
         """Return the fingerprint behind a `pretrain` job."""
-        return self.image_code(
-            "fdsl.train.pretrain", "fdsl.data.synthetic", dataset=Run.read(key).pretraining
-        )
+        name = Run.read(key).pretraining
+        if name in self.config.synthetic:
+            return self.image_code("fdsl.train.pretrain", "fdsl.data.synthetic", dataset=name)
+        engine = {"supervised": "fdsl.train.pretrain", "dino": "fdsl.train.dino"}
+        return fingerprint(engine[self.config.pretrainings[name].kind], "fdsl.data.parts")
 
     def figure_code(self, name: str) -> str:
         """Return the fingerprint behind a `figure` job."""
-        drawn = {self.config.synthetic[dataset].formula for dataset in self._figure(name).datasets}
+        drawn = {entry["formula"] for entry in self._drawn(self.runs.figure(name)).values()}
         return fingerprint(
-            "fdsl.report.figures",
+            f"fdsl.report.figures.{self.runs.figure(name).kind}",
             "fdsl.data.synthetic",
-            *(f"fdsl.formulas.{formula}" for formula in drawn),
+            *(f"fdsl.formulas.{formula}" for formula in sorted(drawn)),
         )
 
     def require_downstream(self, names: Iterable[str]) -> None:
@@ -252,6 +272,13 @@ class Plan:
     def resources(self, scale: str, rule: str) -> Resources:
         """Return what one job of a rule may use at a scale."""
         return self.config.scales[scale].resources[rule]
+
+    def pretraining_data(self, scale: str, key: str) -> str:
+        """Return where the real pictures of a pre-training are found; empty for a synthetic dataset."""
+        name = Run.read(key).pretraining
+        if name in self.config.synthetic:
+            return ""
+        return self.data(self.config.real(scale, name).dataset)
 
     def data(self, dataset: str | None) -> str:
         """Return where and how a downstream dataset is found, as JSON: never part of an order."""
@@ -268,24 +295,15 @@ class Plan:
             checkpoint_seconds=user.checkpoint_seconds,
         )
 
-    def _figure(self, name: str) -> Figure:
-        figures = {
-            key: figure
-            for study in self.config.studies.values()
-            for key, figure in study.figures.items()
-        }
-        if name not in figures:
-            raise ValueError(
-                f"no study has a figure {name!r}; there are: {', '.join(sorted(figures))}"
-            )
-        return figures[name]
+    def _synthetic(self, entry: SyntheticDataset) -> dict[str, Any]:
+        """Return what decides the images of a synthetic dataset."""
+        return {"dataset": entry.deciding(), "seed": self.config.user.dataset_seed}
 
-    def _replaced(self, table: str) -> dict[str, str]:
-        """Return why the table's own columns are not run where stand-ins are."""
-        if not self.config.scales[self.scale].stand_ins:
-            return {}
-        columns = [str(column.dataset) for column in self.table(table).columns if column.dataset]
-        return dict.fromkeys(columns, f"{self.scale} scale measures the stand-in datasets instead")
+    def _image_digests(self, scale: str, dataset: str) -> list[str]:
+        if self.config.scales[scale].images == "stream":
+            return [f"results/{scale}/parameters/{dataset}.json"]
+        shards = range(self._shards(scale, dataset))
+        return [f"results/{scale}/images/{dataset}/shard-{shard:04d}.json" for shard in shards]
 
     def _size(self, dataset: str) -> str:
         entry = self.config.dataset(self.scale, dataset)

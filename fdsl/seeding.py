@@ -25,6 +25,7 @@ class Stage(IntEnum):
     MIX = 5
     INITIALISE = 6
     STOCHASTIC_LAYERS = 7
+    BOOTSTRAP = 8
 
 
 def sequence(root: int, *path: int) -> np.random.SeedSequence:

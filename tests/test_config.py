@@ -77,7 +77,7 @@ def test_a_scale_overrides_and_nothing_else(config):
 def test_only_the_published_budget_is_comparable(config):
     assert [name for name, scale in config.scales.items() if scale.comparable] == ["paper"]
     assert not config.scales["paper"].datasets
-    assert not config.scales["paper"].pretrain.override
+    assert not any(rule.override for rule in config.scales["paper"].pretrain)
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fdsl import config as settings
 from fdsl import yaml_files
-from fdsl.plan import Plan, Run
+from fdsl.plan import Plan
+from fdsl.runs import Run
 
 ROOT = Path(__file__).parents[1]
 names = st.from_regex(yaml_files.NAME, fullmatch=True).filter(lambda name: "\n" not in name)
@@ -36,20 +37,45 @@ def test_what_is_not_a_run_key_is_refused(key):
 
 def test_a_table_needs_each_row_column_and_seed_once():
     laptop = plan()
-    runs = laptop.runs("table3")
-    assert len(runs) == len(set(runs)) == 4 * 2 * 3
+    found = laptop.runs.of_table("table3")
+    runs = [measurement.run for measurement in found if measurement.stage == "finetune"]
+    assert (
+        len(set(found)) == len(found) == 2 * len(runs)
+    )  # each is evaluated with frozen features too
+    assert len(runs) == len(set(runs)) == (6 * 2 - 1) * 3
     assert {run.pretraining for run in runs} == {
-        "scratch",
-        "fractaldb1k",
-        "rcdb1k",
-        "exfractaldb1k",
-    }
+        "scratch", "fractaldb1k", "rcdb1k", "exfractaldb1k", "imagenet1k_supervised", "imagenet1k_dino",
+    }  # fmt: skip
     assert {run.downstream for run in runs} == {"fashion_mnist", "digits"}
+
+
+def test_what_was_pretrained_on_the_labels_of_a_dataset_is_not_evaluated_on_it():
+    laptop = plan()
+    keys = {m.run.key for m in laptop.runs.of_table("table3")}
+    assert "imagenet1k_supervised-vit_micro-digits-s0" in keys
+    assert "imagenet1k_supervised-vit_micro-fashion_mnist-s0" not in keys
+    assert "imagenet1k_dino-vit_micro-fashion_mnist-s0" in keys
+    order = json.loads(laptop.pretraining("laptop", "imagenet1k_dino-vit_micro-s0"))
+    assert (order["train_labels"], order["left_out_seeds"]) == (1000, [0, 1, 2])
+    assert laptop.image_digests("laptop", "imagenet1k_dino-vit_micro-s0") == [
+        "results/laptop/downstream/fashion_mnist.json"
+    ]
+    assert laptop.images("laptop", "imagenet1k_dino-vit_micro-s0") == []
+
+
+def test_a_gain_over_another_table_needs_its_records():
+    found = {m.run.pretraining for m in plan().runs.of_table("table2")}
+    assert found == {"bezier1024", "bezier144", "rcdb1k", "rcdb1k_vertices", "exfractaldb1k", "fractaldb1k"}  # fmt: skip
+
+
+def test_a_column_may_choose_the_network():
+    models = {m.run.model for m in plan(scale="paper").runs.of_table("table4")}
+    assert models == {"vit_tiny", "vit_base"}
 
 
 def test_the_paper_scale_runs_the_printed_columns_at_published_sizes():
     paper = plan(scale="paper")
-    assert {run.downstream for run in paper.runs("table3")} == {
+    assert {m.run.downstream for m in paper.runs.of_table("table3")} == {
         "cifar10", "cifar100", "cars", "flowers", "voc12", "places30", "imagenet100",
     }  # fmt: skip
     order = json.loads(paper.pretraining("paper", "fractaldb1k-vit_tiny-s0"))
@@ -59,7 +85,7 @@ def test_the_paper_scale_runs_the_printed_columns_at_published_sizes():
 
 
 def test_the_users_seeds_replace_the_scales():
-    assert {run.seed for run in plan(seeds=[7]).runs("table3")} == {7}
+    assert {m.run.seed for m in plan(seeds=[7]).runs.of_table("table3")} == {7}
 
 
 def test_where_a_job_runs_is_no_part_of_its_order():
@@ -96,21 +122,21 @@ def test_seeds_share_the_pretrainings_of_the_scale_in_turn():
 
 def test_streamed_images_need_no_shards():
     laptop = plan()
-    stored = laptop.images("laptop", "rcdb1k-vit_micro-s0", "arrow")
+    stored = laptop.images("laptop", "rcdb1k-vit_micro-s0")
     assert stored == [f"results/laptop/images/rcdb1k/shard-000{k}.arrow" for k in range(2)]
     scales = {
         **laptop.config.scales,
         "laptop": laptop.config.scales["laptop"].model_copy(update={"images": "stream"}),
     }
     streaming = Plan(laptop.config.model_copy(update={"scales": scales}))
-    assert streaming.images("laptop", "rcdb1k-vit_micro-s0", "arrow") == [
+    assert streaming.images("laptop", "rcdb1k-vit_micro-s0") == [
         "results/laptop/parameters/rcdb1k.parquet"
     ]
 
 
 def test_what_does_not_exist_is_named():
     with pytest.raises(ValueError, match=r"no study has a table 'table99'; there are: .*table3"):
-        plan().runs("table99")
+        plan().runs.table("table99")
     with pytest.raises(ValueError, match=r"no study has a figure 'figure99'; there are: .*figure2"):
         plan().drawing("figure99")
     with pytest.raises(ValueError, match="names no downstream dataset"):

@@ -28,6 +28,8 @@ Checkpoints = Annotated[Path, typer.Option(help="Folder to go on from after an i
 Machine = Annotated[
     str, typer.Option(help="Device, batch on the device, loader processes …, as JSON.")
 ]
+Published = Annotated[Path, typer.Option(help="Printed numbers.")]
+Records = Annotated[list[Path] | None, typer.Argument(help="Records of the runs.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 
 
@@ -41,6 +43,7 @@ def register(app: typer.Typer) -> None:
         finetune,
         table,
         figure,
+        claims,
     ]:
         app.command(rich_help_panel=PANEL)(verb)
 
@@ -106,23 +109,28 @@ def pretrain(
     threads: Threads,
     weights: Annotated[Path, typer.Option(help="Where the weights go.")],
     record: Record,
+    data: Annotated[
+        str, typer.Option(help="Where the real pictures are, as JSON; empty for a formula.")
+    ] = "",
+    manifest: Annotated[
+        str, typer.Option(help="What is known of the real pictures; empty for a formula.")
+    ] = "",
     images: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(help="The dataset's shards, or its parameter file to stream from."),
-    ],
+    ] = None,
 ) -> None:
-    """Pre-train a network on a synthetic dataset."""
-    from fdsl.data.synthetic import ShardedImages
+    """Pre-train a network on a synthetic dataset, or on real pictures."""
     from fdsl.provenance import environment
     from fdsl.train.pretrain import pretrain as train
 
     spec = json.loads(order)
-    dataset = SyntheticDataset.model_validate(spec["dataset"])
-    stored = (
-        ShardedImages(dataset, images, seed=spec["seed"])
-        if spec["images"] == "shards"
-        else _streamed(spec, images[0])
-    )
+    files = images or []
+    if spec["kind"] == "synthetic":
+        pictures = _synthetic(spec, files)
+    else:
+        pictures = _real(spec, data, Path(manifest))
+        files = [Path(manifest)]
     train(
         run=spec["run"],
         scale=spec["scale"],
@@ -130,13 +138,13 @@ def pretrain(
         dataset=spec["pretraining"],
         recipe=Recipe.model_validate(spec["recipe"]),
         model=ModelEntry.model_validate(spec["model"]),
-        images=stored,
-        classes=dataset.classes,
+        images=pictures,
+        classes=pictures.classes,
         out=weights,
         record=record,
         checkpoints=checkpoints,
         code=code,
-        inputs=_digests(images),
+        inputs=_digests(files),
         environment=environment(),
         devices=_devices(machine, threads),
         tensorboard=record.parent / "tensorboard",
@@ -195,14 +203,7 @@ def finetune(
     )
 
 
-def table(
-    order: Order,
-    published: Annotated[Path, typer.Option(help="Printed numbers.")],
-    out: Out,
-    records: Annotated[
-        list[Path] | None, typer.Argument(help="Records of the table's runs.")
-    ] = None,
-) -> None:
+def table(order: Order, published: Published, out: Out, records: Records = None) -> None:
     """Join records with the published numbers: .csv, and .md and .html beside it."""
     from fdsl.report.tables import write_table
     from fdsl.study import ReportScale, Study
@@ -218,16 +219,66 @@ def table(
     )
 
 
-def figure(order: Order, out: Out) -> None:
-    """Draw sample images of synthetic datasets: .png, and .pdf beside it."""
-    from fdsl.data.synthetic import preview
-    from fdsl.report.figures import write_samples
+def figure(
+    order: Order,
+    published: Published,
+    out: Out,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Records, and what else the kind of figure shows: attention, curves …"),
+    ] = None,
+) -> None:
+    """Draw a figure: .png, and .pdf and .csv (what it plots) beside it."""
+    from fdsl.report.figures import FigureInputs, write
 
     spec = json.loads(order)
-    datasets = [SyntheticDataset.model_validate(dataset) for dataset in spec["datasets"]]
-    samples = {dataset.title: preview(dataset, seed=spec["seed"]) for dataset in datasets}
-    note = f"Published settings, root seed {spec['seed']}. {spec['figure']['caption']}"
-    write_samples(samples, out=out, note=note)
+    given = files or []
+    inputs = FigureInputs.model_validate(
+        spec
+        | {
+            "records": [path for path in given if path.name == "record.json"],
+            "files": [path for path in given if path.name != "record.json"],
+            "published": published,
+        }
+    )
+    write(inputs, out=out)
+
+
+def claims(order: Order, published: Published, out: Out, records: Records = None) -> None:
+    """Decide the claims of the studies: .csv, and .md and .html beside it."""
+    from fdsl.report.claims import write_claims
+    from fdsl.study import ReportScale, Study
+
+    spec = json.loads(order)
+    write_claims(
+        {name: Study.model_validate(study) for name, study in spec["studies"].items()},
+        scales={name: ReportScale.model_validate(scale) for name, scale in spec["scales"].items()},
+        records=records or [],
+        published=published,
+        out=out,
+    )
+
+
+def _synthetic(spec: dict[str, Any], files: list[Path]) -> Any:
+    from fdsl.data.synthetic import ShardedImages
+
+    if spec["images"] == "stream":
+        return _streamed(spec, files[0])
+    dataset = SyntheticDataset.model_validate(spec["dataset"])
+    return ShardedImages(dataset, files, seed=spec["seed"])
+
+
+def _real(spec: dict[str, Any], data: str, manifest: Path) -> Any:
+    from fdsl.data.parts import pretraining_part
+
+    entry, root = _entry(data)
+    return pretraining_part(
+        entry,
+        root,
+        manifest=storage.read_json(manifest),
+        train_labels=spec["train_labels"],
+        left_out_seeds=spec["left_out_seeds"],
+    )
 
 
 def _streamed(spec: dict[str, Any], path: Path) -> Any:

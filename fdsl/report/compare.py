@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
+from fdsl.report.records import require_one
 from fdsl.strict import ConfigError
-from fdsl.study import SCRATCH, ReportScale, Table
+from fdsl.study import Column, ReportScale, Table
 
 PAPER = "paper"
 STAND_IN = "stand-in"
-MEAN = "mean: "  # a colon cannot stand in the name of a dataset
+FROZEN = "frozen"
+MEAN = "mean: "  # a blank cannot stand in a measure
 
 WITHIN = "within tolerance"
 DIFFERS = "differs"
@@ -25,6 +29,12 @@ UNDECIDED = "undecided"
 ROUNDING = 1e-9
 
 
+def grouped(columns: Sequence[Column], scale: ReportScale) -> list[tuple[str, Column]]:
+    """Return all columns of a report with their group: the paper's, then the scale's stand-ins and frozen features."""
+    groups = {PAPER: columns, STAND_IN: scale.stand_ins, FROZEN: scale.frozen}
+    return [(group, column) for group, members in groups.items() for column in members]
+
+
 def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
     """Return the cells of a table in reading order, before anything is known about them.
 
@@ -35,31 +45,28 @@ def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
     name
         Table name in the published numbers, for example table3.
     scale
-        Gives the stand-in columns, which follow the paper's.
+        Gives the stand-in columns and those of the frozen network, which follow the paper's.
 
     Returns
     -------
     pandas.DataFrame
-        One row per cell: table, row, column, metric, group (paper or stand-in), pretraining (missing when quoted), quoted
-        (reason or missing), measure (dataset name, or the mean of the group).
+        One row per cell: table, row, column, metric, group (paper, stand-in or frozen), pretraining (missing when quoted),
+        base (the pre-training that it is set beside, or missing), quoted (reason or missing), measure (of the column, or the
+        mean of the group).
 
     Raises
     ------
     ConfigError
         If a stand-in repeats a column of the paper.
     """
-    taken = {column.label for column in table.columns} | {
-        column.dataset for column in table.columns if column.dataset
-    }
-    for column in scale.stand_ins:
-        if column.label in taken or column.dataset in taken:
+    taken = {text for column in table.columns for text in (column.label, column.measure) if text}
+    for column in [*scale.stand_ins, *scale.frozen]:
+        if column.label in taken or column.measure in taken:
             raise ConfigError(
                 f"scale {scale.name}: stand_ins = {column.label!r} ({column.dataset}) is already a column of {name}. "
                 "Choose another label and dataset, or leave it out: records of the paper's columns are shown without it."
             )
-    groups = [(PAPER, column) for column in table.columns] + [
-        (STAND_IN, column) for column in scale.stand_ins
-    ]
+    bases = table.bases
     cells = [
         (
             name,
@@ -68,30 +75,61 @@ def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
             table.metric,
             group,
             row.pretraining,
+            bases.get(row.label),
             row.quoted,
-            column.dataset or MEAN + group,
+            column.measure or MEAN + group,
         )
         for row in table.rows
-        for group, column in groups
+        for group, column in grouped(table.columns, scale)
     ]
-    columns = ["table", "row", "column", "metric", "group", "pretraining", "quoted", "measure"]
+    columns = [
+        "table", "row", "column", "metric", "group", "pretraining", "base", "quoted", "measure",
+    ]  # fmt: skip
     return pd.DataFrame(cells, columns=columns).astype(object)
 
 
-def add_means(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return `runs` with a column `measure`, and with one further row per seed and group that a mean can be taken of.
+def placed(runs: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """Return the runs that columns show, with a column `measure`.
 
-    A mean needs every dataset of its group for the same pre-training and seed; its record is the records of all of them.
+    Parameters
+    ----------
+    runs
+        From `fdsl.report.records.read_runs`.
+    columns
+        Of a report; a column without a model takes any, but only one.
+
+    Raises
+    ------
+    RecordRefused
+        If the records of one column are of different models.
     """
-    parts = [runs.assign(measure=runs["downstream"])]
+    parts = [runs.iloc[:0].assign(measure="")]
+    for column in columns:
+        mine = runs[
+            (runs["downstream"] == column.dataset) & (runs["evaluation"] == column.evaluation)
+        ]
+        if column.model is not None:
+            mine = mine[mine["model"] == column.model]
+        require_one(mine, "model", f"column {column.label} is about one model")
+        parts.append(mine.assign(measure=column.measure))
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+
+
+def add_means(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return `runs` with one further row per seed and group that a mean can be taken of.
+
+    A mean needs every measure of its group for the same pre-training and seed; its record is the records of all of them.
+    """
+    parts = [runs]
     for group, block in cells.groupby("group", sort=False):
         mean = f"{MEAN}{group}"
         measured = set(block["measure"]) - {mean}
         if mean not in set(block["measure"]):
             continue
-        mine = runs[runs["downstream"].isin(measured)]
+        mine = runs[runs["measure"].isin(measured)]
         whole = mine.groupby(["pretraining", "seed"], as_index=False).agg(
-            top1=("top1", "mean"), columns=("downstream", "nunique"), record=("record", ";".join)
+            score=("score", "mean"), columns=("measure", "nunique"), record=("record", ";".join)
         )
         whole = whole[whole["columns"] == len(measured)].drop(columns="columns")
         parts.append(whole.assign(measure=mean))
@@ -135,9 +173,9 @@ def side_by_side(
     """
     _require_same_cells(cells, published)
     ours = runs.groupby(["pretraining", "measure"], as_index=False).agg(
-        reproduced=("top1", "mean"),
-        sd=("top1", "std"),
-        seeds=("top1", "size"),
+        reproduced=("score", "mean"),
+        sd=("score", "std"),
+        seeds=("score", "size"),
         record=("record", _join),
     )
     table = cells.merge(
@@ -166,8 +204,8 @@ def side_by_side(
     return table
 
 
-def against_scratch(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what each pre-training gains over scratch, seed by seed.
+def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
+    """Return what each pre-training gains over the one that it is set beside, seed by seed.
 
     Parameters
     ----------
@@ -175,43 +213,52 @@ def against_scratch(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
         From `side_by_side`.
     runs
         From `add_means`.
+    printed
+        Gains that the paper prints: columns row, column (as in the table), published (text).
 
     Returns
     -------
     pandas.DataFrame
-        One row per cell whose pre-training shares at least one seed with scratch: row, column, group, measure, gain (mean of
-        the paired differences, points), sd (over the pairs, n - 1), pairs, higher (pairs above scratch), published_gain
-        (points, missing where the paper prints none), verdict: beats or misses if all pairs agree, else undecided.
+        One row per cell whose pre-training shares at least one seed with its base: row, column, group, measure, gain (mean of
+        the paired differences, points), sd (over the pairs, n - 1), pairs, higher (pairs above the base), published_gain
+        (points: printed, else from the printed accuracies; missing where the paper has neither), verdict: beats or misses if
+        all pairs agree, else undecided.
     """
-    keys = ["measure", "seed"]
-    scratch = runs.loc[runs["pretraining"] == SCRATCH, [*keys, "top1"]]
-    pairs = runs[runs["pretraining"] != SCRATCH].merge(
-        scratch, on=keys, suffixes=("", "_scratch"), validate="many_to_one"
+    bases = table.loc[table["base"].notna(), ["pretraining", "base"]].drop_duplicates()
+    theirs = runs[["pretraining", "measure", "seed", "score"]]
+    pairs = theirs.merge(bases, on="pretraining").merge(
+        theirs.rename(columns={"pretraining": "base", "score": "score_base"}),
+        on=["base", "measure", "seed"],
+        validate="many_to_one",
     )
-    pairs["gain"] = pairs["top1"] - pairs["top1_scratch"]
+    pairs["gain"] = pairs["score"] - pairs["score_base"]
     pairs["higher"] = pairs["gain"] > ROUNDING
     pairs["lower"] = pairs["gain"] < -ROUNDING
-    gains = pairs.groupby(["pretraining", "measure"], as_index=False).agg(
+    found = pairs.groupby(["pretraining", "measure"], as_index=False).agg(
         gain=("gain", "mean"),
         sd=("gain", "std"),
         pairs=("gain", "size"),
         higher=("higher", "sum"),
         lower=("lower", "sum"),
     )
-    gains["verdict"] = np.select(
-        [gains["higher"] == gains["pairs"], gains["lower"] == gains["pairs"]],
+    found["verdict"] = np.select(
+        [found["higher"] == found["pairs"], found["lower"] == found["pairs"]],
         [BEATS, MISSES],
         UNDECIDED,
     )
-    base = table.loc[table["pretraining"] == SCRATCH, ["column", "value"]].rename(
-        columns={"value": "scratch"}
+    bare = table[["row", "column", "group", "pretraining", "base", "measure", "value"]]
+    beside = (
+        table[["pretraining", "column", "value"]]
+        .dropna()
+        .rename(columns={"pretraining": "base", "value": "value_base"})
     )
-    cells = table[["row", "column", "group", "pretraining", "measure", "value"]].merge(
-        base, on="column", how="left"
+    cells = bare.merge(beside, on=["base", "column"], how="left").merge(
+        printed[["row", "column", "published"]], on=["row", "column"], how="left"
     )
-    cells["published_gain"] = cells["value"] - cells["scratch"]
-    return cells.merge(gains, on=["pretraining", "measure"], validate="many_to_one").drop(
-        columns=["value", "scratch", "lower"]
+    told = pd.to_numeric(cells["published"].replace("", None)).astype(float)
+    cells["published_gain"] = told.fillna((cells["value"] - cells["value_base"]).astype(float))
+    return cells.merge(found, on=["pretraining", "measure"], validate="many_to_one").drop(
+        columns=["value", "value_base", "published", "lower", "base"]
     )
 
 

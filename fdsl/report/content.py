@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fdsl.report.compare import (
     BEATS,
     DIFFERS,
+    FROZEN,
     MISSES,
     PAPER,
     STAND_IN,
@@ -40,7 +41,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """One pre-training against scratch on one column, paired by seed; percentage points."""
+    """One pre-training against its base on one column, paired by seed; percentage points."""
 
     row: str
     column: str
@@ -63,10 +64,12 @@ class TableReport:
     name: str
     title: str
     caption: str
+    metric: str
     tolerance_points: float
     scale: ReportScale
     rows: tuple[str, ...]
-    scratch: str | None
+    bases: dict[str, str]
+    """Row label -> the label of the row that it is set beside."""
     described: dict[str, str]
     """Row label -> what its pre-training is at this scale."""
     cells: tuple[Cell, ...]
@@ -86,7 +89,7 @@ class TableReport:
     def groups(self) -> tuple[str, ...]:
         """Groups of columns in the order in which they are shown: what was measured at this scale comes first."""
         found = {cell.group for cell in self.cells}
-        return tuple(group for group in (STAND_IN, PAPER) if group in found)
+        return tuple(group for group in (STAND_IN, FROZEN, PAPER) if group in found)
 
     def columns(self, group: str) -> tuple[str, ...]:
         """Return the headings of a group."""
@@ -97,7 +100,7 @@ class TableReport:
         return next(cell for cell in self.cells if (cell.row, cell.column) == (row, column))
 
     def gain(self, row: str, column: str) -> Gain | None:
-        """Return one gain over scratch, if a seed is shared."""
+        """Return one gain over the row's base, if a seed is shared."""
         return next((gain for gain in self.gains if (gain.row, gain.column) == (row, column)), None)
 
     def mark(self, cell: Cell) -> str:
@@ -109,9 +112,17 @@ def heading(report: TableReport, group: str) -> str:
     """Return what stands above a group of columns."""
     if group == STAND_IN:
         return f"Stand-in datasets, measured at {report.scale.title}"
+    if group == FROZEN:
+        return f"Frozen features (ours), measured at {report.scale.title}"
     if report.scale.comparable:
         return "Reproduced / published"
     return "The paper's own columns"
+
+
+def named(report: TableReport, row: str) -> str:
+    """Return a row's name, with what it is at this scale where that is something else."""
+    described = report.described.get(row)
+    return f"{row} ({described})" if described else row
 
 
 def measured(cell: Cell) -> str:
@@ -124,12 +135,12 @@ def measured(cell: Cell) -> str:
 
 def beside(cell: Cell) -> str:
     """Return the published number after a slash; nothing for a stand-in, for which none exists."""
-    return "" if cell.group == STAND_IN else f" / {cell.published or DASH}"
+    return f" / {cell.published or DASH}" if cell.group == PAPER else ""
 
 
 def judged(cell: Cell) -> str:
     """Return the verdict on a number that has a published one beside it; else nothing."""
-    if cell.reproduced is None or cell.group == STAND_IN:
+    if cell.reproduced is None or cell.group != PAPER:
         return ""
     if cell.difference is None:
         return cell.verdict
@@ -142,20 +153,20 @@ def points(value: float) -> str:
 
 
 def paired_legend(report: TableReport) -> str:
-    """Return the legend of the comparison with scratch."""
+    """Return the legend of the paired comparison."""
     legend = "Points gained, mean ± standard deviation over pairs of equal seed (number of pairs)"
     printed = any(gain.published_gain is not None for gain in report.gains)
     return f"{legend} / the gain in the published numbers." if printed else f"{legend}."
 
 
 def gained(gain: Gain) -> str:
-    """Return a gain over scratch with its spread and number of pairs, beside the published one."""
+    """Return a gain with its spread and number of pairs, beside the published one."""
     printed = "" if gain.published_gain is None else f" / {_sign(f'{gain.published_gain:+z.1f}')}"
     return f"{_spread(gain)} ({gain.pairs}){printed}"
 
 
 def gain_columns(report: TableReport) -> list[str]:
-    """Return the columns in which something can be set beside scratch."""
+    """Return the columns in which something can be set beside a base."""
     shared = {gain.column for gain in report.gains}
     return [
         column for group in report.groups for column in report.columns(group) if column in shared
@@ -163,7 +174,7 @@ def gain_columns(report: TableReport) -> list[str]:
 
 
 def gain_rows(report: TableReport) -> list[str]:
-    """Return the rows of which something can be set beside scratch."""
+    """Return the rows of which something can be set beside a base."""
     shared = {gain.row for gain in report.gains}
     return [row for row in report.rows if row in shared]
 
@@ -192,8 +203,10 @@ def how_to_read(report: TableReport) -> str:
 
 
 def against(report: TableReport) -> str:
-    """Return the heading of the comparison with scratch."""
-    return f"Difference to {report.scratch}" + (
+    """Return the heading of the paired comparison."""
+    bases = list(dict.fromkeys(report.bases.values()))
+    base = bases[0] if len(bases) == 1 else "the row's base"
+    return f"Difference to {base}" + (
         "" if report.scale.comparable else f" at {report.scale.title}"
     )
 
@@ -212,16 +225,16 @@ def agreement(report: TableReport) -> Iterator[str]:
         yield f"{verdict.capitalize()}, {len(found)} cells: {'; '.join(rows) or 'none'}."
 
 
-def scratch_lines(report: TableReport) -> Iterator[str]:
-    """Yield one sentence for each row: on which columns it beats scratch, misses it, or does neither."""
+def paired_lines(report: TableReport) -> Iterator[str]:
+    """Yield one sentence for each row: on which columns it beats its base, misses it, or does neither."""
     for row in report.rows:
         gains = [gain for gain in report.gains if gain.row == row]
         if gains:
-            yield f"{row}: {'; '.join(_outcomes(report, gains))}."
-    told = {gain.row for gain in report.gains} | {report.scratch}
+            yield f"{named(report, row)}: {'; '.join(_outcomes(report, gains))}."
+    told = {gain.row for gain in report.gains} | set(report.bases.values())
     alone = [row for row in report.rows if row not in told and _was_run(report, row)]
     if alone:
-        yield f"No seed in common with {report.scratch}, so nothing can be said: {', '.join(alone)}."
+        yield f"No seed in common with its base, so nothing can be said: {', '.join(alone)}."
     absent = [row for row in report.rows if not _was_run(report, row)]
     if absent:
         yield f"Not run here: {', '.join(absent)}."
@@ -229,7 +242,8 @@ def scratch_lines(report: TableReport) -> Iterator[str]:
 
 def remarks(report: TableReport) -> Iterator[str]:
     """Yield where the numbers come from and what must be known about them."""
-    yield f"Published: {report.reference}, {report.study}; model {', '.join(report.published_models)}."
+    models = f"; model {', '.join(report.published_models)}" if report.published_models else ""
+    yield f"Published: {report.reference}, {report.study}{models}."
     if report.models:
         yield f"Reproduced: model {', '.join(report.models)}, {report.scale.title}."
     yield from (f"Published numbers read from: {source}." for source in report.sources)
@@ -247,9 +261,10 @@ def _off(cell: Cell) -> str:
 
 def _outcomes(report: TableReport, gains: list[Gain]) -> Iterator[str]:
     """Yield what the columns of one row say, better ones and worse ones in the same form."""
+    base = report.bases[gains[0].row]
     titles = {
-        BEATS: f"beats {report.scratch} in every seed",
-        MISSES: f"does not help (misses {report.scratch} in every seed)",
+        BEATS: f"beats {base} in every seed",
+        MISSES: f"does not help (misses {base} in every seed)",
         UNDECIDED: "undecided (the seeds do not agree)",
     }
     for verdict, title in titles.items():

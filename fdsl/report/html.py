@@ -89,7 +89,7 @@ th[scope=row] { font-weight: 500; } small, .quiet { color: var(--quiet); font-we
 {% endfor %}
 </ul>
 {% endif %}
-{% if report.scratch is not none %}
+{% if report.bases %}
 <h2>{{ say.against(report) }}</h2>
 {% if report.gains %}
 {% set columns = say.gain_columns(report) %}
@@ -112,7 +112,7 @@ th[scope=row] { font-weight: 500; } small, .quiet { color: var(--quiet); font-we
 </div>
 {% endif %}
 <ul>
-{% for line in say.scratch_lines(report) %}
+{% for line in say.paired_lines(report) %}
 <li>{{ line }}</li>
 {% endfor %}
 </ul>

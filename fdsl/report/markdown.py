@@ -22,8 +22,8 @@ from fdsl.report.content import (
     judged,
     measured,
     paired_legend,
+    paired_lines,
     remarks,
-    scratch_lines,
     tally,
 )  # fmt: skip
 
@@ -49,12 +49,12 @@ def _parts(report: TableReport) -> Iterator[str]:
     if report.scale.comparable:
         yield "## Against the paper"
         yield _list(agreement(report))
-    if report.scratch is not None:
+    if report.bases:
         yield f"## {against(report)}"
         if report.gains:
             yield paired_legend(report)
             yield _gain_grid(report)
-        yield _list(scratch_lines(report))
+        yield _list(paired_lines(report))
     yield "## Sources and remarks"
     yield _list(remarks(report))
 

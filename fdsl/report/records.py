@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import ConfigDict, Field, model_validator
 
 from fdsl.storage import DamagedFile, digest_json, read_json
 from fdsl.strict import ConfigError, Strict, validate
+from fdsl.study import Evaluation
 
 # A record may state percentages rounded to two decimals.
 ROUNDING_POINTS = 0.005 + 1e-9
 COLUMNS = (
-    "pretraining",
-    "downstream",
-    "seed",
-    "top1",
-    "images",
-    "model",
-    "code",
-    "recipe",
-    "record",
-)
+    "pretraining", "downstream", "model", "evaluation", "seed", "score", "images", "code", "recipe", "record",
+)  # fmt: skip
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class RecordRefused(ValueError):
     """A record that must not enter a table; the message names the file, the fault and the remedy."""
 
 
-class Result(Strict):
-    """What one evaluation counted."""
+class _Part(Strict):
+    """A part of a record; what a newer record adds is left alone."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class FinetuneResult(_Part):
+    """What one evaluation counted."""
 
     images: int = Field(gt=0, description="evaluated images")
     correct: int = Field(
@@ -48,10 +46,8 @@ class Result(Strict):
     )
 
     @model_validator(mode="after")
-    def _counts_agree(self) -> Result:
-        if self.correct > self.images:
-            raise ValueError(f"{self.correct} correct of {self.images} images is impossible")
-        counted = 100 * self.correct / self.images
+    def _counts_agree(self) -> FinetuneResult:
+        counted = _percent(self.correct, self.images)
         if abs(counted - self.top1_last) > ROUNDING_POINTS:
             raise ValueError(
                 f"top1_last = {self.top1_last} is not {self.correct} of {self.images} images, which is {counted:.4f}"
@@ -62,22 +58,95 @@ class Result(Strict):
             )
         return self
 
+    def scores(self) -> dict[Evaluation, float]:
+        """Return the percentages that tables show."""
+        return {"finetune": _percent(self.correct, self.images)}
 
-class Record(Strict):
-    """The fields of a record.json that tables use; what a newer record adds is left alone."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+class Counted(_Part):
+    """Right answers of one classifier on frozen features."""
 
-    kind: Literal["finetune"]
+    correct: int = Field(ge=0)
+
+
+class ProbeResult(_Part):
+    """What two classifiers on frozen features counted."""
+
+    images: int = Field(gt=0)
+    knn: Counted
+    linear: Counted
+
+    def scores(self) -> dict[Evaluation, float]:
+        """Return the percentages that tables show."""
+        return {
+            "knn": _percent(self.knn.correct, self.images),
+            "linear": _percent(self.linear.correct, self.images),
+        }
+
+
+class Precisions(_Part):
+    """Average precision in percent, as COCO defines it."""
+
+    ap50: Percent
+    ap: Percent
+    ap75: Percent
+
+
+class DetectResult(_Part):
+    """What detection and instance segmentation reached."""
+
+    images: int = Field(gt=0)
+    box: Precisions
+    mask: Precisions
+
+    def scores(self) -> dict[Evaluation, float]:
+        """Return the percentages that tables show."""
+        return {
+            "box_ap50": self.box.ap50, "box_ap": self.box.ap, "box_ap75": self.box.ap75,
+            "mask_ap50": self.mask.ap50, "mask_ap": self.mask.ap, "mask_ap75": self.mask.ap75,
+        }  # fmt: skip
+
+
+class _Record(_Part):
+    """The fields of a record.json that tables use."""
+
     run: str = Field(min_length=1)
     scale: str
     seed: int = Field(ge=0)
-    pretraining: str = Field(description="synthetic dataset, or scratch")
+    pretraining: str = Field(description="synthetic dataset, real pre-training, or scratch")
     dataset: str = Field(description="downstream dataset")
     model: str
-    result: Result
     recipe: dict[str, Any] = Field(description="resolved")
     code: str = Field(description="digest of the code that trained")
+
+
+class FinetuneRecord(_Record):
+    """What a fine-tuning leaves."""
+
+    kind: Literal["finetune"]
+    result: FinetuneResult
+
+
+class ProbeRecord(_Record):
+    """What an evaluation of frozen features leaves."""
+
+    kind: Literal["probe"]
+    result: ProbeResult
+
+
+class DetectRecord(_Record):
+    """What a detection training leaves."""
+
+    kind: Literal["detect"]
+    result: DetectResult
+
+
+Record = FinetuneRecord | ProbeRecord | DetectRecord
+KINDS: dict[str, type[FinetuneRecord | ProbeRecord | DetectRecord]] = {
+    "finetune": FinetuneRecord,
+    "probe": ProbeRecord,
+    "detect": DetectRecord,
+}
 
 
 def read_record(path: str | Path, *, scale: str) -> Record:
@@ -102,8 +171,9 @@ def read_record(path: str | Path, *, scale: str) -> Record:
         raise DamagedFile(
             f"{path} holds {type(content).__name__}, not a record; delete it and run its fine-tuning again"
         )
+    kind = KINDS.get(str(content.get("kind")), FinetuneRecord)
     try:
-        record = validate(Record, content, where=str(path))
+        record: Record = validate(kind, content, where=str(path))
     except ConfigError as error:
         raise RecordRefused(f"{error} Delete {path} and run its fine-tuning again.") from None
     if record.scale != scale:
@@ -126,41 +196,47 @@ def read_runs(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per run in the order of the paths' names: pretraining, downstream, seed, top1 (percent, from the counts),
-        images, model, code, recipe (digests), record (path).
+        One row per run and evaluation in the order of the paths' names: pretraining, downstream, model, evaluation, seed,
+        score (percent, from the counts), images, code, recipe (digests), record (path).
 
     Raises
     ------
     DamagedFile, RecordRefused
-        As `read_record`; also when two records claim the same run, when a dataset was evaluated on different numbers of
-        images, or when the records are of different models.
+        As `read_record`; also when two records claim the same run, or when a dataset was evaluated on different numbers of
+        images.
     """
-    rows = [_run(path, scale=scale) for path in sorted({Path(path).as_posix() for path in paths})]
+    names = sorted({Path(path).as_posix() for path in paths})
+    rows = [row for name in names for row in _rows(name, scale=scale)]
     runs = pd.DataFrame(rows, columns=COLUMNS)
-    for (pretraining, downstream, seed), same in runs.groupby(
-        ["pretraining", "downstream", "seed"]
+    for (pretraining, downstream, _, _, seed), same in runs.groupby(
+        ["pretraining", "downstream", "model", "evaluation", "seed"]
     ):
         if len(same) > 1:
             raise RecordRefused(
                 f"{' and '.join(same['record'])} are both {pretraining} on {downstream} with seed {seed}: keep one of them"
             )
-    for downstream, same in runs.groupby("downstream"):
-        _require_one(same, "images", f"{downstream!s} was evaluated on different numbers of images")
-    _require_one(runs, "model", "one table is about one model")
+    for (downstream, _), same in runs.groupby(["downstream", "evaluation"]):
+        require_one(same, "images", f"{downstream!s} was evaluated on different numbers of images")
     return runs
 
 
-def _run(path: str, *, scale: str) -> tuple[object, ...]:
-    """Return one row of `read_runs`."""
+def _rows(path: str, *, scale: str) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of `read_runs` that one record makes."""
     record = read_record(path, scale=scale)
-    top1 = 100 * record.result.correct / record.result.images
-    return (
-        record.pretraining, record.dataset, record.seed, top1, record.result.images,
-        record.model, record.code, digest_json(record.recipe), path,
-    )  # fmt: skip
+    for evaluation, score in record.result.scores().items():
+        yield (
+            record.pretraining, record.dataset, record.model, evaluation, record.seed, score, record.result.images,
+            record.code, digest_json(record.recipe), path,
+        )  # fmt: skip
 
 
-def _require_one(runs: pd.DataFrame, column: str, rule: str) -> None:
+def _percent(correct: int, images: int) -> float:
+    if correct > images:
+        raise ValueError(f"{correct} correct of {images} images is impossible")
+    return 100 * correct / images
+
+
+def require_one(runs: pd.DataFrame, column: str, rule: str) -> None:
     """Refuse runs whose `column` differs, naming one record per value."""
     first = dict(zip(reversed(list(runs[column])), reversed(list(runs["record"])), strict=True))
     if len(first) > 1:

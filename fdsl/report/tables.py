@@ -16,10 +16,10 @@ from fdsl.report.published import read_published
 from fdsl.report.records import RecordRefused, read_runs
 from fdsl.storage import DamagedFile, write_text
 from fdsl.strict import choose
-from fdsl.study import SCRATCH, Column, ReportScale, Study
+from fdsl.study import Column, ReportScale, Study, Table
 
 COLUMNS = (
-    "table", "row", "column", "metric", "published", "reproduced", "sd", "seeds", "difference", "verdict", "scale", "record",
+    "table", "row", "column", "metric", "published", "reproduced", "sd", "seeds", "difference", "verdict", "scale", "as_run", "record",
 )  # fmt: skip
 NO_RECORD = "none: "
 
@@ -96,44 +96,67 @@ def build_table(
     table = study.tables[name]
     cells = compare.layout(table, name=name, scale=scale)
     printed = read_published(published)
-    printed = printed[(printed["table"] == name) & (printed["metric"] == table.metric)]
+    printed = printed[printed["table"] == name]
+    accuracies = printed[printed["metric"] == table.metric]
     runs = read_runs(records, scale=scale.name)
-    _require_placed(runs, cells, name=name)
-    measures = compare.add_means(runs, cells)
+    columns = [column for _, column in compare.grouped(table.columns, scale)]
+    shown = compare.placed(runs, columns)
+    _require_placed(runs, shown, table, name=name)
+    measures = compare.add_means(shown, cells)
     compared = compare.side_by_side(
         cells,
-        printed,
+        accuracies,
         measures,
         tolerance_points=table.tolerance_points,
         comparable=scale.comparable,
     )
-    gains = compare.against_scratch(compared, measures)
+    gains = compare.gains(compared, measures, _printed_gains(printed))
     return TableReport(
         study=study.title,
         reference=study.reference,
         name=name,
         title=table.title,
         caption=table.caption,
+        metric=table.metric,
         tolerance_points=table.tolerance_points,
         scale=scale,
         rows=tuple(row.label for row in table.rows),
-        scratch=next((row.label for row in table.rows if row.pretraining == SCRATCH), None),
+        bases=_base_titles(study, table),
         described={
             row.label: scale.reduced[row.pretraining]
             for row in table.rows
             if row.pretraining in scale.reduced
         },
         cells=tuple(
-            _cell(row, reason=_reason(row, runs, cells, scale))
+            _cell(row, reason=_reason(row, shown, cells, scale))
             for row in compared.to_dict("records")
         ),
         gains=tuple(_gain(row) for row in gains.to_dict("records")),
-        published_models=tuple(sorted(set(printed["model"]))),
+        published_models=tuple(sorted(set(accuracies["model"]) - {""})),
         models=tuple(sorted(set(runs["model"]))),
-        sources=tuple(dict.fromkeys(printed["source"])),
+        sources=tuple(dict.fromkeys(accuracies["source"])),
         notes=tuple(table.notes),
-        warnings=tuple(_warnings(runs, [*table.columns, *scale.stand_ins])),
+        warnings=tuple(_warnings(shown, columns)),
     )
+
+
+def _printed_gains(printed: pd.DataFrame) -> pd.DataFrame:
+    """Return the gains that the paper prints, by the column that they stand in."""
+    gains = printed[printed["metric"] == "points"]
+    return gains.assign(column=gains["column"].str.removesuffix(" gain"))
+
+
+def _base_titles(study: Study, table: Table) -> dict[str, str]:
+    """Return the row label of what each row is set beside."""
+    labels = {
+        row.pretraining: row.label if here else f"{row.label} of {name}"
+        for name, other in reversed(study.tables.items())
+        for row in other.rows
+        if row.pretraining
+        for here in [other is table]
+    }
+    own = {row.pretraining: row.label for row in table.rows if row.pretraining}
+    return {row: {**labels, **own}.get(base, base) for row, base in table.bases.items()}
 
 
 def to_csv(report: TableReport) -> str:
@@ -141,7 +164,8 @@ def to_csv(report: TableReport) -> str:
     rows = [
         (
             report.name, cell.row, cell.column, cell.metric, cell.published, _two(cell.reproduced), _two(cell.sd), cell.seeds,
-            _two(cell.difference), cell.verdict, report.scale.name, cell.record or NO_RECORD + cell.reason,
+            _two(cell.difference), cell.verdict, report.scale.name,
+            report.described.get(cell.row, ""), cell.record or NO_RECORD + cell.reason,
         )
         for cell in report.cells
     ]  # fmt: skip
@@ -164,15 +188,15 @@ def records_in(path: str | Path) -> list[Path]:
     return [Path(record) for record in sorted(named)]
 
 
-def _require_placed(runs: pd.DataFrame, cells: pd.DataFrame, *, name: str) -> None:
-    """Refuse records that no cell of the table would show."""
-    placed = runs["pretraining"].isin(cells["pretraining"].dropna()) & runs["downstream"].isin(
-        cells["measure"]
-    )
-    if not placed.all():
-        stray = runs[~placed].iloc[0]
+def _require_placed(runs: pd.DataFrame, shown: pd.DataFrame, table: Table, *, name: str) -> None:
+    """Refuse records that no cell of the table would show, or be set beside."""
+    stray = runs[
+        ~(runs["record"].isin(shown["record"]) & runs["pretraining"].isin(table.pretrainings))
+    ]
+    if len(stray):
+        first = stray.iloc[0]
         raise RecordRefused(
-            f"{stray['record']} ({stray['pretraining']} on {stray['downstream']}) belongs to no cell of {name}: "
+            f"{first['record']} ({first['pretraining']} on {first['downstream']}) belongs to no cell of {name}: "
             "add its row or column to the study or the scale's stand-ins, or leave the record out"
         )
 
@@ -191,15 +215,15 @@ def _reason(
         )
         return f"{cell['quoted']}{dash}"
     mine = runs[runs["pretraining"] == cell["pretraining"]]
-    if cell["pretraining"] in scale.reasons:
-        return scale.reasons[cell["pretraining"]]
-    if cell["measure"] in scale.reasons:
-        return scale.reasons[cell["measure"]]
+    dataset = cell["measure"].split(":")[0].split("@")[0]
+    for key in (cell["pretraining"], cell["measure"], f"{cell['pretraining']} on {dataset}"):
+        if key in scale.reasons:
+            return scale.reasons[key]
     if not cell["measure"].startswith(compare.MEAN):
         return f"no record at scale {scale.name}"
     group = cells[(cells["group"] == cell["group"]) & (cells["measure"] != cell["measure"])]
     wanted = group.drop_duplicates("measure")
-    missing = list(wanted.loc[~wanted["measure"].isin(mine["downstream"]), "column"])
+    missing = list(wanted.loc[~wanted["measure"].isin(mine["measure"]), "column"])
     if len(missing) == len(wanted):
         return f"no record at scale {scale.name}"
     return (
@@ -211,12 +235,12 @@ def _reason(
 
 def _warnings(runs: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
     """Say where records were not made in the same way."""
-    labels = {column.dataset: column.label for column in columns}
+    labels = {column.measure: column.label for column in columns}
     found = []
-    for downstream, same in runs.groupby("downstream", sort=True):
+    for measure, same in runs.groupby("measure", sort=True):
         recipes = len(set(same["recipe"]))
         if recipes > 1:
-            label = labels.get(str(downstream), str(downstream))
+            label = labels[str(measure)]
             found.append(
                 f"The records of column {label} were made with {recipes} different recipes."
             )

@@ -22,8 +22,8 @@ from fdsl.report.content import (
     beside,
     heading,
     measured,
+    paired_lines,
     points,
-    scratch_lines,
     tally,
 )
 from fdsl.report.tables import build_table, records_in, to_csv
@@ -91,10 +91,10 @@ def to_terminal(report: TableReport) -> RenderableType:
         parts.append(Text(f"No record yet: {', '.join(hidden)} (reasons are in the files)."))
     parts.append(Text(tally(report)))
     parts += [Text(line) for line in agreement(report)]
-    if report.scratch is not None:
+    if report.bases:
         parts += [
             Text(f"{against(report)}:", style="bold"),
-            *(Text(f"  {line}") for line in scratch_lines(report)),
+            *(Text(f"  {line}") for line in paired_lines(report)),
         ]
     return Group(*parts)
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from fdsl.report import compare
+from fdsl.report.records import RecordRefused
 from fdsl.strict import ConfigError
 from fdsl.study import Column, ReportScale, Row, Table
 
@@ -49,22 +50,28 @@ def published(printed=PRINTED):
 def runs(values):
     """Runs from {(pretraining, dataset): {seed: percent}}."""
     rows = [
-        (p, d, s, float(v), f"{p}-{d}-s{s}")
+        (p, d, "vit_tiny", "finetune", s, float(v), f"{p}-{d}-s{s}")
         for (p, d), seeds in values.items()
         for s, v in seeds.items()
     ]
-    return pd.DataFrame(rows, columns=["pretraining", "downstream", "seed", "top1", "record"])
+    columns = ["pretraining", "downstream", "model", "evaluation", "seed", "score", "record"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def measured(values, *, scale=PAPER, table=TABLE):
+    columns = [column for _, column in compare.grouped(table.columns, scale)]
+    return compare.placed(runs(values), columns)
 
 
 def joined(values, *, scale=PAPER, tolerance_points=1.0):
     cells = compare.layout(TABLE, name="table", scale=scale)
-    measures = compare.add_means(runs(values), cells)
+    measures = compare.add_means(measured(values, scale=scale), cells)
     table = compare.side_by_side(
         cells, published(), measures, tolerance_points=tolerance_points, comparable=scale.comparable
     )
-    return table.set_index(["row", "column"]), compare.against_scratch(table, measures).set_index(
-        ["row", "column"]
-    )
+    nothing_printed = pd.DataFrame(columns=["row", "column", "published"])
+    gains = compare.gains(table, measures, nothing_printed)
+    return table.set_index(["row", "column"]), gains.set_index(["row", "column"])
 
 
 def test_mean_and_spread_over_seeds_are_those_of_the_textbook():
@@ -166,7 +173,7 @@ def test_without_a_common_seed_there_is_no_gain():
 )
 def test_a_label_that_only_the_published_numbers_know_is_refused(change, says):
     cells = compare.layout(TABLE, name="table", scale=PAPER)
-    measures = compare.add_means(runs({}), cells)
+    measures = compare.add_means(measured({}), cells)
     with pytest.raises(ConfigError, match=says):
         compare.side_by_side(
             cells, published(PRINTED | change), measures, tolerance_points=1, comparable=True
@@ -180,7 +187,7 @@ def test_a_cell_without_published_row_is_refused():
         compare.side_by_side(
             cells,
             published(printed),
-            compare.add_means(runs({}), cells),
+            compare.add_means(measured({}), cells),
             tolerance_points=1,
             comparable=True,
         )
@@ -193,3 +200,24 @@ def test_a_stand_in_must_not_repeat_a_column(column):
     scale = SMALL.model_copy(update={"stand_ins": (column,)})
     with pytest.raises(ConfigError, match="is already a column of table"):
         compare.layout(TABLE, name="table", scale=scale)
+
+
+def test_a_column_is_about_one_model():
+    mixed = runs({("shapes", "a"): {0: 70.0}, ("scratch", "a"): {0: 50.0}})
+    mixed.loc[0, "model"] = "vit_base"
+    with pytest.raises(RecordRefused, match="column A is about one model"):
+        compare.placed(mixed, TABLE.columns)
+    two = [column.model_copy(update={"model": "vit_base"}) for column in TABLE.columns[:1]]
+    assert list(compare.placed(mixed, two)["pretraining"]) == ["shapes"]
+
+
+def test_a_gain_is_over_the_rows_own_base_and_printed_gains_come_first():
+    rows = [Row(label="Solids", pretraining="solids", gain_over="shapes")]
+    table = Table(title="t", caption="c", metric="top-1 %", columns=TABLE.columns[:2], rows=rows)
+    cells = compare.layout(table, name="table", scale=PAPER)
+    ours = measured({("solids", "a"): {0: 71, 1: 75}, ("shapes", "a"): {0: 70, 1: 73}}, table=table)
+    printed = published({("Solids", "A"): "80.0", ("Solids", "B"): "90.0"})
+    compared = compare.side_by_side(cells, printed, ours, tolerance_points=1, comparable=True)
+    told = pd.DataFrame([("Solids", "A", "2.4")], columns=["row", "column", "published"])
+    gain = compare.gains(compared, ours, told).iloc[0]
+    assert (gain["gain"], gain["pairs"], gain["published_gain"]) == (1.5, 2, 2.4)

@@ -23,7 +23,7 @@ def test_a_run_has_the_accuracy_of_its_counts(record):
         2,
         10_000,
     ]
-    assert runs.loc[0, "top1"] == pytest.approx(91.23)
+    assert runs.loc[0, "score"] == pytest.approx(91.23)
 
 
 def test_the_order_and_repetition_of_paths_do_not_matter(record):
@@ -116,10 +116,15 @@ def test_one_dataset_is_evaluated_on_one_number_of_images(record):
         read_runs(paths, scale="paper")
 
 
-def test_one_table_is_about_one_model(record):
-    paths = [
-        record("rcdb1k", "cifar10", 0, 9_000),
-        record("scratch", "cifar10", 0, 9_000, model="vit_base"),
-    ]
-    with pytest.raises(RecordRefused, match="one table is about one model"):
-        read_runs(paths, scale="paper")
+def test_frozen_features_and_detection_have_scores_of_their_own(record):
+    counts = {"images": 200, "knn": {"correct": 50, "k": 20}, "linear": {"correct": 80}}
+    probe = record("rcdb1k", "digits", 0, 1, kind="probe", result=counts)
+    runs = read_runs([probe], scale="paper").set_index("evaluation")
+    assert runs["score"].to_dict() == {"knn": 25.0, "linear": 40.0}
+    boxes = {"ap50": 60.0, "ap": 40.0, "ap75": 42.0}
+    found = {"images": 10, "box": boxes, "mask": {**boxes, "ap": 38.5}}
+    detect = record("rcdb1k", "coco2017", 0, 1, kind="detect", result=found)
+    runs = read_runs([detect], scale="paper").set_index("evaluation")
+    assert runs["score"].to_dict() == {
+        "box_ap50": 60.0, "box_ap": 40.0, "box_ap75": 42.0, "mask_ap50": 60.0, "mask_ap": 38.5, "mask_ap75": 42.0,
+    }  # fmt: skip

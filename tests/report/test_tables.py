@@ -19,7 +19,7 @@ from fdsl.report.tables import COLUMNS, build_table, records_in, write_table
 from fdsl.report.terminal import read_terminal, to_terminal
 from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError
-from fdsl.study import Column, ReportScale
+from fdsl.study import Column, ReportScale, Study
 from fdsl.yaml_files import read_yaml
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -70,7 +70,7 @@ def test_the_csv_has_its_columns_in_order_and_every_cell(table3, folder):
     text = (folder / "results/tables/table3.csv").read_text(encoding="utf-8")
     assert (
         text.splitlines()[0]
-        == "table,row,column,metric,published,reproduced,sd,seeds,difference,verdict,scale,record"
+        == "table,row,column,metric,published,reproduced,sd,seeds,difference,verdict,scale,as_run,record"
     )
     assert text.splitlines()[0] == ",".join(COLUMNS)
     cells = cells_of(folder / "results/tables/table3.csv")
@@ -94,7 +94,7 @@ def test_a_cell_says_what_the_records_say(table3, record, folder):
     cell = cells_of(folder / "results/tables/table3.csv")["RCDB-1k", "C10"]
     assert cell == {
         "table": "table3", "row": "RCDB-1k", "column": "C10", "metric": "top-1 %", "published": "97.0", "reproduced": "97.20",
-        "sd": "0.26", "seeds": "3", "difference": "0.20", "verdict": "within tolerance", "scale": "paper",
+        "sd": "0.26", "seeds": "3", "difference": "0.20", "verdict": "within tolerance", "scale": "paper", "as_run": "",
         "record": ";".join(f"results/paper/finetune/rcdb1k-vit_tiny-cifar10-s{seed}/record.json" for seed in range(3)),
     }  # fmt: skip
     markdown = (folder / "results/tables/table3.md").read_text(encoding="utf-8")
@@ -171,7 +171,7 @@ def test_what_does_not_help_is_said_as_plainly_as_what_does(table3, laptop, lapt
         "Digits (+8.43 ± 1.25, n = 3), Stand-in average (+10.21 ± 1.10, n = 3)."
     )
     hurts = (
-        "RCDB-1k: does not help (misses Scratch in every seed) on Digits (−6.94 ± 6.36, n = 3), "
+        "RCDB-1k (200 categories × 100 images, 32 px): does not help (misses Scratch in every seed) on Digits (−6.94 ± 6.36, n = 3), "
         "Stand-in average (−3.39 ± 3.25, n = 3); "
         "undecided (the seeds do not agree) on Fashion-MNIST, 1,000 labels (+0.17 ± 1.04, n = 3)."
     )
@@ -307,7 +307,7 @@ def test_a_table_of_other_columns_names_no_records(folder):
 
 
 @pytest.fixture
-def finished(record, folder, study):
+def finished(record, folder):
     """The path of a table 3 of the laptop scale as the workflow makes it, with config.yaml in the working folder."""
     (folder / "config.yaml").write_bytes((WORKFLOW.parent / "config.yaml").read_bytes())
     plan = Plan(load(read_yaml(folder / "config.yaml") | {"scale": "laptop"}))
@@ -319,6 +319,7 @@ def finished(record, folder, study):
     ]
     out = folder / "results/tables/table3.csv"
     scale = ReportScale.model_validate(order["scale"])
+    study = Study.model_validate(order["study"])
     write_table(study, name="table3", scale=scale, records=records, published=PUBLISHED, out=out)
     return out
 
@@ -328,7 +329,7 @@ def test_a_finished_table_is_shown_from_its_file(finished):
     console.print(read_terminal(finished))
     shown = console.file.getvalue()
     assert "laptop scale: not a reproduction of the published numbers" in shown
-    assert "RCDB-1k: does not help (misses Scratch in every seed) on Digits" in shown
+    assert "32 px): does not help (misses Scratch in every seed) on Digits" in shown
 
 
 def test_a_table_that_was_edited_is_not_shown(finished):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from fdsl import config as settings
 from fdsl import locks
-from fdsl.plan import Plan, Run
+from fdsl.plan import Plan
 from fdsl.provenance import fingerprint
+from fdsl.runs import Run
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 PLAN = Plan(settings.load(config, folder=WORKFLOW))

@@ -1,15 +1,15 @@
-"""Stage 3: a network learns to tell the categories of a synthetic dataset apart.
+"""Stage 3: a network learns from images that formulas drew or, for comparison, from real ones.
 
-REQUIRED INPUTS: parameters and, unless the scale streams its images, shards.
+REQUIRED INPUTS: parameters or shards of a synthetic dataset; or the manifest of real pictures.
 OUTPUTS: results/{scale}/pretrain/{run}/model.safetensors and record.json
 """
 
 
 rule pretrain:
-    """Pre-train a network on a synthetic dataset. A minute on a CPU core to days on a GPU; goes on where it was killed."""
+    """Pre-train a network. A minute on a CPU core to days on a GPU; goes on where it was killed."""
     input:
-        images=lambda w: ancient(PLAN.images(w.scale, w.run, "arrow")),
-        digests=lambda w: PLAN.images(w.scale, w.run, "json"),
+        images=lambda w: ancient(PLAN.images(w.scale, w.run)),
+        digests=lambda w: PLAN.image_digests(w.scale, w.run),
     output:
         weights="results/{scale}/pretrain/{run}/model.safetensors",
         record="results/{scale}/pretrain/{run}/record.json",
@@ -25,13 +25,16 @@ rule pretrain:
         runtime=lambda w: PLAN.resources(w.scale, "pretrain").runtime,
         gpu=lambda w: PLAN.resources(w.scale, "pretrain").gpu,
         machine=PLAN.machine(),
+        data=lambda w: PLAN.pretraining_data(w.scale, w.run),
     params:
         order=lambda w: PLAN.pretraining(w.scale, w.run),
         code=lambda w: PLAN.pretraining_code(w.run),
         checkpoints="results/{scale}/checkpoints/{run}",
+        manifest=lambda w: PLAN.pretraining_manifest(w.scale, w.run),
     shell:
         r"""
-        python -m fdsl pretrain --order {params.order:q} --code {params.code:q} \
+        python -m fdsl pretrain --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
+            --manifest {params.manifest:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
             --weights {output.weights:q} --record {output.record:q} -- {input.images:q} &>{log:q}
         """

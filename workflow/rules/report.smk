@@ -8,6 +8,7 @@ OUTPUTS: results/tables/{table}.csv .md .html, results/figures/{figure}.png .pdf
 localrules:
     table,
     figure,
+    claims,
 
 
 rule table:
@@ -44,7 +45,11 @@ rule table:
 
 
 rule figure:
-    """Draw sample images of synthetic datasets at their published settings."""
+    """Draw a figure from records and formulas."""
+    input:
+        records=lambda w: PLAN.records(w.figure),
+        sidefiles=lambda w: PLAN.figure_files(w.figure),
+        published=WORKFLOW / "published/tables.csv",
     output:
         png=report(
             "results/figures/{figure}.png",
@@ -53,6 +58,7 @@ rule figure:
             labels={"figure": "{figure}", "format": "PNG"},
         ),
         pdf="results/figures/{figure}.pdf",
+        csv="results/figures/{figure}.csv",
     log:
         "logs/figure/{figure}.log",
     benchmark:
@@ -62,5 +68,39 @@ rule figure:
         code=lambda w: PLAN.figure_code(w.figure),
     shell:
         r"""
-        python -m fdsl figure --order {params.order:q} --out {output.png:q} &>{log:q}
+        python -m fdsl figure --order {params.order:q} --published {input.published:q} \
+            --out {output.png:q} -- {input.records:q} {input.sidefiles:q} &>{log:q}
+        """
+
+
+rule claims:
+    """Decide the claims of the studies from records."""
+    input:
+        records=PLAN.claim_records(),
+        published=WORKFLOW / "published/tables.csv",
+    output:
+        csv=report(
+            "results/claims.csv",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"format": "CSV"},
+        ),
+        md="results/claims.md",
+        html=report(
+            "results/claims.html",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"format": "HTML"},
+        ),
+    log:
+        "logs/claims.log",
+    benchmark:
+        "benchmarks/claims.tsv"
+    params:
+        order=PLAN.deciding(),
+        code=fingerprint("fdsl.report.claims"),
+    shell:
+        r"""
+        python -m fdsl claims --order {params.order:q} --published {input.published:q} \
+            --out {output.csv:q} -- {input.records:q} &>{log:q}
         """

@@ -1,27 +1,39 @@
-"""Sample images as a figure for a paper, PNG and PDF."""
+"""Sample images of synthetic datasets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from fdsl.report.figures import FigureInputs
+from fdsl.report.figures.files import save
 from fdsl.report.grid import Images, mosaic, steps
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN
-from fdsl.storage import replacing
 
 PANELS_PER_ROW = 3
 CAPTION_IN = 0.45  # title above and numbers below a panel
 NOTE_IN = 0.2
 
 
+def write(inputs: FigureInputs, *, out: Path) -> None:
+    """Draw the first images of each dataset at its published settings."""
+    from fdsl.data.synthetic import preview
+
+    samples = {entry.title: preview(entry, seed=inputs.seed) for entry in inputs.datasets.values()}
+    note = f"Published settings, root seed {inputs.seed}. {inputs.figure.caption}"
+    write_samples(samples, out=out, note=note)
+
+
 def write_samples(samples: Mapping[str, Images], *, out: str | Path, note: str = "") -> None:
-    """Draw sample images of several datasets, one panel each, as PNG (300 dpi) and PDF; each file whole or not at all.
+    """Draw sample images of several datasets, one panel each.
 
     Parameters
     ----------
@@ -29,7 +41,7 @@ def write_samples(samples: Mapping[str, Images], *, out: str | Path, note: str =
         Title -> images[category][instance], uint8 (H, W) or (H, W, 3), of one size within a dataset. Rows of a panel are
         categories, columns are instances; panels follow in the order of the mapping.
     out
-        Ends in .png; the PDF is written beside it.
+        Ends in .png; .pdf and .csv (digest of each image) are written beside it.
     note
         One line below the panels, for example that a scale is reduced.
 
@@ -38,21 +50,27 @@ def write_samples(samples: Mapping[str, Images], *, out: str | Path, note: str =
     ValueError
         If there is no dataset, or the images of one differ in number, type or size.
     """
-    target = Path(out)
-    if target.suffix != ".png":
-        raise ValueError(f"out = {target} must end in .png; .pdf is written beside it")
     if not samples:
         raise ValueError("a figure of samples needs at least one dataset")
-    # The files must not depend on the day: the PDF is written without a date.
-    metadata: dict[str, dict[str, str | None]] = {
-        ".png": {"Software": None},
-        ".pdf": {"CreationDate": None},
-    }
     with mpl.rc_context(STYLE):
-        figure = _figure(samples, note=note)
-        for suffix, entries in metadata.items():
-            with replacing(target.with_suffix(suffix)) as path:
-                figure.savefig(path, format=suffix[1:], metadata=entries)
+        save(_figure(samples, note=note), _digests(samples), out=Path(out))
+
+
+def _digests(samples: Mapping[str, Images]) -> pd.DataFrame:
+    """Return one row for each image."""
+    rows = [
+        (
+            title,
+            category,
+            instance,
+            f"{image.shape[1]}x{image.shape[0]}",
+            sha256(image.tobytes()).hexdigest(),
+        )
+        for title, images in samples.items()
+        for category, line in enumerate(images)
+        for instance, image in enumerate(line)
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "category", "instance", "size_px", "sha256"])
 
 
 def _figure(samples: Mapping[str, Images], *, note: str) -> Figure:
