@@ -15,6 +15,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/render.smk"
 include: "workflow/rules/downstream.smk"
 include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/attention.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/report.smk"
 

@@ -73,6 +73,11 @@ class Plan:
             ]
         return []
 
+    def attention_manifest(self, scale: str, key: str) -> list[str]:
+        """Return the manifest of the real pictures that an `attention` job shows, or nothing where a formula draws them."""
+        manifest = self.pretraining_manifest(scale, key)
+        return [manifest] if manifest else []
+
     def initial(self, scale: str, key: str, name: str) -> list[str]:
         """Return the file `name` of the pre-training that a downstream run starts from, or nothing for a run from scratch."""
         pretraining = self.runs.pretraining(scale, Run.read(key))
@@ -251,6 +256,13 @@ class Plan:
             return self.image_code("fdsl.train.pretrain", "fdsl.data.synthetic", dataset=name)
         engine = {"supervised": "fdsl.train.pretrain", "dino": "fdsl.train.dino"}
         return fingerprint(engine[self.config.pretrainings[name].kind], "fdsl.data.parts")
+
+    def attention_code(self, key: str) -> str:
+        """Return the fingerprint behind an `attention` job."""
+        name = Run.read(key).pretraining
+        if name in self.config.synthetic:
+            return self.image_code("fdsl.train.attention", "fdsl.data.synthetic", dataset=name)
+        return fingerprint("fdsl.train.attention", "fdsl.data.parts")
 
     def figure_code(self, name: str) -> str:
         """Return the fingerprint behind a `figure` job."""

@@ -12,6 +12,7 @@ from fdsl import storage
 from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
 from fdsl.recipe import Recipe
 
+SHOWN_CATEGORIES = 4  # of an attention map
 PANEL = "Jobs of the workflow (Snakemake calls these)"
 
 Order = Annotated[
@@ -22,6 +23,9 @@ Out = Annotated[Path, typer.Option(help="The file to write.")]
 Digest = Annotated[Path, typer.Option(help="Where to write the digest of --out.")]
 Data = Annotated[
     str, typer.Option(help="The downstream dataset: `root` folder and catalogue `entry`, as JSON.")
+]
+RealData = Annotated[
+    str, typer.Option(help="Where the real pictures are, as JSON; empty for a formula.")
 ]
 Record = Annotated[Path, typer.Option(help="Where to write what the run did.")]
 Checkpoints = Annotated[Path, typer.Option(help="Folder to go on from after an interruption.")]
@@ -40,6 +44,7 @@ def register(app: typer.Typer) -> None:
         render_shard,
         fetch_downstream,
         pretrain,
+        attention,
         finetune,
         table,
         figure,
@@ -109,9 +114,7 @@ def pretrain(
     threads: Threads,
     weights: Annotated[Path, typer.Option(help="Where the weights go.")],
     record: Record,
-    data: Annotated[
-        str, typer.Option(help="Where the real pictures are, as JSON; empty for a formula.")
-    ] = "",
+    data: RealData = "",
     manifest: Annotated[
         str, typer.Option(help="What is known of the real pictures; empty for a formula.")
     ] = "",
@@ -148,6 +151,36 @@ def pretrain(
         environment=environment(),
         devices=_devices(machine, threads),
         tensorboard=record.parent / "tensorboard",
+    )
+
+
+def attention(
+    order: Order,
+    weights: Annotated[Path, typer.Option(help="Weights of the pre-training.")],
+    out: Out,
+    data: RealData = "",
+    manifest: Annotated[
+        list[Path] | None, typer.Argument(help="What is known of the real pictures.")
+    ] = None,
+) -> None:
+    """Look where a pre-trained network attends on the first image of its first categories."""
+    from fdsl.data.synthetic import preview
+    from fdsl.train.attention import write_attention
+
+    spec = json.loads(order)
+    if spec["kind"] == "synthetic":
+        entry = SyntheticDataset.model_validate(spec["dataset"])
+        few = entry.model_copy(update={"classes": SHOWN_CATEGORIES, "instances": 1})
+        images = [line[0] for line in preview(few, seed=spec["seed"])]
+    else:
+        pictures = _real(spec, data, (manifest or [])[0])
+        images = [pictures[index][0] for index in range(SHOWN_CATEGORIES)]
+    write_attention(
+        out,
+        images,
+        weights_file=weights,
+        recipe=Recipe.model_validate(spec["recipe"]),
+        model=ModelEntry.model_validate(spec["model"]),
     )
 
 

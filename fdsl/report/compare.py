@@ -137,6 +137,22 @@ def add_means(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
+def summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return mean and spread over seeds of each pre-training and measure.
+
+    Returns
+    -------
+    pandas.DataFrame
+        pretraining, measure, reproduced (mean, percent), sd (n - 1; missing for one seed), seeds, record (joined by ;).
+    """
+    return runs.groupby(["pretraining", "measure"], as_index=False).agg(
+        reproduced=("score", "mean"),
+        sd=("score", "std"),
+        seeds=("score", "size"),
+        record=("record", _join),
+    )
+
+
 def side_by_side(
     cells: pd.DataFrame,
     published: pd.DataFrame,
@@ -172,12 +188,7 @@ def side_by_side(
         If a cell of the paper has no published row or the other way round.
     """
     _require_same_cells(cells, published)
-    ours = runs.groupby(["pretraining", "measure"], as_index=False).agg(
-        reproduced=("score", "mean"),
-        sd=("score", "std"),
-        seeds=("score", "size"),
-        record=("record", _join),
-    )
+    ours = summary(runs)
     table = cells.merge(
         published[["row", "column", "published", "source"]],
         on=["row", "column"],

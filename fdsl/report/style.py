@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 DPI = 300
@@ -19,6 +20,15 @@ COLORS = {
     "purple": "#CC79A7",
 }
 
+# Lines of one panel, told apart without colour too.
+LINES: list[dict[str, Any]] = [
+    {"color": COLORS[color], "linestyle": linestyle, "marker": marker, "markersize": 3, "linewidth": 1.2}
+    for linestyle in ("-", "--", ":")
+    for color, marker in (
+        ("blue", "o"), ("vermilion", "s"), ("green", "^"), ("purple", "D"), ("orange", "v"), ("sky", "P"), ("black", "x"),
+    )
+]  # fmt: skip
+
 # matplotlib settings. Font type 42 embeds whole glyphs, which journals accept; type 3 they do not.
 STYLE: dict[Any, Any] = {
     "axes.titlesize": 9,
@@ -32,3 +42,8 @@ STYLE: dict[Any, Any] = {
     "savefig.facecolor": "white",
     "savefig.pad_inches": 0.03,
 }
+
+
+def wrapped(text: str, *, characters: int = 150) -> str:
+    """Return text in lines that fit below a figure of the text's width."""
+    return textwrap.fill(text, characters)

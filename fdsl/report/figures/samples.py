@@ -17,6 +17,7 @@ from fdsl.report.figures import FigureInputs
 from fdsl.report.figures.files import save
 from fdsl.report.grid import Images, mosaic, steps
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN
+from fdsl.study import Samples
 
 PANELS_PER_ROW = 3
 CAPTION_IN = 0.45  # title above and numbers below a panel
@@ -27,7 +28,10 @@ def write(inputs: FigureInputs, *, out: Path) -> None:
     """Draw the first images of each dataset at its published settings."""
     from fdsl.data.synthetic import preview
 
-    samples = {entry.title: preview(entry, seed=inputs.seed) for entry in inputs.datasets.values()}
+    figure = inputs.figure
+    assert isinstance(figure, Samples)
+    entries = [inputs.datasets[name] for name in figure.datasets]
+    samples = {entry.title: preview(entry, seed=inputs.seed) for entry in entries}
     note = f"Published settings, root seed {inputs.seed}. {inputs.figure.caption}"
     write_samples(samples, out=out, note=note)
 

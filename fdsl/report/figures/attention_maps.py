@@ -1,0 +1,49 @@
+"""Attention maps that the workflow computed, read and shown beside their images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from fdsl.runs import Run
+from fdsl.storage import DamagedFile
+
+
+def read_maps(files: Iterable[Path]) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """Return {pre-training: (images uint8 (n, S, S, C), attention float32 (n, h, w))} of the first seed of each.
+
+    Raises
+    ------
+    DamagedFile
+        If a file is not what `fdsl attention` writes.
+    """
+    maps = {}
+    for path in sorted(files, reverse=True):
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                maps[Run.read(path.stem).pretraining] = held["images"], held["attention"]
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise DamagedFile(
+                f"{path} holds no attention maps ({error}); delete it and run the same command again"
+            ) from None
+    return maps
+
+
+def draw_image(axes: Axes, image: NDArray[np.uint8], *, vmax: int = 255) -> None:
+    """Show one image (S, S, C) without axes; `vmax` is shown as white."""
+    axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=vmax, interpolation="nearest")
+    axes.set_axis_off()
+
+
+def draw_attention(axes: Axes, image: NDArray[np.uint8], attention: NDArray[np.float32]) -> None:
+    """Show the attention (h, w) over a faded image (S, S, C); dark is none, bright the image's own maximum."""
+    side = image.shape[0]
+    axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.imshow(
+        attention, cmap="inferno", alpha=0.75, extent=(-0.5, side - 0.5, side - 0.5, -0.5), interpolation="bilinear"
+    )  # fmt: skip
+    axes.set_axis_off()

@@ -1,0 +1,52 @@
+"""Training curves of the pre-trainings of a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fdsl.report.figures import FigureInputs
+from fdsl.report.figures.files import save
+from fdsl.report.style import LINES, STYLE, TEXT_WIDTH_IN, wrapped
+from fdsl.storage import DamagedFile
+
+KEPT = ["run", "step", "epoch", "lr", "loss", "percent_correct"]
+
+
+def write(inputs: FigureInputs, *, out: Path) -> None:
+    """Draw loss and share of right answers on augmented training images over the epochs."""
+    table = pd.concat([_curve(path) for path in inputs.files], ignore_index=True)
+    with mpl.rc_context(STYLE):
+        save(_figure(inputs, table), table, out=out)
+
+
+def _curve(path: Path) -> pd.DataFrame:
+    """Return the training lines of one metrics.jsonl, whose folder names the run."""
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = pd.DataFrame([line for line in lines if line["kind"] == "train"])
+        rows["percent_correct"] = 100 * rows["correct"] / rows["images"]
+    except (ValueError, KeyError) as error:
+        raise DamagedFile(
+            f"{path} holds no training curve ({error}); delete its folder and run the same command again"
+        ) from None
+    return rows.assign(run=path.parent.name)[KEPT]
+
+
+def _figure(inputs: FigureInputs, table: pd.DataFrame) -> Figure:
+    figure = Figure(figsize=(TEXT_WIDTH_IN, 2.8), layout="constrained")
+    loss, correct = figure.subplots(1, 2)
+    for look, (run, curve) in zip(LINES, table.groupby("run", sort=True), strict=False):
+        line = {**look, "marker": ""}
+        loss.plot(curve["epoch"], curve["loss"], label=run, **line)
+        correct.plot(curve["epoch"], curve["percent_correct"], label=run, **line)
+    for axes, name in ((loss, "loss (objective of the recipe)"), (correct, "right answers, augmented training images, %")):  # fmt: skip
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name)
+    loss.legend(fontsize=5.5, frameon=False)
+    figure.supxlabel(wrapped(f"{inputs.figure.caption} {inputs.scale.banner}"), fontsize=7)
+    return figure

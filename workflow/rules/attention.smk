@@ -1,0 +1,32 @@
+"""Between stages 3 and 6: where pre-trained networks look, for the figures.
+
+REQUIRED INPUTS: weights of a pre-training and, for the pictures, the parameters of its dataset or the manifest of real ones.
+OUTPUTS: results/{scale}/attention/{run}.npz
+"""
+
+
+rule attention:
+    """Draw a few images of a pre-training and look where its network attends. Seconds."""
+    input:
+        weights=ancient("results/{scale}/pretrain/{run}/model.safetensors"),
+        digest="results/{scale}/pretrain/{run}/record.json",
+        manifest=lambda w: PLAN.attention_manifest(w.scale, w.run),
+    output:
+        maps="results/{scale}/attention/{run}.npz",
+    log:
+        "logs/{scale}/attention/{run}.log",
+    benchmark:
+        "benchmarks/{scale}/attention/{run}.tsv"
+    threads: lambda w: PLAN.resources(w.scale, "attention").threads
+    resources:
+        mem_mb=lambda w: PLAN.resources(w.scale, "attention").mem_mb,
+        runtime=lambda w: PLAN.resources(w.scale, "attention").runtime,
+        data=lambda w: PLAN.pretraining_data(w.scale, w.run),
+    params:
+        order=lambda w: PLAN.pretraining(w.scale, w.run),
+        code=lambda w: PLAN.attention_code(w.run),
+    shell:
+        r"""
+        python -m fdsl attention --order {params.order:q} --data {resources.data:q} \
+            --weights {input.weights:q} --out {output.maps:q} -- {input.manifest:q} &>{log:q}
+        """
