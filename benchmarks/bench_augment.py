@@ -43,6 +43,8 @@ def recipe(**changes):
         "mixup": 0.8,
         "cutmix": 1.0,
         "repeats": 1,
+        "one_per_category": False,
+        "ofdb": (),
     }
     return Recipe(
         model="any",

@@ -71,7 +71,7 @@ def recipe(precision: str) -> Recipe:
     augmentation = Augmentation(
         crop="pad_and_shift", crop_scale=(0.5, 1), crop_ratio=(0.75, 1.33), shift_px=4,
         horizontal_flip=0.5, vertical_flip=0.5, rand_augment=None, random_erasing=0, mixup=0,
-        cutmix=0, repeats=1,
+        cutmix=0, repeats=1, one_per_category=False, ofdb=(),
     )  # fmt: skip
     return Recipe(
         model="bench", image_size_px=SIZE, epochs=1000, global_batch=BATCH, optimizer="adamw",

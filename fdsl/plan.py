@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from fdsl import ofdb
 from fdsl.catalog import SyntheticDataset
 from fdsl.config import Config, Resources
 from fdsl.provenance import fingerprint
@@ -110,6 +111,14 @@ class Plan:
         run = Run.read(key)
         training = self.config.pretraining(scale, run.pretraining, run.model)
         recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
+        ofdb.require_possible(
+            recipe.augmentation.ofdb,
+            self.config.dataset(scale, run.pretraining)
+            if run.pretraining in self.config.synthetic
+            else None,
+            streamed=self.config.scales[scale].images == "stream",
+            where=f"scales/{scale}.yaml: pretrain of {run.pretraining}",
+        )
         return _order(
             **self._pictures(scale, run.pretraining),
             run=key,

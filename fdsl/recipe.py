@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from fdsl.strict import Strict
 
 Optimizer = Literal["adamw", "sgd"]
 Precision = Literal["fp32", "bf16", "fp16"]
+OfdbAugmentation = Literal["ifs", "pattern", "rotation", "texture"]
 
 
 class Augmentation(Strict):
@@ -43,6 +44,27 @@ class Augmentation(Strict):
         le=16,
         description="repeated augmentation: how often one image stands in an epoch's stream",
     )
+    one_per_category: bool = Field(
+        description="an epoch shows one random image of each category rather than all, as for 3D-OFDB"
+    )
+    ofdb: tuple[OfdbAugmentation, ...] = Field(
+        description="what stands in for instances, before all else; any of ifs, pattern, rotation, texture"
+    )
+
+    @field_validator("ofdb")
+    @classmethod
+    def _in_one_order(cls, names: tuple[OfdbAugmentation, ...]) -> tuple[OfdbAugmentation, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("an augmentation stands twice; each may stand once")
+        return tuple(sorted(names))
+
+    @model_validator(mode="after")
+    def _repeats_have_no_category(self) -> Augmentation:
+        if self.one_per_category and self.repeats > 1:
+            raise ValueError(
+                f"one_per_category = true shows each category once an epoch, but repeats = {self.repeats}: use 1"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Augmentation:

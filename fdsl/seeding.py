@@ -26,6 +26,8 @@ class Stage(IntEnum):
     INITIALISE = 6
     STOCHASTIC_LAYERS = 7
     BOOTSTRAP = 8
+    VIEW = 9
+    VARY = 10
 
 
 def sequence(root: int, *path: int) -> np.random.SeedSequence:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,6 +32,16 @@ class ImageSource(Protocol):
     def __getitem__(self, index: int, /) -> tuple[NDArray[np.uint8], int]: ...
 
 
+@runtime_checkable
+class VaryingSource(Protocol):
+    """An image source that varies an image each time that it comes up in training, before its augmentation."""
+
+    augmentations: tuple[str, ...]
+
+    def varied(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
+        """Return an image and its label; all that varies comes from `rng`."""
+
+
 class Batch(NamedTuple):
     """Images uint8 (B, C, S, S), labels int64 (B,), and keys int64 (B, 3): epoch, index and repeat of each image."""
 
@@ -43,7 +53,8 @@ class Batch(NamedTuple):
 class TrainingImages(Dataset[Batch]):
     """The endless training stream as a map from positions to augmented images.
 
-    Every image is a function of (seed, position): its augmentation draws from a generator of its own.
+    Every image is a function of (seed, position): its augmentation draws from a generator of its own, and so does what a
+    `VaryingSource` does before.
     """
 
     def __init__(
@@ -59,9 +70,14 @@ class TrainingImages(Dataset[Batch]):
     def _item(self, position: int) -> tuple[Tensor, int, tuple[int, int, int]]:
         draw = self.stream.at(position)
         key = (int(draw.epoch), int(draw.index), int(draw.repeat))
-        image, label = self.source[key[1]]
+        image, label = self._image(key)
         rng = seeding.generator(self.seed, *key, Stage.AUGMENT)
         return self.transform(image, rng), label, key
+
+    def _image(self, key: tuple[int, int, int]) -> tuple[NDArray[np.uint8], int]:
+        if isinstance(self.source, VaryingSource):
+            return self.source.varied(key[1], seeding.generator(self.seed, *key, Stage.VARY))
+        return self.source[key[1]]
 
 
 class EvaluationImages(Dataset[Batch]):

@@ -92,6 +92,60 @@ class Stream:
         return {**self.__dict__, "_cycle": -1, "_order": np.empty(0, np.int32)}
 
 
+class OnePerCategory(Stream):
+    """The endless stream that shows one image of each category in every epoch, as a training on 3D-OFDB does.
+
+    Epoch e (positions e·classes … (e + 1)·classes - 1) is a permutation of the categories keyed by
+    (seed, e). Which of a category's images stands for it is drawn uniformly, keyed by (seed, e,
+    category). So does the released loader of OFDB with the twelve views, only from a generator that
+    depends on loader processes (Nakamura et al., ICCV 2023; data.py).
+
+    Parameters
+    ----------
+    labels
+        int64 (images,): the category of each image.
+    classes
+        Number of categories, each with at least one image. Also the stream's `images`: those of an epoch.
+    seed
+        Root seed, 0 … 2**63 - 1.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or a category has no image.
+
+    Notes
+    -----
+    The order of the images by category is kept and travels to other processes: 4 bytes per image.
+    """
+
+    def __init__(self, labels: NDArray[np.int64], *, classes: int, seed: int) -> None:
+        super().__init__(classes, seed=seed, repeats=1)
+        if not 1 <= len(labels) <= MAX_IMAGES:
+            raise ValueError(
+                f"images = {len(labels)} is out of range: a stream needs 1 to {MAX_IMAGES} images"
+            )
+        low, high = int(labels.min()), int(labels.max())
+        if low < 0 or high >= classes:
+            raise ValueError(f"labels from {low} to {high} do not fit classes = {classes}")
+        counts = np.bincount(labels, minlength=classes)
+        if not counts.all():
+            raise ValueError(
+                f"category {int(counts.argmin())} has no image, so that an epoch cannot show one of each: "
+                "set one_per_category: false"
+            )
+        self._counts = counts
+        self._starts = np.cumsum(counts) - counts
+        self._by_category = np.argsort(labels, kind="stable").astype(np.int32)
+
+    def at(self, position: int) -> Draw:
+        """Return the draw at `position` >= 0 of the stream; ValueError below 0."""
+        epoch, category, _ = super().at(position)
+        rng = seeding.generator(self.seed, epoch, category, seeding.Stage.VIEW)
+        chosen = self._starts[category] + rng.integers(self._counts[category])
+        return Draw(epoch, int(self._by_category[chosen]), 0)
+
+
 def _permutation(images: int, seed: int, cycle: int) -> NDArray[np.int32]:
     """Shuffle all indices for one cycle, int32 (images,); in place, to hold no second copy."""
     order = np.arange(images, dtype=np.int32)

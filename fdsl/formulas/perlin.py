@@ -80,7 +80,7 @@ def render(
     ValueError
         If the parameters are impossible, or the lattice is finer than half a pixel.
     """
-    from fdsl.raster import xoshiro
+    from fdsl.raster import gradient_noise, xoshiro
 
     cells = constants.read(parameters, LIMITS)
     _check_lattice(settings, max(cells.values()))
@@ -90,20 +90,11 @@ def render(
     for octave in range(settings.octaves):
         turns = np.empty(((cells["cells_y"] << octave) + 1, (cells["cells_x"] << octave) + 1))
         xoshiro.fill_uniform(state, turns.reshape(-1))
-        add_layer(values, turns, amplitude=amplitude)
+        gradient_noise.add_layer(values, turns, amplitude=amplitude)
         amplitude *= settings.persistence
     values -= values.min()
     values *= 255 / values.max()
     return np.rint(values, out=values).astype(np.uint8)
-
-
-def add_layer(values: NDArray[np.float64], turns: NDArray[np.float64], *, amplitude: float) -> None:
-    """Add `amplitude` times gradient noise to the square `values`; `turns` (m + 1, n + 1), in [0, 1), are the angles of the gradients."""
-    from fdsl.raster import circle, gradient_noise
-
-    slopes_x, slopes_y = np.empty((2, *turns.shape))
-    circle.circle(turns.reshape(-1), slopes_x.reshape(-1), slopes_y.reshape(-1))
-    gradient_noise.add_gradient_noise(slopes_x, slopes_y, amplitude, values)
 
 
 def _check_lattice(settings: Settings, cells: int) -> None:

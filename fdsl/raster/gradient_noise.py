@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fdsl.raster import inlined, kernel
+from fdsl.raster import circle, inlined, kernel
+
+
+def add_layer(values: NDArray[np.float64], turns: NDArray[np.float64], *, amplitude: float) -> None:
+    """Add `amplitude` times gradient noise to the square `values`; `turns` (m + 1, n + 1), in [0, 1), are the angles of the gradients."""
+    slopes_x, slopes_y = np.empty((2, *turns.shape))
+    circle.circle(turns.reshape(-1), slopes_x.reshape(-1), slopes_y.reshape(-1))
+    add_gradient_noise(slopes_x, slopes_y, amplitude, values)
 
 
 @inlined

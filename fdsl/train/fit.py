@@ -21,7 +21,6 @@ from fdsl.data.loader import (
     training_batches,
 )
 from fdsl.data.mixing import Finish
-from fdsl.data.samplers import Stream
 from fdsl.locks import alone
 from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim
 from fdsl.train.distributed import Processes
@@ -153,7 +152,7 @@ def _course(task: Task, processes: Processes) -> Course:
     recipe, micro_batch = task.recipe, task.devices.micro_batch
     return Course(
         recipe=recipe,
-        schedule=schedule(recipe, images=len(task.train)),
+        schedule=schedule(recipe, images=task.stream().images),
         split=split(recipe.global_batch, world=processes.world, micro_batch=micro_batch),
         seed=task.seed,
         processes=processes,
@@ -175,15 +174,10 @@ def _finish(
     return finished
 
 
-def _stream(task: Task) -> Stream:
-    """Return the order of the training images."""
-    return Stream(len(task.train), seed=task.seed, repeats=task.recipe.augmentation.repeats)
-
-
 def _batches(task: Task, course: Course, *, start: int) -> Iterator[Batch]:
     """Yield this process's micro-batches from update `start` on."""
     images = TrainingImages(
-        task.train, TrainTransform(task.recipe), stream=_stream(task), seed=task.seed
+        task.train, TrainTransform(task.recipe), stream=task.stream(), seed=task.seed
     )
     rank = course.processes.rank
     return training_batches(
@@ -286,7 +280,7 @@ def _report(task: Task, course: Course, error: NonFiniteLoss) -> None:
     """Write which images the update with a non-finite loss was made of."""
     path = task.record.with_name("nonfinite.json")
     batch = course.schedule.global_batch
-    stream = _stream(task)
+    stream = task.stream()
     draws = [stream.at(p) for p in range(error.step * batch, (error.step + 1) * batch)]
     content = {
         "run": task.run,

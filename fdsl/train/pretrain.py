@@ -8,6 +8,9 @@ from typing import Any
 
 from fdsl.catalog import ModelEntry
 from fdsl.data.loader import ImageSource
+from fdsl.data.ofdb_augment import Varied
+from fdsl.data.streamed import StreamedImages
+from fdsl.data.synthetic import ShardedImages
 from fdsl.recipe import Recipe
 from fdsl.train import Devices
 from fdsl.train.distributed import processes
@@ -43,13 +46,15 @@ def pretrain(
     Raises
     ------
     ValueError
-        Before training, if classes, batch and number of processes do not fit together, or if the checkpoints are of
-        another training.
+        Before training, if classes, batch and number of processes do not fit together, if the images cannot be varied as
+        the recipe's `augmentation.ofdb` says, or if the checkpoints are of another training.
     Interrupted
         After saving a checkpoint, on SIGTERM, SIGUSR1 or the end of the wall time: exit code 85.
     NonFiniteLoss
         If the loss is infinite or not a number.
     """
+    if recipe.augmentation.ofdb and isinstance(images, StreamedImages | ShardedImages):
+        images = Varied(images, recipe.augmentation.ofdb)
     task = Task(
         kind="pretrain",
         run=run,

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fdsl.catalog import ModelEntry
-from fdsl.data.loader import ImageSource
+from fdsl.data.loader import ImageSource, VaryingSource
+from fdsl.data.samplers import OnePerCategory, Stream
 from fdsl.recipe import Recipe
 from fdsl.train import Devices
 from fdsl.train.schedule import schedule, split
@@ -83,6 +84,13 @@ class Task:
             "evaluate_every_epochs": self.evaluate_every_epochs,
         }
 
+    def stream(self) -> Stream:
+        """Return the order of the training images; its `images` are those of an epoch."""
+        augmentation = self.recipe.augmentation
+        if augmentation.one_per_category:
+            return OnePerCategory(self.train.labels, classes=self.train.classes, seed=self.seed)
+        return Stream(len(self.train), seed=self.seed, repeats=augmentation.repeats)
+
 
 def check(task: Task, *, world: int) -> None:
     """Refuse what cannot work before anything expensive begins; ValueError with value and remedy."""
@@ -95,9 +103,15 @@ def check(task: Task, *, world: int) -> None:
             raise ValueError(
                 f"{task.run}: {task.dataset} has {source.classes} classes in its {name} images, {task.classes} are stated"
             )
-    schedule(task.recipe, images=len(task.train))
+    schedule(task.recipe, images=task.stream().images)
     parts = split(task.recipe.global_batch, world=world, micro_batch=task.devices.micro_batch)
     augmentation = task.recipe.augmentation
+    varied = task.train.augmentations if isinstance(task.train, VaryingSource) else ()
+    if varied != augmentation.ofdb:
+        raise ValueError(
+            f"{task.run}: augmentation.ofdb = {list(augmentation.ofdb)}, but the images of {task.dataset} are varied by "
+            f"{list(varied)}: ofdb works in a pre-training on a synthetic dataset alone, use [] elsewhere"
+        )
     if parts.micro_batch % 2 and (augmentation.mixup > 0 or augmentation.cutmix > 0):
         raise ValueError(
             f"{task.run}: mixup and cutmix mix pairs, and a device gets {parts.micro_batch} images at once: "

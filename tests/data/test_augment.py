@@ -32,6 +32,7 @@ def recipe(size=32, mean=0.5, **changes):
         "crop": "none", "crop_scale": (0.08, 1.0), "crop_ratio": (3 / 4, 4 / 3), "shift_px": 4,
         "horizontal_flip": 0.0, "vertical_flip": 0.0,
         "rand_augment": None, "random_erasing": 0.0, "mixup": 0.0, "cutmix": 0.0, "repeats": 1,
+        "one_per_category": False, "ofdb": (),
     }  # fmt: skip
     values = {
         "model": "any", "image_size_px": size, "epochs": 1, "global_batch": 8, "optimizer": "adamw",

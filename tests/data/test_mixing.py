@@ -20,6 +20,7 @@ def recipe(*, mean=0.5, std=0.25, smoothing=0.1, erasing=0.0, mixup=0.0, cutmix=
         crop="none", crop_scale=(0.08, 1.0), crop_ratio=(0.75, 1.3333), shift_px=0,
         horizontal_flip=0.0, vertical_flip=0.0, rand_augment=None,
         random_erasing=erasing, mixup=mixup, cutmix=cutmix, repeats=1,
+        one_per_category=False, ofdb=(),
     )  # fmt: skip
     return Recipe(
         model="any", image_size_px=16, epochs=1, global_batch=8, optimizer="adamw", lr=1e-3,

@@ -47,6 +47,8 @@ def recipe(**changes):
         "mixup": 0.0,
         "cutmix": 0.0,
         "repeats": 1,
+        "one_per_category": False,
+        "ofdb": (),
     }
     values = {
         "model": "tiny",
