@@ -50,7 +50,7 @@ def require_possible(
     redrawn = [name for name in augmentations if name in REDRAWN]
     if redrawn and not streamed:
         raise ConfigError(
-            f"{asked}: {' and '.join(redrawn)} draw each image anew, but images are stored. "
+            f"{asked}: {' and '.join(redrawn)} must draw each image anew, but images are stored. "
             "Use images: stream in the scale, or only rotation and texture."
         )
     settings = validate(

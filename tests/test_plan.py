@@ -10,6 +10,7 @@ from fdsl import config as settings
 from fdsl import yaml_files
 from fdsl.plan import Plan
 from fdsl.runs import Run
+from fdsl.strict import ConfigError
 
 ROOT = Path(__file__).parents[1]
 names = st.from_regex(yaml_files.NAME, fullmatch=True).filter(lambda name: "\n" not in name)
@@ -141,3 +142,66 @@ def test_what_does_not_exist_is_named():
         plan().drawing("figure99")
     with pytest.raises(ValueError, match="names no downstream dataset"):
         plan().finetuning("laptop", "rcdb1k-vit_micro-s0")
+
+
+def with_override(name, change, *, images="stream"):
+    """Return a plan whose paper scale pre-trains on a dataset with some of the augmentation changed."""
+    paper = plan(scale="paper").config
+    scale = paper.scales["paper"]
+    rule = paper.pretraining("paper", name, "vit_tiny")
+    changed = rule.model_copy(update={"override": {"augmentation": change}})
+    rules = [changed if other == rule else other for other in scale.pretrain]
+    scale = scale.model_copy(update={"images": images, "pretrain": rules})
+    return Plan(paper.model_copy(update={"scales": {**paper.scales, "paper": scale}}))
+
+
+@pytest.mark.parametrize("name", ["ofdb2d_1k", "ofdb3d_1k"])
+def test_a_training_on_ofdb_is_ordered_with_its_augmentations(name):
+    changed = with_override(name, {"ofdb": ["texture", "pattern"]})
+    order = json.loads(changed.pretraining("paper", f"{name}-vit_tiny-s0"))
+    assert order["images"] == "stream"
+    assert order["recipe"]["augmentation"]["ofdb"] == ["pattern", "texture"]
+    assert order["recipe"]["augmentation"]["one_per_category"] is True
+    assert order["recipe"]["epochs"] == 80_000
+
+
+@pytest.mark.parametrize(
+    ("names", "images", "dataset", "text"),
+    [
+        (["ifs"], "shards", "ofdb2d_1k", "scales/paper.yaml: .* but images are stored"),
+        (["texture"], "shards", "rcdb1k", "cannot be used on the formula rcdb"),
+        (["ifs"], "stream", "fractaldb1k", "Set weighted: false"),
+        (["rotation"], "shards", "imagenet1k_supervised", "cannot be used on real pictures"),
+        (["moire"], "stream", "ofdb2d_1k", "augmentation.ofdb.*'moire'"),
+        (["ifs", "ifs"], "stream", "ofdb2d_1k", "each may stand once"),
+    ],
+)
+def test_augmentations_that_cannot_be_are_refused_before_any_job(names, images, dataset, text):
+    key = f"{dataset}-vit_tiny-s0"
+    with pytest.raises(ConfigError, match=text):
+        with_override(dataset, {"ofdb": names}, images=images).pretraining("paper", key)
+    with_override(dataset, {"ofdb": []}, images=images).pretraining("paper", key)
+
+
+def test_one_image_of_each_category_excludes_repeats():
+    with pytest.raises(ConfigError, match=r"one_per_category = true .* repeats = 3: use 1"):
+        with_override("rcdb1k", {"one_per_category": True}).pretraining(
+            "paper", "rcdb1k-vit_tiny-s0"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "batch", "lr"),
+    [
+        ("ofdb2d_1k", 80_000, 256, 1e-3),
+        ("ofdb3d_1k", 80_000, 256, 1e-3),
+        ("ofdb2d_21k", 15_238, 1024, 5e-4),
+        ("ofdb3d_21k", 15_238, 1024, 5e-4),
+    ],
+)
+def test_the_paper_scale_trains_on_ofdb_as_published(name, epochs, batch, lr):
+    order = json.loads(plan(scale="paper").pretraining("paper", f"{name}-vit_tiny-s0"))
+    recipe = order["recipe"]
+    assert (recipe["epochs"], recipe["global_batch"], recipe["lr"]) == (epochs, batch, lr)
+    assert recipe["augmentation"]["one_per_category"] is True
+    assert recipe["augmentation"]["ofdb"] == []

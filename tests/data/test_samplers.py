@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from timm.data.distributed_sampler import RepeatAugSampler
 
 from fdsl import seeding
-from fdsl.data.samplers import Draw, Stream
+from fdsl.data.samplers import Draw, OnePerCategory, Stream
 
 SIZES = st.integers(1, 300)
 REPEATS = st.integers(1, 5)
@@ -122,3 +122,77 @@ def test_values_out_of_range_are_refused(images, seed, repeats, complaint):
 def test_the_stream_has_no_negative_positions():
     with pytest.raises(ValueError, match="position = -1"):
         Stream(5, seed=1, repeats=1).at(-1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(counts=st.lists(st.integers(1, 12), min_size=1, max_size=30), seed=SEEDS, mix=st.randoms())
+def test_an_epoch_shows_one_image_of_each_category(counts, seed, mix):
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    mix.shuffle(labels)
+    stream = OnePerCategory(np.array(labels), classes=len(counts), seed=seed)
+    assert stream.images == len(counts)
+    drawn = [stream.at(position) for position in range(3 * len(counts))]
+    for epoch in range(3):
+        part = drawn[epoch * len(counts) : (epoch + 1) * len(counts)]
+        assert sorted(labels[draw.index] for draw in part) == list(range(len(counts)))
+        assert {(draw.epoch, draw.repeat) for draw in part} == {(epoch, 0)}
+    resumed = OnePerCategory(np.array(labels), classes=len(counts), seed=seed)
+    assert [resumed.at(position) for position in reversed(range(len(drawn)))] == drawn[::-1]
+    assert all(type(part) is int for draw in drawn for part in draw)
+
+
+def test_the_view_of_a_category_is_keyed_by_seed_epoch_and_category_alone():
+    """The oracle: a uniform draw for each category, in the shuffled order of the categories."""
+    classes, views = 40, 12
+    stream = OnePerCategory(np.repeat(np.arange(classes), views), classes=classes, seed=3)
+    order = Stream(classes, seed=3, repeats=1)
+    for position in range(5 * classes):
+        epoch, category, _ = order.at(position)
+        view = seeding.generator(3, epoch, category, seeding.Stage.VIEW).integers(views)
+        assert stream.at(position) == Draw(epoch, category * views + view, 0)
+
+
+def test_all_views_are_as_likely():
+    classes, views, epochs = 10, 12, 600
+    stream = OnePerCategory(np.repeat(np.arange(classes), views), classes=classes, seed=1)
+    seen = Counter(index % views for index in indices(stream, 0, classes * epochs))
+    expected = classes * epochs / views
+    # 11 degrees of freedom: the statistic exceeds 31.3 once in a thousand seeds
+    assert sum((seen[view] - expected) ** 2 / expected for view in range(views)) < 31.3
+
+
+def test_the_views_of_categories_and_epochs_are_drawn_by_themselves():
+    classes = 50
+    stream = OnePerCategory(np.repeat(np.arange(classes), 12), classes=classes, seed=1)
+    epochs = [{i // 12: i % 12 for i in indices(stream, e * 50, (e + 1) * 50)} for e in range(2)]
+    same = sum(epochs[0][category] == epochs[1][category] for category in range(classes))
+    assert same < 15  # 4 are expected
+    assert len(set(epochs[0].values())) > 8
+
+
+def test_with_one_image_of_each_category_it_is_the_plain_stream():
+    plain = Stream(30, seed=2, repeats=1)
+    stream = OnePerCategory(np.arange(30), classes=30, seed=2)
+    assert [stream.at(p) for p in range(90)] == [plain.at(p) for p in range(90)]
+
+
+def test_it_travels_without_its_permutation():
+    stream = OnePerCategory(np.repeat(np.arange(5000), 2), classes=5000, seed=1)
+    before = stream.at(5)
+    copy = pickle.loads(pickle.dumps(stream))
+    assert copy._order.size == 0
+    assert copy.at(5) == before
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "complaint"),
+    [
+        ([0, 2], 3, "category 1 has no image, .* set one_per_category: false"),
+        ([0, 1, 2], 2, "labels from 0 to 2 do not fit classes = 2"),
+        ([-1, 0], 1, "labels from -1 to 0 do not fit"),
+        ([], 1, "images = 0 is out of range"),
+    ],
+)
+def test_labels_that_give_no_epoch_are_refused(labels, classes, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        OnePerCategory(np.array(labels, dtype=np.int64), classes=classes, seed=0)
