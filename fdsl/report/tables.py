@@ -1,4 +1,4 @@
-"""Build one table of a paper from records and write it as CSV, Markdown and HTML."""
+"""Build one table of a paper from records and write it as CSV, Markdown, HTML and LaTeX."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 from fdsl.report import compare
 from fdsl.report.content import Cell, Gain, TableReport
 from fdsl.report.html import to_html
+from fdsl.report.latex import to_latex
 from fdsl.report.markdown import to_markdown
 from fdsl.report.published import read_published
 from fdsl.report.records import RecordRefused, read_runs
@@ -33,7 +34,7 @@ def write_table(
     published: str | Path,
     out: str | Path,
 ) -> TableReport:
-    """Write a table as `out` (CSV) and, beside it, as .md and .html; each file whole or not at all.
+    """Write a table as `out` (CSV) and, beside it, as .md, .html and .tex; each file whole or not at all.
 
     Parameters
     ----------
@@ -54,9 +55,16 @@ def write_table(
     """
     target = Path(out)
     if target.suffix != ".csv":
-        raise ValueError(f"out = {target} must end in .csv; .md and .html are written beside it")
+        raise ValueError(
+            f"out = {target} must end in .csv; .md, .html and .tex are written beside it"
+        )
     report = build_table(study, name=name, scale=scale, records=records, published=published)
-    texts = {".html": to_html(report), ".md": to_markdown(report), ".csv": to_csv(report)}
+    texts = {
+        ".html": to_html(report),
+        ".md": to_markdown(report),
+        ".tex": to_latex(report),
+        ".csv": to_csv(report),
+    }
     for suffix, text in texts.items():
         write_text(target.with_suffix(suffix), text)
     return report

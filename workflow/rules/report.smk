@@ -1,7 +1,7 @@
 """Stage 6: records and published numbers to tables; formulas to pictures. Seconds, no torch.
 
 REQUIRED INPUTS: the records of all runs that a table shows.
-OUTPUTS: results/tables/{table}.csv .md .html, results/figures/{figure}.png .pdf
+OUTPUTS: results/tables/{table}.csv .md .html .tex, results/figures/{figure}.png .pdf .csv, results/claims.csv .md .html
 """
 
 
@@ -24,6 +24,7 @@ rule table:
             labels={"table": "{table}", "format": "CSV"},
         ),
         md="results/tables/{table}.md",
+        tex="results/tables/{table}.tex",
         html=report(
             "results/tables/{table}.html",
             caption="../report/table.rst",
