@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from fdsl.report.content import DASH, points
-from fdsl.report.decisions import Decision, decide
+from fdsl.report.decisions import CONTRADICTED, SUPPORTED, Decision, decide
+from fdsl.report.document import document, fill
 from fdsl.report.published import read_published
 from fdsl.report.records import read_runs
-from fdsl.report.style import COLORS
 from fdsl.storage import write_text
 from fdsl.study import ReportScale, Study
 
@@ -20,6 +20,7 @@ COLUMNS = (
     "claim", "sentence", "stated", "table", "scale", "published_effect", "effect", "low", "high", "seeds", "datasets",
     "margin", "verdict", "note",
 )  # fmt: skip
+MARKS = {SUPPORTED: "good", CONTRADICTED: "bad"}
 LEGEND = (
     "Effects in percentage points: the claimed better group minus the other, mean over datasets, paired by seed. The interval is "
     "a 95 % percentile bootstrap over seeds; with few seeds it is about their range. A verdict needs the whole interval on one "
@@ -99,21 +100,13 @@ def to_markdown(decisions: Sequence[Decision]) -> str:
 
 def to_html(decisions: Sequence[Decision]) -> str:
     """Return the decisions as a complete HTML document."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(TEMPLATE)
-    return (
-        template.render(
-            decisions=decisions,
-            scale=decisions[0].scale,
-            legend=LEGEND,
-            colors=COLORS,
-            points=_points,
-            effect=_effect,
-        ).rstrip()
-        + "\n"
-    )
+    return document(f"Claims ({decisions[0].scale.title})", fragment(decisions))
+
+
+def fragment(decisions: Sequence[Decision], *, level: int = 1) -> Markup:
+    """Return the decisions as a part of a page whose headings begin at `level`; the scale's banner stands at level 1 alone."""
+    values = {"decisions": decisions, "scale": decisions[0].scale, "legend": LEGEND, "marks": MARKS}
+    return fill(TEMPLATE, values | {"points": _points, "effect": _effect, "level": level})
 
 
 def _verdict(decision: Decision) -> str:
@@ -140,43 +133,22 @@ def _two(value: float | None) -> str:
 
 
 TEMPLATE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Claims ({{ scale.title }})</title>
-<style>
-:root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 22%, Canvas); --quiet: color-mix(in srgb, CanvasText 68%, Canvas); }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 80rem; background: Canvas; color: CanvasText; }
-h1 { font-size: 1.5rem; line-height: 1.25; } .wide { overflow-x: auto; margin: 1.2rem 0; }
-.banner { border: 2px solid {{ colors.orange }}; border-radius: 4px; padding: 0.5rem 0.8rem; font-weight: 600; }
-table { font-size: 0.85rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.35rem 0.55rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th { font-weight: 500; } th[scope=row], thead th:first-child { text-align: left; min-width: 22rem; }
-small { display: block; color: var(--quiet); font-weight: 400; }
-.supported { border-left: 4px solid {{ colors.blue }}; } .contradicted { border-left: 4px solid {{ colors.vermilion }}; }
-</style>
-</head>
-<body>
-<main>
-<h1>Claims</h1>
+<h{{ level }}>Claims</h{{ level }}>
+{% if level == 1 %}
 <p class="banner" role="note">{{ scale.banner }}</p>
+{% endif %}
 <p>{{ legend }}</p>
 <div class="wide">
-<table>
-<thead><tr><th scope="col">Claim</th><th scope="col">Published effect</th><th scope="col">Our effect [95 % interval]</th>
-<th scope="col">Seeds</th><th scope="col">Verdict</th></tr></thead>
+<table class="sortable">
+<thead><tr><th scope="col">Claim</th><th scope="col">Verdict</th><th scope="col">Our effect [95 % interval]</th>
+<th scope="col">Published effect</th><th scope="col">Seeds</th></tr></thead>
 <tbody>
 {% for d in decisions %}
-<tr><th scope="row">{{ d.claim.sentence }}<small>{{ d.claim.stated }}</small></th>
-<td>{{ points(d.published) }}</td><td>{{ effect(d) }}<small>{{ d.datasets | join(", ") }}</small></td><td>{{ d.seeds }}</td>
-<td class="{{ d.verdict | replace(" ", "-") }}"><b>{{ d.verdict }}</b>{% if d.note %}<small>{{ d.note }}</small>{% endif %}</td></tr>
+<tr><th scope="row" class="sentence">{{ d.claim.sentence }}<small>{{ d.claim.stated }}</small></th>
+<td{% if d.verdict in marks %} class="{{ marks[d.verdict] }}"{% endif %}><b>{{ d.verdict }}</b>{% if d.note %}<small class="note">{{ d.note }}</small>{% endif %}</td>
+<td>{{ effect(d) }}<small class="note">{{ d.datasets | join(", ") }}</small></td><td>{{ points(d.published) }}</td><td>{{ d.seeds }}</td></tr>
 {% endfor %}
 </tbody>
 </table>
 </div>
-</main>
-</body>
-</html>
 """

@@ -1,59 +1,41 @@
-"""A table report as one HTML file without scripts and without requests.
+"""A table report as HTML: one file without scripts and without requests, or a part of a larger page.
 
 The template stands in this module, not in a file of its own, so that the digest of the code sees a change of it.
 """
 
 from __future__ import annotations
 
-from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from fdsl.report import content
 from fdsl.report.compare import BEATS, DIFFERS, MISSES, WITHIN
 from fdsl.report.content import TableReport
-from fdsl.report.style import COLORS
+from fdsl.report.document import document, fill
 
 MARKS = {WITHIN: "good", DIFFERS: "bad", BEATS: "good", MISSES: "bad"}
 
 
 def to_html(report: TableReport) -> str:
     """Return the report as a complete HTML document."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(TEMPLATE)
-    return template.render(report=report, say=content, colors=COLORS, marks=MARKS).rstrip() + "\n"
+    title = f"{report.name}: {report.title} ({report.scale.title})"
+    return document(title, fragment(report))
+
+
+def fragment(report: TableReport, *, level: int = 1) -> Markup:
+    """Return the report as a part of a page whose headings begin at `level`; the scale's banner stands at level 1 alone."""
+    return fill(TEMPLATE, {"report": report, "say": content, "marks": MARKS, "level": level})
 
 
 TEMPLATE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ report.name }}: {{ report.title }} ({{ report.scale.title }})</title>
-<style>
-:root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 22%, Canvas); --quiet: color-mix(in srgb, CanvasText 68%, Canvas);
-  --good: {{ colors.blue }}; --bad: {{ colors.vermilion }}; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 90rem; background: Canvas; color: CanvasText; }
-h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-p, ul, ol { max-width: 80ch; } .banner { border: 2px solid {{ colors.orange }}; border-radius: 4px; padding: 0.5rem 0.8rem; font-weight: 600; }
-.wide { overflow-x: auto; margin: 1.2rem 0; } sup { line-height: 0; } table { font-size: 0.85rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding-bottom: 0.4rem; color: var(--quiet); }
-th, td { padding: 0.35rem 0.55rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: top; }
-thead th { border-bottom: 2px solid CanvasText; } th[scope=row], thead th:first-child { text-align: left; }
-th[scope=row] { font-weight: 500; } small, .quiet { color: var(--quiet); font-weight: 400; } small { display: block; }
-.good { border-left: 4px solid var(--good); } .bad { border-left: 4px solid var(--bad); }
-</style>
-</head>
-<body>
-<main>
-<h1>{{ report.name }}: {{ report.title }}</h1>
+<h{{ level }}>{{ report.name }}: {{ report.title }}</h{{ level }}>
+{% if level == 1 %}
 <p class="banner" role="note">{{ report.scale.banner }}</p>
+{% endif %}
 <p>{{ report.caption }} {{ say.how_to_read(report) }}</p>
 {% for group in report.groups %}
 {% set columns = report.columns(group) %}
 <div class="wide">
-<table>
+<table class="sortable">
 <caption>{{ say.heading(report, group) }}</caption>
 <thead><tr><th scope="col">Pre-training</th>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead>
 <tbody>
@@ -82,7 +64,7 @@ th[scope=row] { font-weight: 500; } small, .quiet { color: var(--quiet); font-we
 {% endif %}
 <p>{{ say.tally(report) }}</p>
 {% if report.scale.comparable %}
-<h2>Against the paper</h2>
+<h{{ level + 1 }}>Against the paper</h{{ level + 1 }}>
 <ul>
 {% for line in say.agreement(report) %}
 <li>{{ line }}</li>
@@ -90,11 +72,11 @@ th[scope=row] { font-weight: 500; } small, .quiet { color: var(--quiet); font-we
 </ul>
 {% endif %}
 {% if report.bases %}
-<h2>{{ say.against(report) }}</h2>
+<h{{ level + 1 }}>{{ say.against(report) }}</h{{ level + 1 }}>
 {% if report.gains %}
 {% set columns = say.gain_columns(report) %}
 <div class="wide">
-<table>
+<table class="sortable">
 <caption>{{ say.paired_legend(report) }}</caption>
 <thead><tr><th scope="col">Pre-training</th>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead>
 <tbody>
@@ -117,13 +99,10 @@ th[scope=row] { font-weight: 500; } small, .quiet { color: var(--quiet); font-we
 {% endfor %}
 </ul>
 {% endif %}
-<h2>Sources and remarks</h2>
+<h{{ level + 1 }}>Sources and remarks</h{{ level + 1 }}>
 <ul>
 {% for line in say.remarks(report) %}
 <li>{{ line }}</li>
 {% endfor %}
 </ul>
-</main>
-</body>
-</html>
 """
