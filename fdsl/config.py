@@ -13,7 +13,9 @@ from fdsl.catalog import DownstreamDataset, ModelEntry, RealPretraining, Synthet
 from fdsl.recipe import Recipe
 from fdsl.recipe_files import plain, recipes
 from fdsl.strict import ConfigError, Strict, choose, validate
-from fdsl.study import SCRATCH, Ablation, Column, Scaling, Study, Teaser
+from fdsl.study.figures import Ablation, Scaling, Teaser
+from fdsl.study.paper import Study
+from fdsl.study.tables import SCRATCH, Column
 from fdsl.yaml_files import catalog, read_yaml, workflow_folder
 
 ScaleName = Literal["laptop", "workstation", "paper"]

@@ -15,7 +15,8 @@ from fdsl.catalog import SyntheticDataset
 from fdsl.config import Config, Resources
 from fdsl.provenance import fingerprint
 from fdsl.runs import Run, Runs
-from fdsl.study import Ablation, Curves, Distributions, ReportScale, Samples, Teaser
+from fdsl.study.figures import Ablation, Curves, Distributions, Samples, Teaser
+from fdsl.study.scale import ReportScale
 
 
 class Plan:

@@ -8,18 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from fdsl.config import Config
-from fdsl.study import (
-    SCRATCH,
-    Ablation,
-    Column,
-    Curves,
-    Figure,
-    Scaling,
-    Stage,
-    Study,
-    Table,
-    Teaser,
-)
+from fdsl.study.figures import Ablation, Curves, Figure, Scaling, Teaser
+from fdsl.study.paper import Study
+from fdsl.study.tables import SCRATCH, Column, Stage, Table
 
 FROZEN = {"knn": "k-NN", "linear": "linear probe"}
 

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from fdsl.strict import ConfigError, validate
-from fdsl.study import Column, ReportScale, Row, Study, Table
+from fdsl.study.paper import Study
+from fdsl.study.scale import ReportScale
+from fdsl.study.tables import Column, Row, Table
 
 CONTOURS = Path(__file__).parents[1] / "workflow" / "studies" / "contours.yaml"
 

@@ -239,7 +239,8 @@ def finetune(
 def table(order: Order, published: Published, out: Out, records: Records = None) -> None:
     """Join records with the published numbers: .csv, and .md and .html beside it."""
     from fdsl.report.tables import write_table
-    from fdsl.study import ReportScale, Study
+    from fdsl.study.paper import Study
+    from fdsl.study.scale import ReportScale
 
     spec = json.loads(order)
     write_table(
@@ -262,7 +263,7 @@ def figure(
     ] = None,
 ) -> None:
     """Draw a figure: .png, and .pdf and .csv (what it plots) beside it."""
-    from fdsl.report.figures import FigureInputs, write
+    from fdsl.report.figures.inputs import FigureInputs, write
 
     spec = json.loads(order)
     given = files or []
@@ -280,7 +281,8 @@ def figure(
 def claims(order: Order, published: Published, out: Out, records: Records = None) -> None:
     """Decide the claims of the studies: .csv, and .md and .html beside it."""
     from fdsl.report.claims import write_claims
-    from fdsl.study import ReportScale, Study
+    from fdsl.study.paper import Study
+    from fdsl.study.scale import ReportScale
 
     spec = json.loads(order)
     write_claims(

@@ -14,7 +14,8 @@ from fdsl.report.document import document, fill
 from fdsl.report.published import read_published
 from fdsl.report.records import read_runs
 from fdsl.storage import write_text
-from fdsl.study import ReportScale, Study
+from fdsl.study.paper import Study
+from fdsl.study.scale import ReportScale
 
 COLUMNS = (
     "claim", "sentence", "stated", "table", "scale", "published_effect", "effect", "low", "high", "seeds", "datasets",

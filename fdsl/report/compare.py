@@ -9,7 +9,8 @@ import pandas as pd
 
 from fdsl.report.records import require_one
 from fdsl.strict import ConfigError
-from fdsl.study import Column, ReportScale, Table
+from fdsl.study.scale import ReportScale
+from fdsl.study.tables import Column, Table
 
 PAPER = "paper"
 STAND_IN = "stand-in"

@@ -15,7 +15,7 @@ from fdsl.report.compare import (
     UNDECIDED,
     WITHIN,
 )
-from fdsl.study import ReportScale
+from fdsl.study.scale import ReportScale
 
 DASH = "–"
 

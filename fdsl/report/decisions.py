@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from fdsl import seeding
 from fdsl.report import compare
 from fdsl.seeding import Stage
-from fdsl.study import Ablation, Claim, Column, ReportScale, Study, Table
+from fdsl.study.claims import Claim
+from fdsl.study.figures import Ablation
+from fdsl.study.paper import Study
+from fdsl.study.scale import ReportScale
+from fdsl.study.tables import Column, Table
 
 SUPPORTED = "supported"
 CONTRADICTED = "contradicted"

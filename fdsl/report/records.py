@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from fdsl.storage import DamagedFile, digest_json, read_json
 from fdsl.strict import ConfigError, Strict, validate
-from fdsl.study import Evaluation
+from fdsl.study.tables import Evaluation
 
 # A record may state percentages rounded to two decimals.
 ROUNDING_POINTS = 0.005 + 1e-9

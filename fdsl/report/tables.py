@@ -17,7 +17,9 @@ from fdsl.report.published import read_published
 from fdsl.report.records import RecordRefused, read_runs
 from fdsl.storage import DamagedFile, write_text
 from fdsl.strict import choose
-from fdsl.study import Column, ReportScale, Study, Table
+from fdsl.study.paper import Study
+from fdsl.study.scale import ReportScale
+from fdsl.study.tables import Column, Table
 
 COLUMNS = (
     "table", "row", "column", "metric", "published", "reproduced", "sd", "seeds", "difference", "verdict", "scale", "as_run", "record",

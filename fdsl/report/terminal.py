@@ -28,7 +28,8 @@ from fdsl.report.content import (
 )
 from fdsl.report.tables import build_table, records_in, to_csv
 from fdsl.storage import DamagedFile
-from fdsl.study import ReportScale, Study
+from fdsl.study.paper import Study
+from fdsl.study.scale import ReportScale
 from fdsl.yaml_files import read_yaml, workflow_folder
 
 STYLES = {WITHIN: "blue", DIFFERS: "dark_orange"}

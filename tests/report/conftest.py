@@ -8,7 +8,9 @@ import yaml
 
 from fdsl.report.tables import write_table
 from fdsl.strict import validate
-from fdsl.study import Column, ReportScale, Study
+from fdsl.study.paper import Study
+from fdsl.study.scale import ReportScale
+from fdsl.study.tables import Column
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 PUBLISHED = WORKFLOW / "published" / "tables.csv"

@@ -8,7 +8,8 @@ import pytest
 from fdsl.report import compare
 from fdsl.report.records import RecordRefused
 from fdsl.strict import ConfigError
-from fdsl.study import Column, ReportScale, Row, Table
+from fdsl.study.scale import ReportScale
+from fdsl.study.tables import Column, Row, Table
 
 PAPER = ReportScale(name="paper", title="paper scale", banner="published budget", comparable=True)
 SMALL = ReportScale(

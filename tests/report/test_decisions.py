@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fdsl.report.claims import COLUMNS, write_claims
 from fdsl.report.decisions import decide, interval
 from fdsl.strict import ConfigError, validate
-from fdsl.study import ReportScale, Study
+from fdsl.study.paper import Study
+from fdsl.study.scale import ReportScale
 
 FULL = ReportScale(name="paper", title="paper scale", banner="published budget", comparable=True)
 PRINTED = pd.DataFrame(

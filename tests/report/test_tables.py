@@ -19,7 +19,9 @@ from fdsl.report.tables import COLUMNS, build_table, records_in, write_table
 from fdsl.report.terminal import read_terminal, to_terminal
 from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError
-from fdsl.study import Column, ReportScale, Study
+from fdsl.study.paper import Study
+from fdsl.study.scale import ReportScale
+from fdsl.study.tables import Column
 from fdsl.yaml_files import read_yaml
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"

@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fdsl.report.compare import PAPER
-from fdsl.report.figures import FigureInputs
 from fdsl.report.figures.attention_maps import draw_attention, draw_image, read_maps
 from fdsl.report.figures.bars import draw_bars, panel_title, scores
 from fdsl.report.figures.files import save
+from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN, wrapped
-from fdsl.study import Ablation
+from fdsl.study.figures import Ablation
 
 PANEL_IN = 1.9
 PICTURE_IN = 0.9

@@ -10,11 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from fdsl.report import compare
-from fdsl.report.figures import FigureInputs
+from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.published import read_published
 from fdsl.report.records import read_runs
 from fdsl.report.style import COLORS, wrapped
-from fdsl.study import Bar, Column, ReportScale
+from fdsl.study.figures import Bar
+from fdsl.study.scale import ReportScale
+from fdsl.study.tables import Column
 
 COLUMNS = (
     "figure", "bar", "column", "group", "published", "reproduced", "sd", "seeds", "scale", "record",

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fdsl.formulas import constants, rcdb
-from fdsl.report.figures import FigureInputs
 from fdsl.report.figures.attention_maps import draw_image
 from fdsl.report.figures.files import save
+from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN, wrapped
-from fdsl.study import Construction
+from fdsl.study.figures import Construction
 
 # Lengths in pixels at 512, larger than the dataset's ranges so that a reader sees each step.
 RADIUS, STEP, NOISE, OVAL = 60, 14.0, 8.0, 2.0

@@ -9,8 +9,8 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fdsl.report.figures import FigureInputs
 from fdsl.report.figures.files import save
+from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import LINES, STYLE, TEXT_WIDTH_IN, wrapped
 from fdsl.storage import DamagedFile
 

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fdsl.report.figures import FigureInputs
 from fdsl.report.figures.files import save
+from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.grid import Images, mosaic, steps
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN
-from fdsl.study import Samples
+from fdsl.study.figures import Samples
 
 PANELS_PER_ROW = 3
 CAPTION_IN = 0.45  # title above and numbers below a panel

@@ -8,11 +8,11 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fdsl.report.figures import FigureInputs
 from fdsl.report.figures.bars import panel_title, scores
 from fdsl.report.figures.files import save
+from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import LINES, STYLE, TEXT_WIDTH_IN, wrapped
-from fdsl.study import Bar, Scaling
+from fdsl.study.figures import Bar, Scaling
 
 
 def write(inputs: FigureInputs, *, out: Path) -> None:

@@ -8,12 +8,12 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fdsl.report.figures import FigureInputs
 from fdsl.report.figures.attention_maps import draw_attention, draw_image, read_maps
 from fdsl.report.figures.bars import draw_bars, panel_title, scores
 from fdsl.report.figures.files import save
+from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN, wrapped
-from fdsl.study import Teaser
+from fdsl.study.figures import Teaser
 
 SHOWN = 2  # images of a pre-training
 

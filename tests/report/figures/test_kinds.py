@@ -10,7 +10,7 @@ from PIL import Image
 from fdsl.config import load
 from fdsl.data import parameters
 from fdsl.plan import Plan
-from fdsl.report.figures import FigureInputs, write
+from fdsl.report.figures.inputs import FigureInputs, write
 from fdsl.storage import DamagedFile
 from fdsl.yaml_files import read_yaml, workflow_folder
 
