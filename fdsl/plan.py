@@ -59,6 +59,27 @@ class Plan:
             return ""
         return f"results/{scale}/downstream/{self.config.real(scale, name).dataset}.json"
 
+    def all_records(self) -> list[str]:
+        """Return the records of all tables and figures."""
+        studies = self.config.studies.values()
+        reports = [name for study in studies for name in [*study.tables, *study.figures]]
+        return list(dict.fromkeys(path for name in reports for path in self.records(name)))
+
+    def pretraining_records(self) -> list[str]:
+        """Return the records of the pre-trainings behind all tables and figures."""
+        studies = self.config.studies.values()
+        reports = [name for study in studies for name in [*study.tables, *study.figures]]
+        found = [m for name in reports for m in self.runs.of_report(name)]
+        return [
+            f"results/{self.scale}/pretrain/{run.key}/record.json"
+            for run in self.runs.pretrainings(found)
+        ]
+
+    def figures(self) -> list[str]:
+        """Return all figures."""
+        studies = self.config.studies.values()
+        return [f"results/figures/{name}.png" for study in studies for name in study.figures]
+
     def figure_files(self, name: str) -> list[str]:
         """Return what a figure needs besides records: attention maps, curves, parameters."""
         figure = self.runs.figure(name)
@@ -93,8 +114,7 @@ class Plan:
         """Return all tables and figures of the studies."""
         studies = self.config.studies.values()
         tables = [f"results/tables/{name}.csv" for study in studies for name in study.tables]
-        figures = [f"results/figures/{name}.png" for study in studies for name in study.figures]
-        return [*tables, *figures, "results/claims.csv", "results/index.html"]
+        return [*tables, *self.figures(), "results/claims.csv", "results/index.html"]
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
@@ -218,13 +238,29 @@ class Plan:
         }
         return _order(studies=studies, scales={name: self._about(name) for name in sorted(reports)})
 
+    def paging(self) -> str:
+        """Return the order of the `page` job."""
+        studies = self.config.studies
+        reports = [name for s in studies.values() for name in [*s.tables, *s.figures]]
+        return _order(
+            studies={name: study.model_dump(mode="json") for name, study in studies.items()},
+            scales={name: self._about(name) for name in reports},
+            table_records={name: self.records(name) for name in reports},
+            pretraining_records=self.pretraining_records(),
+            datasets={
+                name: entry.model_dump(mode="json") for name, entry in self.config.synthetic.items()
+            },
+            seed=self.config.user.dataset_seed,
+        )
+
     def _about(self, report: str) -> dict[str, Any]:
         """Return what a table or figure must know, and say, about the scale."""
         scale = self.config.scales[self.scale]
         stand_ins = self.config.stand_ins(self.scale, report)
         frozen = self.runs.frozen(report) if report in self.runs.study(report).tables else []
-        reduced = {name: self._size(name) for name in scale.datasets}
-        reduced |= {name: stand_in.title for name, stand_in in scale.real.items()}
+        told = self.runs.told(report)
+        reduced = {name: self._size(name) for name in scale.datasets if name in told}
+        reduced |= {name: real.title for name, real in scale.real.items() if name in told}
         about = ReportScale(
             name=self.scale,
             title=scale.title,
@@ -239,12 +275,14 @@ class Plan:
 
     def _reasons(self, report: str, replaced: bool) -> dict[str, str]:
         """Return why cells of a table or figure are not run."""
-        reasons = dict(self.config.scales[self.scale].skip)
+        told = self.runs.told(report)
+        skipped = self.config.scales[self.scale].skip
+        reasons = {name: reason for name, reason in skipped.items() if name in told}
         study = self.runs.study(report)
         source = study.tables.get(report) or study.figures[report]
         columns = list(getattr(source, "columns", []))
         for column in self.runs.columns(report, columns):
-            for name in self.config.pretrainings:
+            for name in told & self.config.pretrainings.keys():
                 reason = self.runs.skipped(name, str(column.dataset))
                 if reason is not None and name not in reasons:
                     reasons[f"{name} on {column.dataset}"] = reason

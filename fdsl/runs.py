@@ -85,6 +85,18 @@ class Runs:
         """Return a figure of the studies by its name."""
         return _named("figure", name, {k: f for s in self._studies for k, f in s.figures.items()})
 
+    def told(self, report: str) -> set[str]:
+        """Return the pre-trainings that a table or figure speaks of, run or not."""
+        study = self.study(report)
+        if report in study.tables:
+            return set(study.tables[report].pretrainings)
+        figure = study.figures[report]
+        if isinstance(figure, Curves):
+            return self.told(figure.table)
+        if isinstance(figure, Ablation | Teaser):
+            return {bar.pretraining for bar in figure.bars}
+        return set(getattr(figure, "datasets", []))
+
     def columns(self, report: str, columns: Sequence[Column]) -> list[Column]:
         """Return the columns of a table or figure that are run at this scale."""
         stand_ins = self.config.stand_ins(self.scale, report)

@@ -49,6 +49,7 @@ def register(app: typer.Typer) -> None:
         table,
         figure,
         claims,
+        page,
     ]:
         app.command(rich_help_panel=PANEL)(verb)
 
@@ -290,6 +291,35 @@ def claims(order: Order, published: Published, out: Out, records: Records = None
         scales={name: ReportScale.model_validate(scale) for name, scale in spec["scales"].items()},
         records=records or [],
         published=published,
+        out=out,
+    )
+
+
+def page(
+    order: Order,
+    published: Published,
+    out: Out,
+    figures: Annotated[list[Path] | None, typer.Argument(help="Finished figures, PNG.")] = None,
+) -> None:
+    """Put tables, figures, claims, gallery and runs on one page."""
+    from fdsl.report.page import write_page
+    from fdsl.study.paper import Study
+    from fdsl.study.scale import ReportScale
+
+    spec = json.loads(order)
+    write_page(
+        {name: Study.model_validate(study) for name, study in spec["studies"].items()},
+        scales={name: ReportScale.model_validate(scale) for name, scale in spec["scales"].items()},
+        table_records={
+            name: [Path(path) for path in paths] for name, paths in spec["table_records"].items()
+        },
+        pretraining_records=[Path(path) for path in spec["pretraining_records"]],
+        figures=figures or [],
+        published=published,
+        datasets={
+            name: SyntheticDataset.model_validate(entry) for name, entry in spec["datasets"].items()
+        },
+        seed=spec["seed"],
         out=out,
     )
 

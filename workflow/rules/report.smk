@@ -9,6 +9,7 @@ localrules:
     table,
     figure,
     claims,
+    page,
 
 
 rule table:
@@ -104,4 +105,31 @@ rule claims:
         r"""
         python -m fdsl claims --order {params.order:q} --published {input.published:q} \
             --out {output.csv:q} -- {input.records:q} &>{log:q}
+        """
+
+
+rule page:
+    """Put everything on one page that needs nothing else."""
+    input:
+        records=PLAN.all_records(),
+        pretrainings=PLAN.pretraining_records(),
+        figures=PLAN.figures(),
+        published=WORKFLOW / "published/tables.csv",
+    output:
+        page=report(
+            "results/index.html",
+            caption="../report/page.rst",
+            category="Everything on one page",
+        ),
+    log:
+        "logs/page.log",
+    benchmark:
+        "benchmarks/page.tsv"
+    params:
+        order=PLAN.paging(),
+        code=fingerprint("fdsl.report.page"),
+    shell:
+        r"""
+        python -m fdsl page --order {params.order:q} --published {input.published:q} \
+            --out {output.page:q} -- {input.figures:q} &>{log:q}
         """
