@@ -17,6 +17,7 @@ include: "workflow/rules/downstream.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/attention.smk"
 include: "workflow/rules/finetune.smk"
+include: "workflow/rules/probe.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field
 
 from fdsl import formulas
 from fdsl.catalog import DownstreamDataset, ModelEntry, RealPretraining, SyntheticDataset
+from fdsl.probe import Probe
+from fdsl.probe_files import read_probe
 from fdsl.recipe import Recipe
 from fdsl.recipe_files import plain, recipes
 from fdsl.strict import ConfigError, Strict, choose, validate
@@ -154,6 +156,7 @@ class Config(Strict):
     pretrainings: dict[str, RealPretraining]
     models: dict[str, ModelEntry]
     recipes: dict[str, dict[str, Any]]
+    probe: Probe
     scales: dict[str, Scale]
     studies: dict[str, Study]
 
@@ -234,6 +237,7 @@ def load(
         pretrainings=catalog(folder, "pretrainings", RealPretraining),
         models=catalog(folder, "models", ModelEntry),
         recipes=recipes(folder),
+        probe=read_probe(folder),
         scales={
             name: validate(
                 Scale,
@@ -264,6 +268,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "scale": Scale,
         "study": Study,
         "recipe-values": Recipe,
+        "probe-values": Probe,
     }
     catalogs = {
         name: {"type": "object", "additionalProperties": model.model_json_schema()}

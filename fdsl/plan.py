@@ -14,9 +14,15 @@ from fdsl import ofdb
 from fdsl.catalog import SyntheticDataset
 from fdsl.config import Config, Resources
 from fdsl.provenance import fingerprint
+from fdsl.recipe import Preparation
 from fdsl.runs import Run, Runs
 from fdsl.study.figures import Ablation, Curves, Distributions, Samples, Teaser
 from fdsl.study.scale import ReportScale
+
+# What a probe takes from the order of the fine-tuning with the same key.
+PROBED = (
+    "run", "scale", "pretraining", "downstream", "classes", "run_seed", "train_labels", "test_images", "model",
+)  # fmt: skip
 
 
 class Plan:
@@ -185,6 +191,15 @@ class Plan:
             test_images=training.test_images,
             recipe=recipe.model_dump(mode="json"),
             model=self.config.models[run.model].deciding(),
+        )
+
+    def probing(self, scale: str, key: str) -> str:
+        """Return the order of a `probe` job: the images of the fine-tuning with the same key, and nothing of its training."""
+        tuned = json.loads(self.finetuning(scale, key))
+        return _order(
+            **{name: tuned[name] for name in PROBED},
+            preparation={name: tuned["recipe"][name] for name in Preparation.model_fields},
+            probe=self.config.probe.model_dump(mode="json"),
         )
 
     def fetching(self, dataset: str) -> str:

@@ -77,13 +77,22 @@ class Augmentation(Strict):
         return self
 
 
-class Recipe(Strict):
-    """One training: model, budget, optimiser, schedule, regularisation."""
+class Preparation(Strict):
+    """What an evaluation depends on: the network and how images come into it, nothing of how it is trained."""
 
     model: str = Field(description="a name of workflow/catalog/models.yaml")
     image_size_px: int = Field(
         ge=8, le=1024, description="side of the square that the network sees"
     )
+    mean: float | tuple[float, float, float] = Field(
+        description="subtracted from pixels in [0, 1], one value or one per channel"
+    )
+    std: float | tuple[float, float, float] = Field(description="then divided by")
+
+
+class Recipe(Preparation):
+    """One training: model, budget, optimiser, schedule, regularisation."""
+
     epochs: int = Field(gt=0, description="passes over the training images")
     global_batch: int = Field(
         gt=0, description="images per update over all devices and accumulation steps"
@@ -109,10 +118,6 @@ class Recipe(Strict):
     ema_decay: float | None = Field(
         gt=0, lt=1, description="exponential moving average of the weights, or null"
     )
-    mean: float | tuple[float, float, float] = Field(
-        description="subtracted from pixels in [0, 1], one value or one per channel"
-    )
-    std: float | tuple[float, float, float] = Field(description="then divided by")
     precision: Precision = Field(
         description="of the forward and backward pass; master weights stay fp32"
     )

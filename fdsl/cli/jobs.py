@@ -34,6 +34,10 @@ Machine = Annotated[
 ]
 Published = Annotated[Path, typer.Option(help="Printed numbers.")]
 Records = Annotated[list[Path] | None, typer.Argument(help="Records of the runs.")]
+Manifest = Annotated[Path, typer.Option(help="What is known of the downstream dataset.")]
+Weights = Annotated[
+    list[Path] | None, typer.Argument(help="Weights to start from; none = from scratch.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 
 
@@ -46,6 +50,7 @@ def register(app: typer.Typer) -> None:
         pretrain,
         attention,
         finetune,
+        probe,
         table,
         figure,
         claims,
@@ -189,14 +194,12 @@ def finetune(
     order: Order,
     code: Code,
     data: Data,
-    manifest: Annotated[Path, typer.Option(help="What is known of the downstream dataset.")],
+    manifest: Manifest,
     checkpoints: Checkpoints,
     machine: Machine,
     threads: Threads,
     record: Record,
-    weights: Annotated[
-        list[Path] | None, typer.Argument(help="Weights to start from; none = from scratch.")
-    ] = None,
+    weights: Weights = None,
 ) -> None:
     """Fine-tune a network on a downstream dataset and test it."""
     from fdsl.data.parts import load_parts
@@ -234,6 +237,54 @@ def finetune(
         environment=environment(),
         devices=_devices(machine, threads),
         tensorboard=record.parent / "tensorboard",
+    )
+
+
+def probe(
+    order: Order,
+    code: Code,
+    data: Data,
+    manifest: Manifest,
+    machine: Machine,
+    threads: Threads,
+    record: Record,
+    weights: Weights = None,
+) -> None:
+    """Test the frozen features of a network by k-NN and by a linear probe."""
+    from fdsl.data.parts import load_parts
+    from fdsl.probe import Probe
+    from fdsl.provenance import environment
+    from fdsl.recipe import Preparation
+    from fdsl.train.probe import probe as judge
+
+    spec = json.loads(order)
+    entry, root = _entry(data)
+    parts = load_parts(
+        entry,
+        root,
+        manifest=storage.read_json(manifest),
+        train_labels=spec["train_labels"],
+        test_images=spec["test_images"],
+        seed=spec["run_seed"],
+    )
+    judge(
+        run=spec["run"],
+        scale=spec["scale"],
+        seed=spec["run_seed"],
+        pretraining=spec["pretraining"],
+        weights=weights[0] if weights else None,
+        dataset=spec["downstream"],
+        preparation=Preparation.model_validate(spec["preparation"]),
+        settings=Probe.model_validate(spec["probe"]),
+        model=ModelEntry.model_validate(spec["model"]),
+        train=parts.train,
+        test=parts.test,
+        classes=entry.classes,
+        record=record,
+        code=code,
+        inputs=_digests([manifest, *(weights or [])]),
+        environment=environment(),
+        devices=_devices(machine, threads),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fdsl.recipe import Recipe
+from fdsl.recipe import Preparation, Recipe
 
 Pixels = NDArray[np.uint8]
 
@@ -113,7 +113,7 @@ class EvalTransform:
         Only `image_size_px` is used.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Preparation) -> None:
         self.size = recipe.image_size_px
         self.short_side = int(self.size * MARGIN) if self.size >= SMALL_PX else self.size
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fdsl import seeding
-from fdsl.recipe import Recipe
+from fdsl.recipe import Preparation, Recipe
 
 ERASED_AREA = (0.02, 1 / 3)  # of the image
 LOG_ASPECT = (math.log(0.3), math.log(1 / 0.3))  # of the erased rectangle, height / width
@@ -48,7 +48,7 @@ class Finish:
     Parameters
     ----------
     recipe
-        `mean`, `std`, `label_smoothing`, and of `augmentation` random_erasing, mixup, cutmix.
+        `mean`, `std`; where `train` also `label_smoothing` and of `augmentation` random_erasing, mixup, cutmix.
     channels
         What the network takes. Gray images are repeated to 3.
     classes
@@ -62,13 +62,15 @@ class Finish:
         If `mean` or `std` has three values for a network of one channel.
     """
 
-    def __init__(self, recipe: Recipe, *, channels: int, classes: int, train: bool) -> None:
+    def __init__(
+        self, recipe: Recipe | Preparation, *, channels: int, classes: int, train: bool
+    ) -> None:
         mean, std = (
             _per_channel("mean", recipe.mean, channels),
             _per_channel("std", recipe.std, channels),
         )
         self.channels, self.classes = channels, classes
-        self.smoothing = recipe.label_smoothing
+        self.smoothing = recipe.label_smoothing if train else 0.0
         self.erasing = recipe.augmentation.random_erasing if train else 0.0
         self.mixup = recipe.augmentation.mixup if train else 0.0
         self.cutmix = recipe.augmentation.cutmix if train else 0.0

@@ -16,9 +16,8 @@ from fdsl.train import weights as weight_files
 from fdsl.train.distributed import processes
 from fdsl.train.fit import fit
 from fdsl.train.record import leave
+from fdsl.train.start import require_start
 from fdsl.train.task import Task
-
-SCRATCH = "scratch"
 
 
 def finetune(
@@ -68,10 +67,7 @@ def finetune(
     NonFiniteLoss
         If the loss is infinite or not a number.
     """
-    if (weights is None) != (pretraining == SCRATCH):
-        raise ValueError(
-            f"pretraining = {pretraining!r} with weights = {weights}: scratch has no weights, everything else needs them"
-        )
+    require_start(pretraining, weights)
     task = Task(
         kind="finetune",
         run=run,

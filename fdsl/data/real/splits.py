@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fdsl.seeding import Stage, generator
 
-FEW, HOLDOUT, EXTRA = 0, 1, 2  # branches of the seed tree below Stage.SPLIT; permanent
+FEW, HOLDOUT, EXTRA, FOLDS = 0, 1, 2, 3  # branches of the seed tree below Stage.SPLIT; permanent
 
 
 def few_labels(labels: ArrayLike, *, count: int, seed: int) -> NDArray[np.int64]:
@@ -94,6 +94,39 @@ def holdout(
         validation.append(members[:held])
         train.append(members[held:])
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(validation))
+
+
+def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> NDArray[np.int64]:
+    """Deal images into folds of a cross-validation, class by class, so that each fold has its share of every class.
+
+    Each class goes on where the one before it ended: folds differ by at most one image in size, and by at most one
+    image of any class.
+
+    Parameters
+    ----------
+    labels
+        Integers (n,).
+    folds
+        From 2 to n.
+    seed
+        Root of the seed tree.
+
+    Returns
+    -------
+    The fold of each image, int64 (n,), 0 … folds - 1.
+
+    Raises
+    ------
+    ValueError
+        If folds is out of range.
+    """
+    array = _labels(labels)
+    if not 2 <= folds <= len(array):
+        raise ValueError(f"folds = {folds} is out of range: choose from 2 to {len(array)} images")
+    dealt = np.concatenate(list(_shuffled(array, FOLDS, seed)))
+    fold = np.empty(len(array), dtype=np.int64)
+    fold[dealt] = np.arange(len(array)) % folds
+    return fold
 
 
 def _labels(labels: ArrayLike) -> NDArray[np.int64]:

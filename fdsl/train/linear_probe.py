@@ -1,0 +1,164 @@
+"""A linear probe: multinomial logistic regression on frozen features, its penalty chosen on training images only."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fdsl.data.real.splits import stratified_folds
+
+log = logging.getLogger(__name__)
+
+ROUNDING = 1e-6  # features come in single precision
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Mean and standard deviation, (d,), of some features; both are those of fitted images only."""
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, features: NDArray[np.floating]) -> Standard:
+        """Return the statistics of features (n, d)."""
+        values = features.astype(np.float64)
+        return cls(values.mean(axis=0), values.std(axis=0))
+
+    def __call__(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return standardised features; one that was constant to rounding becomes 0 everywhere."""
+        varies = self.deviation > ROUNDING * np.abs(self.mean)
+        scale = np.divide(1.0, self.deviation, out=np.zeros_like(self.deviation), where=varies)
+        return (features - self.mean) * scale
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """A fitted probe.
+
+    Attributes
+    ----------
+    inverse_penalty
+        scikit-learn's C, the candidate with most right answers in the cross-validation.
+    correct
+        Right answers of the cross-validation with it, over all training images.
+    folds
+        That it had.
+    finished
+        Whether the final fit reached the tolerance.
+    """
+
+    inverse_penalty: float
+    correct: int
+    folds: int
+    finished: bool
+    standard: Standard
+    regression: Any
+
+    def predict(self, features: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Return the classes, int64 (m,), of features (m, d)."""
+        return np.asarray(self.regression.predict(self.standard(features)), dtype=np.int64)
+
+
+def fit(
+    features: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    *,
+    inverse_penalties: Sequence[float],
+    folds: int,
+    tolerance: float,
+    max_iterations: int,
+    seed: int,
+) -> LinearProbe:
+    """Fit a probe with L2 penalty (not on the intercept) by a Newton method, which needs no careful learning rate.
+
+    The protocol is that of Kornblith et al. 2019 (arXiv:1805.08974, A.3) with cross-validation instead of a validation
+    part. Features are standardised with the statistics of the images that are fitted, in each fold anew. Of candidates
+    with equally many right answers the strongest penalty is taken. Everything is held in memory in double precision:
+    n × (d + classes) numbers a few times over.
+
+    Parameters
+    ----------
+    features
+        (n, d), finite.
+    labels
+        (n,), 0 or above.
+    inverse_penalties
+        Candidates for scikit-learn's C, ascending.
+    folds
+        2 or more; as many as the smallest class has images where that is less, so that every fold fits every class.
+    tolerance
+        Largest element of the gradient at which a fit is finished.
+    max_iterations
+        Newton steps of one fit.
+    seed
+        Root of the seed tree, for the folds.
+
+    Raises
+    ------
+    ValueError
+        If there is one class only, or a class with a single image, which cannot be both fitted and held out.
+    """
+    folds = possible_folds(labels, folds=folds)
+    fold = stratified_folds(labels, folds=folds, seed=seed)
+    limits = {"tol": tolerance, "max_iter": max_iterations}
+    correct = np.zeros(len(inverse_penalties), dtype=np.int64)
+    for number in range(folds):
+        fitted, held = fold != number, fold == number
+        standard = Standard.of(features[fitted])
+        seen, unseen = standard(features[fitted]), standard(features[held])
+        path = _path(seen, labels[fitted], inverse_penalties, **limits)
+        for place, (regression, _) in enumerate(path):
+            correct[place] += int((regression.predict(unseen) == labels[held]).sum())
+    best = int(correct.argmax())
+    chosen = inverse_penalties[best]
+    if len(inverse_penalties) > 1 and best in (0, len(inverse_penalties) - 1):
+        log.warning(
+            "C = %g is best and the last of %s: a better one may lie beyond",
+            chosen,
+            list(inverse_penalties),
+        )
+    standard = Standard.of(features)
+    [(regression, finished)] = _path(standard(features), labels, [chosen], **limits)
+    return LinearProbe(chosen, int(correct[best]), folds, finished, standard, regression)
+
+
+def possible_folds(labels: NDArray[np.int64], *, folds: int) -> int:
+    """Return `folds`, or the size of the smallest class where that is less; ValueError if nothing can be held out."""
+    names, sizes = np.unique(labels, return_counts=True)
+    if len(names) < 2:
+        raise ValueError(
+            f"the training images hold {len(names)} class: a linear probe tells two or more apart"
+        )
+    if sizes.min() < 2:
+        raise ValueError(
+            f"class {names[sizes.argmin()]} has one training image: "
+            "cross-validation needs two or more of each class, so take more train_labels"
+        )
+    return min(folds, int(sizes.min()))
+
+
+def _path(
+    values: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    inverse_penalties: Sequence[float],
+    **limits: float,
+) -> Iterator[tuple[Any, bool]]:
+    """Yield the same regression fitted at one candidate after the other, each from the one before, and whether it finished."""
+    from sklearn.linear_model import LogisticRegression
+
+    regression = LogisticRegression(solver="newton-cg", warm_start=True, **limits)
+    for inverse_penalty in inverse_penalties:
+        regression.set_params(C=inverse_penalty)
+        with warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
+            regression.fit(values, labels)
+        for complaint in complaints:
+            log.warning("linear probe, C = %g: %s", inverse_penalty, complaint.message)
+        yield regression, not complaints

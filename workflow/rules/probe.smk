@@ -1,0 +1,36 @@
+"""Stage 5b: a frozen network, pre-trained or fresh, is tested by k-NN and a linear probe on its features.
+
+REQUIRED INPUTS: the manifest of the downstream dataset; weights and their record unless the run starts from scratch.
+OUTPUTS: results/{scale}/probe/{run}/record.json
+"""
+
+
+rule probe:
+    """Classify frozen features of a downstream dataset. Seconds on a CPU core to hours; nothing of the network is trained."""
+    input:
+        manifest=lambda w: PLAN.manifest(w.scale, w.run),
+        weights=lambda w: ancient(PLAN.initial(w.scale, w.run, "model.safetensors")),
+        digest=lambda w: PLAN.initial(w.scale, w.run, "record.json"),
+    output:
+        record="results/{scale}/probe/{run}/record.json",
+    log:
+        "logs/{scale}/probe/{run}.log",
+    benchmark:
+        "benchmarks/{scale}/probe/{run}.tsv"
+    threads: lambda w: PLAN.resources(w.scale, "probe").threads
+    resources:
+        mem_mb=lambda w: PLAN.resources(w.scale, "probe").mem_mb,
+        runtime=lambda w: PLAN.resources(w.scale, "probe").runtime,
+        gpu=lambda w: PLAN.resources(w.scale, "probe").gpu,
+        machine=PLAN.machine(),
+        data=lambda w: PLAN.data(Run.read(w.run).downstream),
+    params:
+        order=lambda w: PLAN.probing(w.scale, w.run),
+        code=fingerprint("fdsl.train.probe", "fdsl.data.parts"),
+    shell:
+        r"""
+        python -m fdsl probe --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
+            --manifest {input.manifest:q} \
+            --machine {resources.machine:q} --threads {threads} \
+            --record {output.record:q} -- {input.weights:q} &>{log:q}
+        """
