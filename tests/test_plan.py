@@ -103,7 +103,45 @@ def test_where_a_job_runs_is_no_part_of_its_order():
     key, tuned = "fractaldb1k-vit_micro-s0", "fractaldb1k-vit_micro-digits-s0"
     assert here.pretraining("laptop", key) == there.pretraining("laptop", key)
     assert here.finetuning("laptop", tuned) == there.finetuning("laptop", tuned)
+    assert here.probing("laptop", tuned) == there.probing("laptop", tuned)
     assert here.machine() != there.machine()
+
+
+def test_a_probe_sees_what_the_fine_tuning_of_its_key_sees_and_nothing_of_its_training():
+    laptop, key = plan(), "rcdb1k-vit_micro-digits-s1"
+    tuned, probed = (
+        json.loads(order)
+        for order in (laptop.finetuning("laptop", key), laptop.probing("laptop", key))
+    )
+    shared = tuned.keys() & probed.keys()
+    assert {name: tuned[name] for name in shared} == {name: probed[name] for name in shared}
+    assert tuned.keys() - probed.keys() == {"recipe"}
+    assert probed.keys() - tuned.keys() == {"preparation", "probe"}
+    assert probed["preparation"] == {
+        "model": "vit_micro", "image_size_px": 32, "mean": 0.5, "std": 0.5,
+    }  # fmt: skip
+    assert probed["probe"]["k"] == 20
+
+
+@pytest.mark.parametrize(
+    ("override", "changes"),
+    [({"lr": 0.5, "epochs": 7}, False), ({"image_size_px": 48}, True), ({"mean": 0.4}, True)],
+)
+def test_only_what_decides_it_changes_the_order_of_a_probe(override, changes):
+    laptop, key = plan(), "scratch-vit_micro-digits-s0"
+    scale = laptop.config.scales["laptop"]
+    training = scale.finetune["digits"].model_copy(update={"override": override})
+    scales = laptop.config.scales | {
+        "laptop": scale.model_copy(update={"finetune": scale.finetune | {"digits": training}})
+    }
+    other = Plan(laptop.config.model_copy(update={"scales": scales}))
+    assert other.finetuning("laptop", key) != laptop.finetuning("laptop", key)
+    assert (other.probing("laptop", key) != laptop.probing("laptop", key)) == changes
+
+
+def test_a_probe_without_a_downstream_dataset_is_refused():
+    with pytest.raises(ValueError, match="names no downstream dataset"):
+        plan().probing("laptop", "rcdb1k-vit_micro-s0")
 
 
 def test_scratch_starts_from_no_weights():

@@ -118,12 +118,9 @@ def fit(
             correct[place] += int((regression.predict(unseen) == labels[held]).sum())
     best = int(correct.argmax())
     chosen = inverse_penalties[best]
-    if len(inverse_penalties) > 1 and best in (0, len(inverse_penalties) - 1):
-        log.warning(
-            "C = %g is best and the last of %s: a better one may lie beyond",
-            chosen,
-            list(inverse_penalties),
-        )
+    ends = {0, len(inverse_penalties) - 1}
+    if best in ends and (np.delete(correct, best) < correct[best]).all():
+        log.warning("C = %g is best at the end of %s", chosen, list(inverse_penalties))
     standard = Standard.of(features)
     [(regression, finished)] = _path(standard(features), labels, [chosen], **limits)
     return LinearProbe(chosen, int(correct[best]), folds, finished, standard, regression)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fdsl.data.downstream import few_labels, holdout
+from fdsl.data.real.splits import stratified_folds
 
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(7), 20))
 SEEDS = st.integers(0, 2**63 - 1)
@@ -94,3 +95,28 @@ def test_holdout_of_a_single_image_is_refused():
 def test_labels_of_another_kind_are_refused(labels):
     with pytest.raises(ValueError, match="labels must be"):
         few_labels(labels, count=1, seed=0)
+
+
+@settings(deadline=None, max_examples=50)
+@given(folds=st.integers(2, 20), seed=SEEDS)
+def test_folds_hold_every_image_once_and_every_class_in_its_share(folds, seed):
+    fold = stratified_folds(LABELS, folds=folds, seed=seed)
+    assert (fold.shape, fold.dtype) == (LABELS.shape, np.int64)
+    sizes = np.bincount(fold, minlength=folds)
+    assert len(sizes) == folds
+    assert sizes.max() - sizes.min() <= 1
+    for label in range(7):
+        shares = np.bincount(fold[label == LABELS], minlength=folds)
+        assert shares.max() - shares.min() <= 1
+    np.testing.assert_array_equal(fold, stratified_folds(LABELS, folds=folds, seed=seed))
+
+
+def test_another_seed_deals_other_folds():
+    first, second = (stratified_folds(LABELS, folds=5, seed=seed) for seed in (0, 1))
+    assert first.tolist() != second.tolist()
+
+
+@pytest.mark.parametrize("folds", [1, 141])
+def test_impossible_folds_are_refused(folds):
+    with pytest.raises(ValueError, match=f"folds = {folds} is out of range: choose from 2 to 140"):
+        stratified_folds(LABELS, folds=folds, seed=0)

@@ -35,6 +35,18 @@ def test_the_paper_scale_is_the_whole_of_table_3(project):
     assert planned["fetch_downstream"] == 7
 
 
+def test_a_probe_needs_what_its_fine_tuning_needs_and_no_fine_tuning(project):
+    def planned(run):
+        target = f"results/laptop/probe/{run}/record.json"
+        return jobs(project.snakemake("--dry-run", "--cores", "1", targets=[target]))
+
+    fresh = {"fetch_downstream": 1, "probe": 1}
+    assert planned("scratch-vit_micro-digits-s0") == fresh | {"total": 2}
+    assert planned("rcdb1k-vit_micro-digits-s2") == fresh | {
+        "sample_parameters": 1, "render_shard": 2, "pretrain": 1, "total": 6,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

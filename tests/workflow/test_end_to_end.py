@@ -127,6 +127,25 @@ def _kill_until_done(project):
     assert build_again.returncode == 0, build_again.stdout + build_again.stderr
 
 
+@pytest.mark.slow
+def test_a_probe_runs_and_only_what_decides_it_re_runs_it(tiny):
+    target = "results/laptop/probe/scratch-vit_micro-digits-s0/record.json"
+    probed = tiny.snakemake("--cores", "1", targets=[target])
+    assert probed.returncode == 0, probed.stdout + probed.stderr
+    record = read_json(tiny.work / target)
+    assert record["kind"] == "probe"
+    assert (record["result"]["train_images"], record["result"]["images"]) == (20, 50)
+
+    def planned():
+        plan = tiny.snakemake("--dry-run", "--cores", "1", targets=[target])
+        return set(re.findall(r"^(?:local)?rule (\w+):", plan.stdout, re.MULTILINE))
+
+    tiny.replace("workflow/recipes/finetune_laptop.yaml", "lr: {value: 0.001", "lr: {value: 0.002")
+    assert planned() == set(), "a learning rate re-runs a probe"
+    tiny.replace("workflow/probe.yaml", "k: {value: 20", "k: {value: 10")
+    assert planned() == {"probe"}
+
+
 @pytest.mark.parametrize("name", ["table3.md", "table3.html"])
 def test_the_forms_of_the_table_exist_only_as_outputs_of_the_rule(tiny, name):
     plan = tiny.snakemake("--dry-run", "--cores", "1", targets=[f"results/tables/{name}"])
