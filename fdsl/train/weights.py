@@ -17,6 +17,7 @@ from fdsl.storage import DamagedFile
 log = logging.getLogger(__name__)
 
 METADATA = "fdsl"
+SAME_ENTRY = "Pre-train and fine-tune with the same entry of workflow/catalog/models.yaml."
 
 
 class WeightsMismatch(ValueError):
@@ -70,7 +71,8 @@ def load(model: nn.Module, path: str | Path) -> None:
     """Put pre-trained weights into a network that has another task, in place.
 
     The head keeps its fresh weights: its classes are others, even where their number happens to be the same. A position
-    embedding of another length is resampled (bicubic, timm). Everything else must fit exactly.
+    embedding of another length is resampled, and so are tables of relative positions (Swin) of another window (bicubic,
+    timm). Everything else must fit exactly.
 
     Parameters
     ----------
@@ -93,7 +95,8 @@ def load(model: nn.Module, path: str | Path) -> None:
     log.info("fresh weights for the head: %s", ", ".join(sorted(head & ours.keys())))
     body = {name: tensor for name, tensor in theirs.items() if name not in head}
     _resample_positions(body, ours, prefix=getattr(model, "num_prefix_tokens", 1))
-    _require_fit(body, {name: tensor for name, tensor in ours.items() if name not in head}, path)
+    _resample_relative_positions(body, ours)
+    require_fit(body, {name: tensor for name, tensor in ours.items() if name not in head}, path)
     model.load_state_dict({**ours, **body})
 
 
@@ -125,10 +128,32 @@ def _resample_positions(
     )
 
 
-def _require_fit(
-    theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor], path: str | Path
+def _resample_relative_positions(theirs: dict[str, Tensor], ours: Mapping[str, Tensor]) -> None:
+    """Bring tables of relative positions ((2 × side - 1)², heads) to the network's windows, in place."""
+    from timm.layers import resize_rel_pos_bias_table
+
+    for name in sorted(theirs.keys() & ours.keys()):
+        old, new = theirs[name], ours[name]
+        if not name.endswith("relative_position_bias_table") or old.shape == new.shape:
+            continue
+        sides = [math.isqrt(table.shape[0]) for table in (old, new)]
+        if old.shape[1:] != new.shape[1:] or [old.shape[0], new.shape[0]] != [s**2 for s in sides]:
+            continue
+        window = (sides[1] + 1) // 2
+        log.info("%s resampled to windows of %d × %d", name, window, window)
+        theirs[name] = resize_rel_pos_bias_table(
+            old, new_window_size=(window, window), new_bias_shape=tuple(new.shape)
+        )
+
+
+def require_fit(
+    theirs: Mapping[str, Tensor],
+    ours: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    remedy: str = SAME_ENTRY,
 ) -> None:
-    """Raise WeightsMismatch unless names and shapes are the same."""
+    """Raise WeightsMismatch, with every difference and the remedy, unless names and shapes are the same."""
     shapes = {
         name: (tuple(theirs[name].shape), tuple(ours[name].shape))
         for name in sorted(theirs.keys() & ours.keys())
@@ -142,7 +167,4 @@ def _require_fit(
     if found:
         text = "; ".join(found)
         log.error("%s: %s", path, text)
-        raise WeightsMismatch(
-            f"{path} does not belong to this network: {text}. "
-            "Pre-train and fine-tune with the same entry of workflow/catalog/models.yaml."
-        )
+        raise WeightsMismatch(f"{path} does not belong to this network: {text}. {remedy}")
