@@ -1,4 +1,4 @@
-"""What exists: synthetic datasets, downstream datasets and models, one entry each in workflow/catalog."""
+"""What exists: synthetic datasets, downstream datasets, models and published weights, one entry each in workflow/catalog."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from fdsl.strict import Strict
 
 Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Entry(Strict):
@@ -148,3 +149,33 @@ class ModelEntry(Entry):
     timm: str = Field(description="a name of timm.create_model")
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed to create_model")
     source: str = ""
+
+
+class ReleasedWeights(Entry):
+    """Weights that the authors of a paper published, as one file that a user downloads."""
+
+    WORDS: ClassVar[set[str]] = {"title", "page", "licence", "source", "notes"}
+
+    title: str
+    pretraining: str = Field(
+        description="what they were trained on, a name of workflow/catalog/synthetic.yaml"
+    )
+    model: str = Field(description="a name of workflow/catalog/models.yaml")
+    file: str = Field(
+        pattern=r"^[\w.-]+$",
+        description="file name as published, looked for in the folder weights below data_root",
+    )
+    sha256: Sha256 | None = Field(description="null where none was published or verified")
+    page: str = Field(pattern=r"^https://", description="where a person gets the file")
+    classes: int = Field(ge=2, description="outputs of the published head")
+    image_size_px: int = Field(ge=8, le=1024, description="side of the training images")
+    mean: float | tuple[float, float, float] = Field(
+        description="subtracted from pixels in [0, 1], one value or one per channel"
+    )
+    std: float | tuple[float, float, float] = Field(description="then divided by")
+    average: bool = Field(
+        default=False, description="take the moving average that stands beside the weights"
+    )
+    licence: str
+    source: str = Field(description="where name, file and normalisation are stated")
+    notes: str = ""

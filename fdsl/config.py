@@ -9,7 +9,13 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, Field
 
 from fdsl import formulas
-from fdsl.catalog import DownstreamDataset, ModelEntry, RealPretraining, SyntheticDataset
+from fdsl.catalog import (
+    DownstreamDataset,
+    ModelEntry,
+    RealPretraining,
+    ReleasedWeights,
+    SyntheticDataset,
+)
 from fdsl.probe import Probe
 from fdsl.probe_files import read_probe
 from fdsl.recipe import Recipe
@@ -155,6 +161,7 @@ class Config(Strict):
     downstream: dict[str, DownstreamDataset]
     pretrainings: dict[str, RealPretraining]
     models: dict[str, ModelEntry]
+    released: dict[str, ReleasedWeights]
     recipes: dict[str, dict[str, Any]]
     probe: Probe
     scales: dict[str, Scale]
@@ -236,6 +243,7 @@ def load(
         downstream=catalog(folder, "downstream", DownstreamDataset),
         pretrainings=catalog(folder, "pretrainings", RealPretraining),
         models=catalog(folder, "models", ModelEntry),
+        released=catalog(folder, "released", ReleasedWeights),
         recipes=recipes(folder),
         probe=read_probe(folder),
         scales={
@@ -262,6 +270,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "downstream": DownstreamDataset,
         "pretrainings": RealPretraining,
         "models": ModelEntry,
+        "released": ReleasedWeights,
     }
     whole: dict[str, type[Strict]] = {
         "config": UserConfig,
@@ -298,6 +307,8 @@ def _check(config: Config) -> None:
             choose("overlaps", dataset, list(config.downstream), where=where)
         if name in config.synthetic or name == SCRATCH:
             raise ConfigError(f"{where}: the name is taken; choose another")
+    for name, entry in config.released.items():
+        _check_released(config, name, entry)
     for scale_name, scale in config.scales.items():
         _check_scale(config, scale_name, scale)
     reports: set[str] = set()
@@ -308,6 +319,14 @@ def _check(config: Config) -> None:
                 raise ConfigError(f"{where}: {name} stands in another study too; rename it")
             reports.add(name)
         _check_study(config, where, study)
+
+
+def _check_released(config: Config, name: str, entry: ReleasedWeights) -> None:
+    where = f"workflow/catalog/released.yaml: {name}"
+    choose("pretraining", entry.pretraining, list(config.synthetic), where=where)
+    choose("model", entry.model, list(config.models), where=where)
+    if name in {SCRATCH, *config.synthetic, *config.pretrainings}:
+        raise ConfigError(f"{where}: the name is taken; choose another")
 
 
 def _check_scale(config: Config, name: str, scale: Scale) -> None:
@@ -370,4 +389,4 @@ def _check_columns(config: Config, place: str, columns: Sequence[Column], where:
 
 def _pretrainings(config: Config) -> list[str]:
     """Return all names that can stand in a row."""
-    return [SCRATCH, *config.synthetic, *config.pretrainings]
+    return [SCRATCH, *config.synthetic, *config.pretrainings, *config.released]

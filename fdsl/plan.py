@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fdsl import ofdb
-from fdsl.catalog import SyntheticDataset
+from fdsl.catalog import RealPretraining, SyntheticDataset
 from fdsl.config import Config, Resources
 from fdsl.provenance import fingerprint
 from fdsl.recipe import Preparation
@@ -108,7 +108,10 @@ class Plan:
         return [manifest] if manifest else []
 
     def initial(self, scale: str, key: str, name: str) -> list[str]:
-        """Return the file `name` of the pre-training that a downstream run starts from, or nothing for a run from scratch."""
+        """Return the file `name` of what a downstream run starts from: a pre-training, published weights, or nothing (scratch)."""
+        released = Run.read(key).pretraining
+        if released in self.config.released:
+            return [f"results/{scale}/released/{released}/{name}"]
         pretraining = self.runs.pretraining(scale, Run.read(key))
         return [] if pretraining is None else [f"results/{scale}/pretrain/{pretraining.key}/{name}"]
 
@@ -172,6 +175,16 @@ class Plan:
             "train_labels": labels,
             "left_out_seeds": [] if labels is None else self.config.seeds(scale),
         }
+
+    def adoption(self, scale: str, name: str) -> str:
+        """Return the order of an `adopt_weights` job."""
+        entry = self.config.released[name]
+        return _order(
+            released=name,
+            scale=scale,
+            entry=entry.deciding(),
+            model=self.config.models[entry.model].deciding(),
+        )
 
     def finetuning(self, scale: str, key: str) -> str:
         """Return the order of a `finetune` job."""
@@ -344,6 +357,12 @@ class Plan:
         must_be_here = {name: entry for name, entry in entries.items() if not entry.fetchable}
         require(must_be_here, self.config.user.data_root)
 
+    def require_weights(self, names: Iterable[str]) -> None:
+        """Raise MissingData, naming every one of these published weights whose file is not here."""
+        from fdsl.data.weight_files import require
+
+        require({name: self.config.released[name] for name in names}, self.config.user.data_root)
+
     def resources(self, scale: str, rule: str) -> Resources:
         """Return what one job of a rule may use at a scale."""
         return self.config.scales[scale].resources[rule]
@@ -359,6 +378,30 @@ class Plan:
         """Return where and how a downstream dataset is found, as JSON: never part of an order."""
         entry = self.config.downstream[str(dataset)]
         return _order(root=self.config.user.data_root, entry=entry.model_dump(mode="json"))
+
+    def weights(self, name: str) -> str:
+        """Return where published weights are found and all that is said of them, as JSON: never part of an order."""
+        entry = self.config.released[name]
+        return _order(root=self.config.user.data_root, entry=entry.model_dump(mode="json"))
+
+    def about(self, scale: str, key: str) -> str:
+        """Return words for the model card of a pre-training, as JSON: never part of an order."""
+        run, budget = Run.read(key), self.config.scales[scale]
+        entry: SyntheticDataset | RealPretraining
+        if run.pretraining in self.config.synthetic:
+            entry, terms = self.config.synthetic[run.pretraining], None
+        else:
+            entry = self.config.real(scale, run.pretraining)
+            terms = self.config.downstream[entry.dataset].licence
+        return _order(
+            title=entry.title or run.pretraining,
+            source=entry.source,
+            terms=terms,
+            model_title=self.config.models[run.model].title or run.model,
+            banner=budget.banner,
+            scale_title=budget.title,
+            comparable=budget.comparable,
+        )
 
     def machine(self) -> str:
         """Return how the user wants trainings to run, as JSON: never part of an order."""

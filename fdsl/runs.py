@@ -150,8 +150,8 @@ class Runs:
         return [run for run in dict.fromkeys(found) if run is not None]
 
     def pretraining(self, scale: str, run: Run) -> Run | None:
-        """Return the pre-training that a downstream run starts from; None from scratch."""
-        if run.pretraining == SCRATCH:
+        """Return the pre-training that a downstream run starts from; None from scratch and from published weights."""
+        if run.pretraining in {SCRATCH, *self.config.released}:
             return None
         shared = self.config.scales[scale].pretrain_seeds
         seed = run.seed if shared is None else shared[run.seed % len(shared)]
@@ -172,7 +172,7 @@ class Runs:
 
     def _runs(self, pretrainings: Iterable[str], columns: Sequence[Column]) -> list[Measurement]:
         found = [
-            Measurement(column.stage, Run(pretraining, self._model(column), seed, column.dataset))
+            Measurement(column.stage, Run(pretraining, self._model(pretraining, column), seed, column.dataset))
             for pretraining in pretrainings
             for column in columns
             if column.dataset and self.skipped(pretraining, column.dataset) is None
@@ -180,7 +180,9 @@ class Runs:
         ]
         return list(dict.fromkeys(found))
 
-    def _model(self, column: Column) -> str:
+    def _model(self, pretraining: str, column: Column) -> str:
+        if pretraining in self.config.released:
+            return self.config.released[pretraining].model
         if column.model is not None:
             return column.model
         training = self.config.finetuning(self.scale, str(column.dataset))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fdsl import storage
-from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
+from fdsl.catalog import DownstreamDataset, ModelEntry, ReleasedWeights, SyntheticDataset
 from fdsl.recipe import Recipe
 
 SHOWN_CATEGORIES = 4  # of an attention map
@@ -28,6 +28,9 @@ RealData = Annotated[
     str, typer.Option(help="Where the real pictures are, as JSON; empty for a formula.")
 ]
 Record = Annotated[Path, typer.Option(help="Where to write what the run did.")]
+Weights = Annotated[
+    Path, typer.Option(help="Where the weights go; config.json and README.md stand beside them.")
+]
 Checkpoints = Annotated[Path, typer.Option(help="Folder to go on from after an interruption.")]
 Machine = Annotated[
     str, typer.Option(help="Device, batch on the device, loader processes …, as JSON.")
@@ -48,6 +51,7 @@ def register(app: typer.Typer) -> None:
         render_shard,
         fetch_downstream,
         pretrain,
+        adopt_weights,
         attention,
         finetune,
         probe,
@@ -118,8 +122,12 @@ def pretrain(
     checkpoints: Checkpoints,
     machine: Machine,
     threads: Threads,
-    weights: Annotated[Path, typer.Option(help="Where the weights go.")],
+    weights: Weights,
     record: Record,
+    about: Annotated[
+        str,
+        typer.Option(help="Words about images, network and scale for the model card, as JSON."),
+    ],
     data: RealData = "",
     manifest: Annotated[
         str, typer.Option(help="What is known of the real pictures; empty for a formula.")
@@ -140,6 +148,7 @@ def pretrain(
     else:
         pictures = _real(spec, data, Path(manifest))
         files = [Path(manifest)]
+    origin = _origin(spec, about)
     train(
         run=spec["run"],
         scale=spec["scale"],
@@ -156,7 +165,39 @@ def pretrain(
         inputs=_digests(files),
         environment=environment(),
         devices=_devices(machine, threads),
+        origin=origin,
         tensorboard=record.parent / "tensorboard",
+    )
+
+
+def adopt_weights(
+    order: Order,
+    code: Code,
+    data: Annotated[
+        str,
+        typer.Option(help="The published weights: `root` folder and catalogue `entry`, as JSON."),
+    ],
+    weights: Weights,
+    record: Record,
+) -> None:
+    """Bring weights that others published into the form of a pre-training."""
+    from fdsl.data.weight_files import file_of, require
+    from fdsl.provenance import environment
+    from fdsl.train.adopt import adopt
+
+    spec, place = json.loads(order), json.loads(data)
+    entry = ReleasedWeights.model_validate(place["entry"])
+    require({spec["released"]: entry}, place["root"])
+    adopt(
+        name=spec["released"],
+        scale=spec["scale"],
+        entry=entry,
+        model=ModelEntry.model_validate(spec["model"]),
+        file=file_of(entry, place["root"]),
+        out=weights,
+        record=record,
+        code=code,
+        environment=environment(),
     )
 
 
@@ -403,6 +444,25 @@ def _streamed(spec: dict[str, Any], path: Path) -> Any:
     dataset = SyntheticDataset.model_validate(spec["dataset"])
     found = parameters.read(path, dataset=dataset, seed=spec["seed"])
     return synthetic.StreamedImages(dataset, found, seed=spec["seed"])
+
+
+def _origin(spec: dict[str, Any], about: str) -> Any:
+    """Return what the model card says of the images."""
+    from fdsl.train.task import Drawn, Origin
+
+    drawn = None
+    if spec["kind"] == "synthetic":
+        from fdsl import formulas
+
+        dataset = SyntheticDataset.model_validate(spec["dataset"])
+        settings = formulas.get(dataset.formula).Settings.model_validate(dataset.settings)
+        drawn = Drawn(
+            formula=dataset.formula,
+            settings=settings.model_dump(mode="json"),
+            instances=dataset.instances,
+            seed=spec["seed"],
+        )
+    return Origin(drawn=drawn, **json.loads(about))
 
 
 def _entry(data: str) -> tuple[DownstreamDataset, str]:

@@ -41,20 +41,20 @@ def build(
     """
     import timm
 
-    where = f"workflow/catalog/models.yaml: {entry.title}"
+    where = _where(entry)
     if not timm.is_model(entry.timm):
         near = ", ".join(timm.list_models(f"*{entry.timm[:6]}*")[:5]) or "none similar"
         raise ConfigError(f"{where}: timm = {entry.timm!r} is unknown to timm. Similar: {near}.")
-    arguments = _arguments(entry, image_size_px, where)
+    given = arguments(entry, image_size_px)
     if drop_path > 0:
-        arguments["drop_path_rate"] = drop_path
+        given["drop_path_rate"] = drop_path
     with torch.random.fork_rng():
         state = seeding.sequence(seed, 0, 0, 0, Stage.INITIALISE).generate_state(1, "uint64")
         torch.manual_seed(int(state[0]))
         try:
-            return timm.create_model(entry.timm, num_classes=classes, **arguments)
+            return timm.create_model(entry.timm, num_classes=classes, **given)
         except (TypeError, AssertionError) as error:
-            raise ConfigError(f"{where}: arguments = {arguments}: {error}") from error
+            raise ConfigError(f"{where}: arguments = {given}: {error}") from error
 
 
 def channels(entry: ModelEntry) -> int:
@@ -79,21 +79,32 @@ def parameter_count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _arguments(entry: ModelEntry, image_size_px: int, where: str) -> dict[str, Any]:
-    """Return create_model's arguments without the recipe's, checked against it."""
+def arguments(entry: ModelEntry, image_size_px: int) -> dict[str, Any]:
+    """Return create_model's arguments without the recipe's number of classes and drop_path.
+
+    Raises
+    ------
+    ConfigError
+        If the entry sets what the dataset or the recipe decides.
+    """
     import timm.models
 
-    arguments: Mapping[str, Any] = entry.arguments
-    taken = [name for name in GIVEN_BY_RECIPE if name in arguments]
+    where = _where(entry)
+    stated: Mapping[str, Any] = entry.arguments
+    taken = [name for name in GIVEN_BY_RECIPE if name in stated]
     if taken:
         raise ConfigError(
             f"{where}: {', '.join(taken)} comes from the dataset or the recipe; remove it"
         )
-    if arguments.get("img_size", image_size_px) != image_size_px:
+    if stated.get("img_size", image_size_px) != image_size_px:
         raise ConfigError(
-            f"{where}: img_size = {arguments['img_size']} contradicts the recipe's image_size_px = {image_size_px}; "
+            f"{where}: img_size = {stated['img_size']} contradicts the recipe's image_size_px = {image_size_px}; "
             "remove img_size"
         )
     published = timm.models.get_pretrained_cfg(entry.timm)
     fixed = published is not None and published.fixed_input_size
-    return {**arguments, "img_size": image_size_px} if fixed else dict(arguments)
+    return {**stated, "img_size": image_size_px} if fixed else dict(stated)
+
+
+def _where(entry: ModelEntry) -> str:
+    return f"workflow/catalog/models.yaml: {entry.title}"

@@ -1,4 +1,4 @@
-"""Pre-training on a synthetic dataset: images in, `model.safetensors` and `record.json` out."""
+"""Pre-training on a synthetic dataset: images in, `model.safetensors` with model card, and `record.json` out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fdsl.train import Devices
 from fdsl.train.distributed import processes
 from fdsl.train.fit import fit
 from fdsl.train.record import leave
-from fdsl.train.task import Task
+from fdsl.train.task import Origin, Task
 
 
 def pretrain(
@@ -36,12 +36,13 @@ def pretrain(
     inputs: Mapping[str, str],
     environment: Mapping[str, Any],
     devices: Devices,
+    origin: Origin,
     tensorboard: Path | None = None,
 ) -> None:
     """Train a network from fresh weights to tell the categories of a synthetic dataset apart.
 
     Started again after an interruption it goes on from the newest checkpoint. The parameters are those of `Task`; `out` is
-    where the weights go, the averaged ones where the recipe has an average.
+    where the weights go, the averaged ones where the recipe has an average, with `config.json` and README.md beside them.
 
     Raises
     ------
@@ -74,6 +75,7 @@ def pretrain(
         environment=environment,
         devices=devices,
         tensorboard=tensorboard,
+        origin=origin,
     )
     with processes(devices) as here:
         trainee, history = fit(task, processes=here, prepare=lambda model: None)  # noqa: ARG005

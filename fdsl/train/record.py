@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fdsl import storage
-from fdsl.train import checkpoint, weights
+from fdsl.train import checkpoint, model_card, weights
 from fdsl.train.distributed import Processes
 from fdsl.train.journal import History
 from fdsl.train.loop import Trainee
@@ -58,13 +58,15 @@ def cost(history: History, *, world: int) -> dict[str, Any]:
 def leave(
     task: Task, trainee: Trainee, history: History, *, processes: Processes, out: Path | None
 ) -> None:
-    """Write the weights (unless `out` is None), then the record, then remove the checkpoints."""
+    """Write the weights (unless `out` is None; a pre-training's with model card), the record, then remove the checkpoints."""
     if not processes.leads:
         return
     found = result(task, trainee, history)
     if out is not None:
         about = task.identity() | {"image_size_px": task.recipe.image_size_px}
         weights.save(out, trainee.result, metadata=about)
+        if task.kind == "pretrain":
+            model_card.leave(task, trainee.result, found, folder=out.parent)
     content = {
         **task.names(),
         "result": found,

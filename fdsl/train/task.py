@@ -16,6 +16,44 @@ from fdsl.train.schedule import schedule, split
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A synthetic dataset: its formula with all parameters, defaults included, its images of each category, its root seed."""
+
+    formula: str
+    settings: Mapping[str, Any]
+    instances: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the images of a pre-training are, for its model card; decides nothing.
+
+    Attributes
+    ----------
+    title, source
+        Of the images.
+    drawn
+        The synthetic dataset; None for real pictures.
+    terms
+        Licence of real pictures; None for a synthetic dataset.
+    model_title
+        Of the network.
+    banner, scale_title, comparable
+        Of the scale.
+    """
+
+    title: str
+    source: str
+    drawn: Drawn | None
+    terms: str | None
+    model_title: str
+    banner: str
+    scale_title: str
+    comparable: bool
+
+
+@dataclass(frozen=True)
 class Task:
     """One training: what decides its result, where its files go, how it is executed.
 
@@ -45,6 +83,8 @@ class Task:
         0 = only at the end.
     tensorboard
         Folder for curves, or None.
+    origin
+        Of a pre-training's images, for its model card.
     """
 
     kind: str
@@ -66,6 +106,7 @@ class Task:
     devices: Devices = field(default_factory=Devices)
     evaluate_every_epochs: int = 0
     tensorboard: Path | None = None
+    origin: Origin | None = None
 
     def names(self) -> dict[str, Any]:
         """Return what identifies the training for people; the head of its record."""

@@ -5,12 +5,26 @@ import numpy as np
 from fdsl.catalog import ModelEntry
 from fdsl.recipe import Augmentation, Recipe
 from fdsl.train import Devices
+from fdsl.train.task import Drawn, Origin
 
 ENTRY = ModelEntry(
     title="tiny",
     timm="vit_tiny_patch16_224",
     arguments={"patch_size": 8, "embed_dim": 32, "depth": 2, "num_heads": 2, "in_chans": 1},
     source="ours",
+)
+
+ORIGIN = Origin(
+    title="Stripes",
+    source="ours",
+    drawn=Drawn(
+        formula="stripes", settings={"image_size_px": 16, "step": 4}, instances=13, seed=7
+    ),
+    terms=None,
+    model_title="tiny",
+    banner="tiny scale: seconds",
+    scale_title="tiny scale",
+    comparable=False,
 )
 
 
@@ -115,6 +129,7 @@ def pretrain(folder, *, recipe, images=None, devices=None, **changes):
         "dataset": "stripes",
         "recipe": recipe,
         "images": Pictures(50) if images is None else images,
+        "origin": ORIGIN,
     }
     run(**(values | changes))
 

@@ -24,6 +24,7 @@ wildcard_constraints:
     scale="[a-z][a-z0-9_]*",
     dataset="[a-z][a-z0-9_]*",
     run="[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*){1,2}-s[0-9]+",
+    released="[a-z][a-z0-9_]*",
     shard="[0-9]{4}",
     table="[a-z][a-z0-9-]*",
     figure="[a-z][a-z0-9-]*",
@@ -35,4 +36,9 @@ onstart:
         job.wildcards.dataset
         for job in workflow.dag.needrun_jobs()
         if job.rule.name == "fetch_downstream"
+    )
+    PLAN.require_weights(
+        job.wildcards.released
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name == "adopt_weights"
     )

@@ -1,7 +1,8 @@
 """Stage 3: a network learns from images that formulas drew or, for comparison, from real ones.
 
 REQUIRED INPUTS: parameters or shards of a synthetic dataset; or the manifest of real pictures.
-OUTPUTS: results/{scale}/pretrain/{run}/model.safetensors and record.json
+OUTPUTS: results/{scale}/pretrain/{run}/model.safetensors and record.json; config.json and README.md, with which timm loads the
+folder
 """
 
 
@@ -13,6 +14,8 @@ rule pretrain:
     output:
         weights="results/{scale}/pretrain/{run}/model.safetensors",
         record="results/{scale}/pretrain/{run}/record.json",
+        config="results/{scale}/pretrain/{run}/config.json",
+        card="results/{scale}/pretrain/{run}/README.md",
     log:
         "logs/{scale}/pretrain/{run}.log",
     benchmark:
@@ -26,6 +29,7 @@ rule pretrain:
         gpu=lambda w: PLAN.resources(w.scale, "pretrain").gpu,
         machine=PLAN.machine(),
         data=lambda w: PLAN.pretraining_data(w.scale, w.run),
+        about=lambda w: PLAN.about(w.scale, w.run),
     params:
         order=lambda w: PLAN.pretraining(w.scale, w.run),
         code=lambda w: PLAN.pretraining_code(w.run),
@@ -36,5 +40,6 @@ rule pretrain:
         python -m fdsl pretrain --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
             --manifest {params.manifest:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
-            --weights {output.weights:q} --record {output.record:q} -- {input.images:q} &>{log:q}
+            --weights {output.weights:q} --record {output.record:q} --about {resources.about:q} \
+            -- {input.images:q} &>{log:q}
         """
