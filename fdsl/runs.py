@@ -172,7 +172,10 @@ class Runs:
 
     def _runs(self, pretrainings: Iterable[str], columns: Sequence[Column]) -> list[Measurement]:
         found = [
-            Measurement(column.stage, Run(pretraining, self._model(pretraining, column), seed, column.dataset))
+            Measurement(
+                column.stage,
+                Run(pretraining, self._model(pretraining, column), seed, column.dataset),
+            )
             for pretraining in pretrainings
             for column in columns
             if column.dataset and self.skipped(pretraining, column.dataset) is None

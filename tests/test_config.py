@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import get_args
 
@@ -113,3 +114,33 @@ def test_the_schemas_are_those_of_the_code():
         assert held == json.loads(json.dumps(schema)), (
             f"workflow/schemas/{name}.json is old: run `make schemas`"
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": "vit_bse"}, "model = 'vit_bse' is unknown.*did you mean 'vit_base'"),
+        ({"pretraining": "rcdb"}, "pretraining = 'rcdb' is unknown"),
+        ({"page": "ftp://x"}, "page = 'ftp://x'"),
+        ({"file": "../x.pth"}, r"file = '\.\./x\.pth'"),
+        ({"sha256": "abc"}, "sha256 = 'abc'"),
+        ({"lr": 1}, "lr = 1 is an unknown key"),
+    ],
+)
+def test_a_fault_in_published_weights_names_entry_key_and_value(tmp_path, change, words):
+    folder = shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    path = folder / "catalog" / "released.yaml"
+    entries = yaml.safe_load(path.read_text())
+    entries["authors_rcdb21k"] |= change
+    path.write_text(yaml.safe_dump(entries))
+    with pytest.raises(ConfigError, match=rf"released\.yaml: authors_rcdb21k: {words}"):
+        settings.load(USER, folder=folder)
+
+
+def test_published_weights_cannot_take_the_name_of_a_dataset(tmp_path):
+    folder = shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    path = folder / "catalog" / "released.yaml"
+    entries = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({"rcdb1k": entries["authors_rcdb21k"]}))
+    with pytest.raises(ConfigError, match="rcdb1k: the name is taken"):
+        settings.load(USER, folder=folder)

@@ -243,3 +243,45 @@ def test_the_paper_scale_trains_on_ofdb_as_published(name, epochs, batch, lr):
     assert (recipe["epochs"], recipe["global_batch"], recipe["lr"]) == (epochs, batch, lr)
     assert recipe["augmentation"]["one_per_category"] is True
     assert recipe["augmentation"]["ofdb"] == []
+
+
+def test_published_weights_take_the_place_of_a_pretraining():
+    name = "authors_visualatom1k"
+    assert plan().initial("paper", f"{name}-vit_tiny-cars-s2", "model.safetensors") == [
+        f"results/paper/released/{name}/model.safetensors"
+    ]
+    order, place = json.loads(plan().adoption("paper", name)), json.loads(plan().weights(name))
+    assert order["entry"]["classes"] == 1000
+    assert order["model"]["timm"] == "vit_tiny_patch16_224"
+    assert "page" not in order["entry"]  # words re-run nothing
+    assert place["entry"]["page"].startswith("https://")
+    assert "root" not in order
+
+
+def test_a_row_of_published_weights_runs_their_network():
+    paper = plan(scale="paper")
+    study = paper.config.studies["contours"]
+    table = study.tables["table3"]
+    row = table.rows[0].model_copy(update={"pretraining": "authors_fractaldb1k_resnet50"})
+    tables = {"table3": table.model_copy(update={"rows": [*table.rows, row]})}
+    studies = {"contours": study.model_copy(update={"tables": tables})}
+    changed = Plan(paper.config.model_copy(update={"studies": studies}))
+    runs = [measurement.run for measurement in changed.runs.of_table("table3")]
+    assert {run.model for run in runs if run.pretraining == row.pretraining} == {"resnet50"}
+    assert {run.model for run in runs if run.pretraining != row.pretraining} == {"vit_tiny"}
+    pretrainings = changed.runs.pretrainings(changed.runs.of_table("table3"))
+    assert row.pretraining not in {run.pretraining for run in pretrainings}
+
+
+def test_words_of_a_model_card_are_no_part_of_an_order():
+    key = "fractaldb1k-vit_micro-s0"
+    about = json.loads(plan().about("laptop", key))
+    assert (about["title"], about["comparable"]) == ("FractalDB-1k", False)
+    for words in (about["banner"], about["source"], about["model_title"]):
+        assert words not in plan().pretraining("laptop", key)
+
+
+def test_the_model_card_of_real_pictures_names_their_terms():
+    about = json.loads(plan().about("laptop", "imagenet1k_dino-vit_micro-s0"))
+    assert about["terms"] == plan().config.downstream["fashion_mnist"].licence
+    assert "Fashion" in about["title"]

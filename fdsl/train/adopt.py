@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from fdsl.train import model_card, models, released, weights
 from fdsl.train.weights import WeightsMismatch
 
 log = logging.getLogger(__name__)
+
+# what networks no longer have, and buffers that they compute themselves
+DISPENSABLE = re.compile(r"(^|\.)(pre_logits|relative_position_index|attn_mask)(\.|$)")
 
 
 @dataclass(frozen=True)
@@ -126,10 +130,16 @@ def translate(
     Raises
     ------
     WeightsMismatch
-        If the filter resampled a tensor: the file is of another image or patch size than the catalogue says.
+        If the filter fails, leaves out a tensor that a network needs, or resampled one: then the file is of another image
+        or patch size than the catalogue says.
     """
     filter_ = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
-    ours: dict[str, Tensor] = dict(theirs if filter_ is None else filter_(dict(theirs), network))
+    try:
+        ours: dict[str, Tensor] = dict(filter_(dict(theirs), network) if filter_ else theirs)
+    except Exception as error:
+        raise WeightsMismatch(
+            f"{path}: timm's filter for {type(network).__name__} fails on its tensors ({error!r}). {remedy}"
+        ) from error
     places = {_place(tensor): name for name, tensor in theirs.items()}
     made = [name for name, tensor in ours.items() if _place(tensor) not in places]
     if made:
@@ -140,6 +150,10 @@ def translate(
     kept = {places[_place(tensor)]: name for name, tensor in ours.items()}
     renamed = {old: new for old, new in sorted(kept.items()) if old != new}
     dropped = sorted(theirs.keys() - kept.keys())
+    if lost := [name for name in dropped if not DISPENSABLE.search(name)]:
+        raise WeightsMismatch(
+            f"{path} does not belong to this network: unknown to the network: {', '.join(lost)}. {remedy}"
+        )
     for old, new in renamed.items():
         log.info("%s: %s is %s now", path, old, new)
     if dropped:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,8 @@ def load(model: nn.Module, path: str | Path) -> None:
     """Put pre-trained weights into a network that has another task, in place.
 
     The head keeps its fresh weights: its classes are others, even where their number happens to be the same. A position
-    embedding of another length is resampled, and so are tables of relative positions (Swin) of another window (bicubic,
-    timm). Everything else must fit exactly.
+    embedding of another length is resampled (bicubic), and so are tables of relative positions (Swin) of another window
+    (on a grid that is denser near 0), both by timm. Everything else must fit exactly.
 
     Parameters
     ----------
@@ -141,9 +142,12 @@ def _resample_relative_positions(theirs: dict[str, Tensor], ours: Mapping[str, T
             continue
         window = (sides[1] + 1) // 2
         log.info("%s resampled to windows of %d × %d", name, window, window)
-        theirs[name] = resize_rel_pos_bias_table(
-            old, new_window_size=(window, window), new_bias_shape=tuple(new.shape)
-        )
+        with warnings.catch_warnings(
+            action="ignore", category=UserWarning
+        ):  # of timm's memory layout
+            theirs[name] = resize_rel_pos_bias_table(
+                old, new_window_size=(window, window), new_bias_shape=tuple(new.shape)
+            )
 
 
 def require_fit(

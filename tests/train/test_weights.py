@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from fdsl.catalog import ModelEntry
 from fdsl.storage import DamagedFile
 from fdsl.train import models, weights
 from fdsl.train.weights import WeightsMismatch
@@ -79,3 +80,53 @@ def test_a_truncated_file_is_named(tmp_path, entry):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DamagedFile, match=r"w\.safetensors"):
         weights.load(make(entry), path)
+
+
+SWIN = ModelEntry(
+    timm="swin_tiny_patch4_window7_224",
+    arguments={"embed_dim": 12, "depths": [1, 1], "num_heads": [1, 2], "window_size": 4},
+)
+TABLE = "layers.1.blocks.0.attn.relative_position_bias_table"
+
+
+def test_relative_positions_follow_the_window_to_another_image_size(tmp_path, caplog):
+    source = make(SWIN, size=32, seed=1)  # stages of 8 and 4 patches a side: windows of 4 and 4
+    with torch.no_grad():
+        rows = torch.arange(7.0).repeat_interleave(7)  # grows with the vertical distance alone
+        source.get_submodule(TABLE.rpartition(".")[0]).relative_position_bias_table[:] = rows[
+            :, None
+        ]
+    weights.save(tmp_path / "w", source, metadata={})
+    target = make(SWIN, size=16, classes=7, seed=2)  # stages of 4 and 2: windows of 4 and 2
+    weights.load(target, tmp_path / "w")
+    ours, theirs = target.state_dict(), source.state_dict()
+    assert ours[TABLE].shape == (9, 2)
+    table = ours[TABLE][:, 0].reshape(3, 3)
+    assert (table.diff(dim=0) > 0).all()
+    assert torch.allclose(table.diff(dim=1), torch.zeros(3, 2), atol=1e-4)
+    assert f"{TABLE} resampled to windows of 2 × 2" in caplog.text
+    for name, tensor in ours.items():
+        if name != TABLE and not name.startswith("head.fc."):
+            assert torch.equal(tensor, theirs[name]), name
+    assert not torch.equal(ours["head.fc.weight"][:4], theirs["head.fc.weight"])
+    assert target.eval()(torch.zeros(1, 3, 16, 16)).shape == (1, 7)
+
+
+def test_relative_positions_of_other_heads_are_refused(tmp_path):
+    weights.save(tmp_path / "w", make(SWIN, size=32), metadata={})
+    with pytest.raises(WeightsMismatch, match=r"relative_position_bias_table \(49, 2\) for"):
+        weights.load(make(other(SWIN, num_heads=[1, 3]), size=32), tmp_path / "w")
+
+
+def test_the_body_of_a_resnet_is_taken_at_any_size_and_its_head_is_fresh(tmp_path):
+    resnet = ModelEntry(timm="resnet18", arguments={"in_chans": 1})
+    source = make(resnet, seed=1)
+    source.bn1.running_mean += 1  # buffers are a part of the body
+    weights.save(tmp_path / "w", source, metadata={})
+    target = make(resnet, size=64, classes=4, seed=2)
+    fresh = target.fc.weight.clone()
+    weights.load(target, tmp_path / "w")
+    assert torch.equal(target.fc.weight, fresh)
+    for name, tensor in target.state_dict().items():
+        if not name.startswith("fc."):
+            assert torch.equal(tensor, source.state_dict()[name]), name

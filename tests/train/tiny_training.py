@@ -17,9 +17,7 @@ ENTRY = ModelEntry(
 ORIGIN = Origin(
     title="Stripes",
     source="ours",
-    drawn=Drawn(
-        formula="stripes", settings={"image_size_px": 16, "step": 4}, instances=13, seed=7
-    ),
+    drawn=Drawn(formula="stripes", settings={"image_size_px": 16, "step": 4}, instances=13, seed=7),
     terms=None,
     model_title="tiny",
     banner="tiny scale: seconds",

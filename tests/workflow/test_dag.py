@@ -126,3 +126,16 @@ def test_missing_data_stops_before_the_first_job(project):
     assert not (project.work / "results").exists() or not any(
         (project.work / "results").rglob("*.parquet")
     )
+
+
+def test_missing_published_weights_stop_before_the_first_job(project):
+    target = "results/laptop/released/authors_rcdb21k/model.safetensors"
+    assert jobs(project.snakemake("--dry-run", "--cores", "1", targets=[target])) == {
+        "adopt_weights": 1,
+        "total": 1,
+    }
+    stopped = project.snakemake("--cores", "1", targets=[target])
+    said = stopped.stderr + stopped.stdout
+    assert stopped.returncode != 0
+    assert "rcdb_21k_base.pth.tar" in said
+    assert "drive.google.com" in said
