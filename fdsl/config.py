@@ -307,8 +307,8 @@ def _check(config: Config) -> None:
             choose("overlaps", dataset, list(config.downstream), where=where)
         if name in config.synthetic or name == SCRATCH:
             raise ConfigError(f"{where}: the name is taken; choose another")
-    for name, entry in config.released.items():
-        _check_released(config, name, entry)
+    for name, weights in config.released.items():
+        _check_released(config, name, weights)
     for scale_name, scale in config.scales.items():
         _check_scale(config, scale_name, scale)
     reports: set[str] = set()

@@ -155,7 +155,7 @@ def _of_pretraining(
     recipe = task.recipe
     data = {
         "Images": f"{origin.title} (`{task.dataset}`), {task.classes:,} classes, {result['train_images']:,} images",
-        "Stated in": origin.source or "not stated",
+        "Published sizes and settings": origin.source or "not stated",
     }
     limits = [
         "- The loss above is that of training images. Nothing here was tested; records of fine-tunings are beside the tables."
