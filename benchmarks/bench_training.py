@@ -74,8 +74,9 @@ def recipe(precision: str) -> Recipe:
         cutmix=0, repeats=1, one_per_category=False, ofdb=(),
     )  # fmt: skip
     return Recipe(
-        model="bench", image_size_px=SIZE, epochs=1000, global_batch=BATCH, optimizer="adamw",
-        lr=1e-3, weight_decay=0.05, momentum=0.9, warmup_epochs=0, warmup_lr=0, min_lr=0,
+        model="bench", image_size_px=SIZE, epochs=1000, cooldown_epochs=0, global_batch=BATCH,
+        optimizer="adamw", lr=1e-3, weight_decay=0.05, momentum=0.9, layer_decay=None,
+        schedule="cosine", milestones=(), gamma=None, warmup_epochs=0, warmup_lr=0, min_lr=0,
         clip_norm=None, label_smoothing=0.1, drop_path=0, ema_decay=None, mean=0.5, std=0.5,
         precision=precision, augmentation=augmentation,
     )  # fmt: skip

@@ -309,6 +309,9 @@ def _check(config: Config) -> None:
             raise ConfigError(f"{where}: the name is taken; choose another")
     for name, weights in config.released.items():
         _check_released(config, name, weights)
+    for name, recipe in config.recipes.items():
+        where = f"workflow/recipes/{recipe['model'].recipe}.yaml (for {name})"
+        choose("model", recipe["model"].value, list(config.models), where=where)
     for scale_name, scale in config.scales.items():
         _check_scale(config, scale_name, scale)
     reports: set[str] = set()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from fdsl.strict import Strict
 
-Optimizer = Literal["adamw", "sgd"]
+Optimizer = Literal["adamw", "sgd", "momentum"]
+Curve = Literal["cosine", "step"]
 Precision = Literal["fp32", "bf16", "fp16"]
 OfdbAugmentation = Literal["ifs", "pattern", "rotation", "texture"]
 
@@ -16,7 +18,7 @@ OfdbAugmentation = Literal["ifs", "pattern", "rotation", "texture"]
 class Augmentation(Strict):
     """What happens to a training image between the dataset and the network."""
 
-    crop: Literal["random_resized", "pad_and_shift", "none"] = Field(
+    crop: Literal["random_resized", "random", "pad_and_shift", "none"] = Field(
         description="how the training window is chosen"
     )
     crop_scale: tuple[float, float] = Field(
@@ -93,11 +95,16 @@ class Preparation(Strict):
 class Recipe(Preparation):
     """One training: model, budget, optimiser, schedule, regularisation."""
 
-    epochs: int = Field(gt=0, description="passes over the training images")
+    epochs: int = Field(
+        gt=0, description="passes over the training images until the schedule has run its course"
+    )
+    cooldown_epochs: int = Field(ge=0, description="further passes at min_lr, after a cosine")
     global_batch: int = Field(
         gt=0, description="images per update over all devices and accumulation steps"
     )
-    optimizer: Optimizer = Field(description="adamw, or sgd with Nesterov momentum")
+    optimizer: Optimizer = Field(
+        description="adamw, sgd with Nesterov momentum, or momentum: sgd without Nesterov's look-ahead"
+    )
     lr: float = Field(
         gt=0,
         lt=100,
@@ -105,11 +112,23 @@ class Recipe(Preparation):
     )
     weight_decay: float = Field(ge=0, lt=1, description="not applied to biases and norms")
     momentum: float = Field(ge=0, lt=1, description="of sgd")
+    layer_decay: float | None = Field(
+        gt=0,
+        le=1,
+        description="factor between the learning rates of one layer and the next one up, or null",
+    )
+    schedule: Curve = Field(
+        description="course of the learning rate after the warm-up: cosine, or steps at milestones"
+    )
+    milestones: tuple[float, ...] = Field(
+        description="epochs at which a step schedule multiplies the rate by gamma; empty for a cosine"
+    )
+    gamma: float | None = Field(gt=0, lt=1, description="of a step schedule; null for a cosine")
     warmup_epochs: float = Field(ge=0, description="linear warm-up, counted in epochs")
     warmup_lr: float = Field(
         ge=0, description="learning rate of the first update when there is a warm-up"
     )
-    min_lr: float = Field(ge=0, description="where the cosine ends")
+    min_lr: float = Field(ge=0, description="where the cosine ends; 0 for a step schedule")
     clip_norm: float | None = Field(gt=0, description="largest gradient norm, or null")
     label_smoothing: float = Field(ge=0, lt=1)
     drop_path: float = Field(
@@ -122,6 +141,34 @@ class Recipe(Preparation):
         description="of the forward and backward pass; master weights stay fp32"
     )
     augmentation: Augmentation
+
+    @property
+    def all_epochs(self) -> int:
+        """Passes over the training images, with the cool-down."""
+        return self.epochs + self.cooldown_epochs
+
+    @model_validator(mode="after")
+    def _curve_is_whole(self) -> Recipe:
+        if self.schedule == "cosine":
+            if self.milestones or self.gamma is not None:
+                raise ValueError(
+                    f"milestones = {list(self.milestones)} and gamma = {self.gamma} belong to a step "
+                    "schedule: use [] and null with a cosine"
+                )
+            return self
+        borders = [self.warmup_epochs, *self.milestones, self.epochs]
+        if not self.milestones or any(a >= b for a, b in pairwise(borders)) or self.gamma is None:
+            raise ValueError(
+                f"milestones = {list(self.milestones)} and gamma = {self.gamma}: a step schedule needs "
+                f"ascending epochs between warmup_epochs = {self.warmup_epochs} and epochs = "
+                f"{self.epochs}, and a gamma between 0 and 1"
+            )
+        if self.min_lr or self.cooldown_epochs:
+            raise ValueError(
+                f"min_lr = {self.min_lr} and cooldown_epochs = {self.cooldown_epochs} belong to a "
+                "cosine: use 0 with a step schedule"
+            )
+        return self
 
     @model_validator(mode="after")
     def _schedule_fits(self) -> Recipe:

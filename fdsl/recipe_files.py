@@ -1,4 +1,4 @@
-"""Recipes as they are written down: every value with its source."""
+"""Recipes as they are written down: every value with its source, and files that only say what differs from another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from fdsl.recipe import Recipe
-from fdsl.strict import Strict, validate
+from fdsl.strict import ConfigError, Strict, choose, validate
 from fdsl.yaml_files import read_yaml
 
 Source = Literal["paper", "supplement", "released code", "authors' reply", "inferred", "ours"]
@@ -24,39 +24,121 @@ class Sourced(Strict):
     )
 
 
+class Stated(Sourced):
+    """A sourced value and the recipe whose file holds it."""
+
+    recipe: str
+
+
+class Head(Strict):
+    """What stands in a recipe's file beside the values."""
+
+    like: str | None = Field(
+        default=None,
+        description="another recipe, whose values and sources hold where this file names none",
+    )
+    references: dict[str, str] = Field(
+        default_factory=dict, description="sources that several values of this file have"
+    )
+
+
 def recipes(folder: Path) -> dict[str, dict[str, Any]]:
-    """Read all recipes: nested mappings of keys to Sourced values."""
-    return {path.stem: _recipe(path) for path in sorted((folder / "recipes").glob("*.yaml"))}
+    """Read all recipes, each complete: nested mappings of keys to Stated values.
+
+    A file with `like: NAME` takes over the values of NAME, which may itself be like another, and overrides those that it
+    names.
+
+    Raises
+    ------
+    ConfigError
+        If a value has no source or is out of range, if `like` names no recipe or leads back to its own, or if a file
+        overrides nothing, a key that NAME lacks, or a value by the same value of the same kind of source.
+    """
+    paths = {path.stem: path for path in sorted((folder / "recipes").glob("*.yaml"))}
+    files = {name: _read(path) for name, path in paths.items()}
+    whole: dict[str, dict[str, Any]] = {}
+    for name in files:
+        for member in reversed(_ancestry(name, files)):
+            if member not in whole:
+                head, values = files[member]
+                recipe = values if head.like is None else _merged(whole[head.like], values, member)
+                validate(Recipe, plain(recipe), where=_file(member))
+                whole[member] = recipe
+    return {name: whole[name] for name in files}
 
 
-def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Sourced]:
-    """Return a recipe's Sourced values by their dotted keys."""
-    values: dict[str, Sourced] = {}
+def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Stated]:
+    """Return a recipe's Stated values by their dotted keys."""
+    values: dict[str, Stated] = {}
     for key, value in recipe.items():
         values |= (
-            {prefix + key: value} if isinstance(value, Sourced) else flat(value, f"{prefix}{key}.")
+            {prefix + key: value} if isinstance(value, Stated) else flat(value, f"{prefix}{key}.")
         )
     return values
 
 
-def _recipe(path: Path) -> dict[str, Any]:
-    """Read a recipe: every leaf is a Sourced value."""
-    values = read_yaml(path)
-    where = f"workflow/recipes/{path.name}"
+def plain(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe's values without their sources."""
+    return {k: v.value if isinstance(v, Stated) else plain(v) for k, v in recipe.items()}
 
-    references = values.get("references", {})
+
+def _file(name: str) -> str:
+    return f"workflow/recipes/{name}.yaml"
+
+
+def _read(path: Path) -> tuple[Head, dict[str, Any]]:
+    """Read one file: its head, and the values that it names itself."""
+    where, content = _file(path.stem), read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigError(f"{where} must be a mapping of keys to values with their sources")
+    head = validate(Head, {k: v for k, v in content.items() if k in Head.model_fields}, where=where)
 
     def read(entry: Any, key: str) -> Any:
         if isinstance(entry, dict) and "value" not in entry and "source" not in entry:
             return {name: read(value, f"{key}.{name}") for name, value in entry.items()}
         sourced = validate(Sourced, entry, where=f"{where}: {key}")
-        return sourced.model_copy(update={"where": references.get(sourced.where, sourced.where)})
+        stated = head.references.get(sourced.where, sourced.where)
+        return Stated(value=sourced.value, source=sourced.source, where=stated, recipe=path.stem)
 
-    recipe = {key: read(value, key) for key, value in values.items() if key != "references"}
-    validate(Recipe, plain(recipe), where=where)
-    return recipe
+    values = {k: read(v, k) for k, v in content.items() if k not in Head.model_fields}
+    if not flat(values):
+        raise ConfigError(f"{where} names no values; state what differs, or remove the file")
+    return head, values
 
 
-def plain(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return a recipe's values without their sources."""
-    return {k: v.value if isinstance(v, Sourced) else plain(v) for k, v in recipe.items()}
+def _ancestry(name: str, files: dict[str, tuple[Head, dict[str, Any]]]) -> list[str]:
+    """Return a recipe, the one that it is like, the one that this is like, …"""
+    chain = [name]
+    while (parent := files[chain[-1]][0].like) is not None:
+        choose("like", parent, list(files), where=_file(chain[-1]))
+        if parent in chain:
+            circle = " -> ".join([*chain, parent])
+            raise ConfigError(
+                f"{_file(name)}: like = {files[name][0].like!r} leads in a circle: {circle}. One of these recipes must "
+                "state all of its values."
+            )
+        chain.append(parent)
+    return chain
+
+
+def _merged(
+    base: dict[str, Any], changes: dict[str, Any], name: str, prefix: str = ""
+) -> dict[str, Any]:
+    """Return `base` with the values that the file of recipe `name` states."""
+    where, merged = _file(name), dict(base)
+    for key, new in changes.items():
+        choose("key", key, list(base), where=f"{where}{prefix and ': '}{prefix.rstrip('.')}")
+        old, dotted = base[key], f"{prefix}{key}"
+        if isinstance(old, dict) != isinstance(new, dict):
+            kinds = ("a mapping of keys", "one value with its source")
+            right, wrong = kinds if isinstance(old, dict) else reversed(kinds)
+            raise ConfigError(f"{where}: {dotted} must be {right}, not {wrong}")
+        if isinstance(new, dict):
+            merged[key] = _merged(old, new, name, f"{dotted}.")
+            continue
+        if (new.value, new.source) == (old.value, old.source):
+            raise ConfigError(
+                f"{where}: {dotted} = {new.value!r} ({new.source}) is what {_file(old.recipe)} states already; remove it"
+            )
+        merged[key] = new
+    return merged

@@ -2,13 +2,12 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import yaml
 
 from fdsl import config as settings
-from fdsl import formulas, recipe_files, yaml_files
+from fdsl import formulas, yaml_files
 from fdsl.catalog import ModelEntry
 from fdsl.storage import read_json
 from fdsl.strict import ConfigError
@@ -40,23 +39,13 @@ def test_a_fault_in_the_users_file_names_key_value_and_range(change, words):
         settings.load({**USER, **change})
 
 
-def test_every_value_of_every_recipe_has_a_source(config):
-    for name, recipe in config.recipes.items():
-        values = recipe_files.flat(recipe)
-        assert len(values) >= 28, name
-        for key, sourced in values.items():
-            assert sourced.source in get_args(recipe_files.Source), f"{name}: {key}"
-            assert sourced.where, f"{name}: {key}"
-
-
-def test_a_value_without_a_source_is_refused(tmp_path):
-    text = (ROOT / "workflow/recipes/pretrain_laptop.yaml").read_text()
-    (tmp_path / "recipes").mkdir()
-    bare = re.sub(r"^epochs: .*$", "epochs: 5", text, flags=re.MULTILINE)
-    assert bare != text
-    (tmp_path / "recipes" / "r.yaml").write_text(bare)
-    with pytest.raises(ConfigError, match=r"recipes/r\.yaml: \.?epochs"):
-        recipe_files.recipes(tmp_path)
+def test_every_recipe_names_a_network_of_the_catalogue(tmp_path):
+    folder = tmp_path / "workflow"
+    shutil.copytree(ROOT / "workflow", folder)
+    path = folder / "recipes" / "pretrain_resnet50.yaml"
+    path.write_text(path.read_text().replace("value: resnet50", "value: resnet51"))
+    with pytest.raises(ConfigError, match=r"recipes/pretrain_resnet50.*'resnet51'.*'resnet50'"):
+        settings.load(USER, folder=folder)
 
 
 def test_every_synthetic_dataset_is_complete_at_every_scale(config):

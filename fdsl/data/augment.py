@@ -29,7 +29,9 @@ class TrainTransform:
 
     Crops: `random_resized` as torchvision's and timm's (10 tries, then the largest centre crop
     within the ratio range; bilinear or bicubic with equal probability, timm's train interpolation
-    "random"); `pad_and_shift` pads with zeros and crops, so that the image moves by a whole number
+    "random"); `random` brings the short side to 256/224 of the square (bilinear, Pillow's filter) and
+    cuts a window out uniformly (`Resize(256)`, `RandomCrop(224)` of the FractalDB paper's ResNet);
+    `pad_and_shift` pads with zeros and crops, so that the image moves by a whole number
     of pixels, uniform in ± shift_px on each axis; `none` takes the whole image. The latter two
     first resize the whole image to the square (bicubic) where it has another size.
 
@@ -90,6 +92,10 @@ class TrainTransform:
             )
             window = image[top : top + rows, left : left + columns]
             return _resized(window, self.size, self.size, cubic=rng.random() < 0.5)
+        if self.augmentation.crop == "random":
+            planes = _with_short_side(image, int(self.size * MARGIN), cubic=False)
+            top, left = (int(rng.random() * (n - self.size + 1)) for n in planes.shape[1:])
+            return planes[:, top : top + self.size, left : left + self.size]
         planes = _resized(image, self.size, self.size, cubic=True)
         reach = min(self.augmentation.shift_px, self.size)
         if self.augmentation.crop == "none" or reach == 0:
@@ -119,11 +125,8 @@ class EvalTransform:
 
     def __call__(self, image: Pixels) -> torch.Tensor:
         """Return uint8 (C, S, S) of a uint8 (H, W) or (H, W, 3) image; C = 1 for gray, else 3."""
-        pixels = _with_channels(image)
-        height, width, _ = pixels.shape
-        short = min(height, width)
-        rows, columns = self.short_side * height // short, self.short_side * width // short
-        planes = _resized(pixels, rows, columns, cubic=True)
+        planes = _with_short_side(_with_channels(image), self.short_side, cubic=True)
+        _, rows, columns = planes.shape
         top, left = round((rows - self.size) / 2), round((columns - self.size) / 2)
         return _as_tensor(planes[:, top : top + self.size, left : left + self.size], image)
 
@@ -195,6 +198,13 @@ def _with_channels(image: Pixels) -> Pixels:
             "an image source must give uint8 (H, W) or (H, W, 3), not empty"
         )
     return image[:, :, None] if image.ndim == 2 else image
+
+
+def _with_short_side(image: Pixels, length: int, *, cubic: bool) -> Pixels:
+    """(H, W, C) to (C, H', W') with the same aspect ratio, the shorter of H' and W' being `length`."""
+    height, width, _ = image.shape
+    short = min(height, width)
+    return _resized(image, length * height // short, length * width // short, cubic=cubic)
 
 
 def _resized(image: Pixels, rows: int, columns: int, *, cubic: bool) -> Pixels:

@@ -259,7 +259,7 @@ def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Ca
 
     def judge() -> None:
         ended = trainee.step == course.schedule.steps
-        epoch = recipe.epochs if ended else course.schedule.epoch_after(trainee.step)
+        epoch = recipe.all_epochs if ended else course.schedule.epoch_after(trainee.step)
         if journal.has_evaluated(epoch):
             return
         with journal.paused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.amp import GradScaler
@@ -11,30 +13,60 @@ from fdsl.recipe import Recipe
 
 
 def optimizer(model: nn.Module, *, recipe: Recipe) -> Optimizer:
-    """Return AdamW (betas 0.9 and 0.999, epsilon 1e-8) or SGD with Nesterov momentum.
+    """Return AdamW (betas 0.9 and 0.999, epsilon 1e-8), or SGD with or without Nesterov momentum.
 
     Weight decay is not applied to vectors (biases, norms) nor to what the network names, such as position embeddings and
-    class tokens, as in the papers' released code.
+    class tokens, as in the papers' released code. With `layer_decay` the layers' learning rates differ (`layer_groups`).
     """
-    decayed, exempt = decay_groups(model)
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": exempt, "weight_decay": 0.0},
-    ]
+    if recipe.layer_decay is None:
+        decayed, exempt = decay_groups(model)
+        groups = [
+            {"params": decayed, "weight_decay": recipe.weight_decay},
+            {"params": exempt, "weight_decay": 0.0},
+        ]
+    else:
+        groups = layer_groups(
+            model, weight_decay=recipe.weight_decay, layer_decay=recipe.layer_decay
+        )
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
-    nesterov = recipe.momentum > 0
+    nesterov = recipe.optimizer == "sgd" and recipe.momentum > 0
     return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov)
 
 
 def decay_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Split the trained parameters into those with weight decay and those without."""
-    named = set(model.no_weight_decay()) if hasattr(model, "no_weight_decay") else set()
+    named = _spared(model)
     decayed, exempt = [], []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             (exempt if parameter.ndim <= 1 or name in named else decayed).append(parameter)
     return decayed, exempt
+
+
+def layer_groups(
+    model: nn.Module, *, weight_decay: float, layer_decay: float
+) -> list[dict[str, Any]]:
+    """Split the trained parameters by layer, each with its own learning rate (timm's `param_groups_layer_decay`).
+
+    The layer below the head by k has the factor `layer_decay` ** k as `lr_scale`; the head itself has 1. Which parameters
+    have weight decay is as in `decay_groups`.
+    """
+    from timm.optim import param_groups_layer_decay
+
+    return list(
+        param_groups_layer_decay(
+            model,
+            weight_decay=weight_decay,
+            no_weight_decay_list=_spared(model),
+            layer_decay=layer_decay,
+        )
+    )
+
+
+def _spared(model: nn.Module) -> set[str]:
+    """Return what the network itself keeps from weight decay."""
+    return set(model.no_weight_decay()) if hasattr(model, "no_weight_decay") else set()
 
 
 def average(model: nn.Module, *, recipe: Recipe) -> nn.Module | None:
@@ -47,9 +79,9 @@ def average(model: nn.Module, *, recipe: Recipe) -> nn.Module | None:
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Give every parameter the learning rate of this update."""
+    """Give every parameter the learning rate of this update, times its layer's factor where layers have one."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group.get("lr_scale", 1.0)
 
 
 def update(

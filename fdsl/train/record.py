@@ -24,7 +24,7 @@ def result(task: Task, trainee: Trainee, history: History) -> dict[str, Any]:
     last = history.last_epoch
     found: dict[str, Any] = {
         "steps": trainee.step,
-        "epochs": task.recipe.epochs,
+        "epochs": task.recipe.all_epochs,
         "train_images": len(task.train),
         "classes": task.classes,
         "final_loss": last.loss / last.updates,

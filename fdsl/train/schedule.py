@@ -24,6 +24,10 @@ class Schedule:
         Updates of the linear warm-up, from 0 to `steps` - 1.
     lr, warmup_lr, min_lr
         Peak, first and final learning rate.
+    cooldown_steps
+        Updates at `min_lr` after a cosine, contained in `steps`.
+    milestones, gamma
+        Ascending updates at which the rate is multiplied by `gamma`; None = a cosine.
     """
 
     images: int
@@ -33,12 +37,26 @@ class Schedule:
     lr: float
     warmup_lr: float
     min_lr: float
+    cooldown_steps: int = 0
+    milestones: tuple[int, ...] | None = None
+    gamma: float = 1.0
 
     def lr_at(self, step: int) -> float:
-        """Return the learning rate of update `step`, 0 … `steps` - 1 (see `lr_at`)."""
+        """Return the learning rate of update `step`, 0 … `steps` - 1 (see `lr_at` and `stepped_lr_at`)."""
+        if self.milestones is not None:
+            return stepped_lr_at(
+                step,
+                steps=self.steps,
+                warmup_steps=self.warmup_steps,
+                lr=self.lr,
+                warmup_lr=self.warmup_lr,
+                milestones=self.milestones,
+                gamma=self.gamma,
+            )
         return lr_at(
             step,
             steps=self.steps,
+            cooldown_steps=self.cooldown_steps,
             warmup_steps=self.warmup_steps,
             lr=self.lr,
             warmup_lr=self.warmup_lr,
@@ -70,25 +88,45 @@ def schedule(recipe: Recipe, *, images: int) -> Schedule:
     ValueError
         If the recipe's epochs do not fill a single batch.
     """
-    steps = recipe.epochs * images // recipe.global_batch
-    if steps < 1:
+    curve_steps = recipe.epochs * images // recipe.global_batch
+    if curve_steps < 1:
         raise ValueError(
             f"{recipe.epochs} epochs of {images} images do not fill one global_batch = {recipe.global_batch}: "
             f"use a global_batch of at most {recipe.epochs * images}, or more epochs or images"
         )
-    warmup_steps = min(round(recipe.warmup_epochs * images / recipe.global_batch), steps - 1)
+    steps = recipe.all_epochs * images // recipe.global_batch
+
+    def updates(epochs: float) -> int:
+        return min(round(epochs * images / recipe.global_batch), curve_steps - 1)
+
     return Schedule(
-        images, recipe.global_batch, steps, warmup_steps, recipe.lr, recipe.warmup_lr, recipe.min_lr
+        images=images,
+        global_batch=recipe.global_batch,
+        steps=steps,
+        warmup_steps=updates(recipe.warmup_epochs),
+        lr=recipe.lr,
+        warmup_lr=recipe.warmup_lr,
+        min_lr=recipe.min_lr,
+        cooldown_steps=steps - curve_steps,
+        milestones=None if recipe.gamma is None else tuple(map(updates, recipe.milestones)),
+        gamma=recipe.gamma or 1.0,
     )
 
 
 def lr_at(
-    step: int, *, steps: int, warmup_steps: int, lr: float, warmup_lr: float, min_lr: float
+    step: int,
+    *,
+    steps: int,
+    warmup_steps: int,
+    lr: float,
+    warmup_lr: float,
+    min_lr: float,
+    cooldown_steps: int = 0,
 ) -> float:
-    """Return the learning rate of one update, a pure function of its number.
+    """Return the learning rate of one update of a cosine schedule, a pure function of its number.
 
     Linear from `warmup_lr` (update 0) to `lr` (update `warmup_steps`), then half a cosine that would reach `min_lr` at
-    update `steps`. Iteration-wise as in the released code of the FDSL papers (`cosine_iter`); that the cosine begins where
+    update `steps` - `cooldown_steps` and stays there. Iteration-wise as in the released code of the FDSL papers (`cosine_iter`); that the cosine begins where
     the warm-up ends is ours, theirs counts it from update 0.
 
     Parameters
@@ -101,12 +139,52 @@ def lr_at(
     ValueError
         If `step` is out of range.
     """
+    _require_in_range(step, steps)
+    if step < warmup_steps:
+        return _warming(step, warmup_steps, lr, warmup_lr)
+    progress = min(1.0, (step - warmup_steps) / (steps - cooldown_steps - warmup_steps))
+    return min_lr + (lr - min_lr) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def stepped_lr_at(
+    step: int,
+    *,
+    steps: int,
+    warmup_steps: int,
+    lr: float,
+    warmup_lr: float,
+    milestones: tuple[int, ...],
+    gamma: float,
+) -> float:
+    """Return the learning rate of one update of a step schedule, a pure function of its number.
+
+    Linear from `warmup_lr` (update 0) to `lr` (update `warmup_steps`), then `lr` × `gamma` to the power of the milestones
+    that `step` has reached, as PyTorch's MultiStepLR in the released code of FractalDB's ResNet.
+
+    Parameters
+    ----------
+    step
+        0 … `steps`.
+
+    Raises
+    ------
+    ValueError
+        If `step` is out of range.
+    """
+    _require_in_range(step, steps)
+    if step < warmup_steps:
+        return _warming(step, warmup_steps, lr, warmup_lr)
+    return lr * float(gamma ** sum(step >= milestone for milestone in milestones))
+
+
+def _warming(step: int, warmup_steps: int, lr: float, warmup_lr: float) -> float:
+    """Return the rate on the straight line from `warmup_lr` to `lr`."""
+    return warmup_lr + (lr - warmup_lr) * step / warmup_steps
+
+
+def _require_in_range(step: int, steps: int) -> None:
     if not 0 <= step <= steps:
         raise ValueError(f"step {step} is out of range 0 to {steps}")
-    if step < warmup_steps:
-        return warmup_lr + (lr - warmup_lr) * step / warmup_steps
-    progress = (step - warmup_steps) / (steps - warmup_steps)
-    return min_lr + (lr - min_lr) * (1 + math.cos(math.pi * progress)) / 2
 
 
 @dataclass(frozen=True)

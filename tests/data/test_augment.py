@@ -35,8 +35,9 @@ def recipe(size=32, mean=0.5, **changes):
         "one_per_category": False, "ofdb": (),
     }  # fmt: skip
     values = {
-        "model": "any", "image_size_px": size, "epochs": 1, "global_batch": 8, "optimizer": "adamw",
-        "lr": 1e-3, "weight_decay": 0.0, "momentum": 0.9, "warmup_epochs": 0.0, "warmup_lr": 0.0,
+        "model": "any", "image_size_px": size, "epochs": 1, "cooldown_epochs": 0, "global_batch": 8,
+        "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.0, "momentum": 0.9, "layer_decay": None,
+        "schedule": "cosine", "milestones": (), "gamma": None, "warmup_epochs": 0.0, "warmup_lr": 0.0,
         "min_lr": 0.0, "clip_norm": None, "label_smoothing": 0.0, "drop_path": 0.0,
         "ema_decay": None, "mean": mean, "std": 0.5, "precision": "fp32",
     }  # fmt: skip
@@ -158,6 +159,29 @@ def test_a_random_resized_crop_resizes_bilinear_or_bicubic():
         np.asarray(Image.fromarray(image).resize((32, 64), how).resize((32, 32), how)).tobytes()
         for how in filters
     }
+
+
+def test_a_random_crop_is_resize_and_random_crop_of_torchvision():
+    image = noise(300, 411)
+    resized = transforms.Resize(256, transforms.InterpolationMode.BILINEAR)(Image.fromarray(image))
+    whole = np.asarray(resized).astype(int)
+    transform, generator, corners = TrainTransform(recipe(size=224, crop="random")), rng(), set()
+    for _ in range(60):
+        window = transform(image, generator)[0].numpy().astype(int)
+        assert window.shape == (224, 224)
+        matches = [
+            (top, left)
+            for top in range(whole.shape[0] - 223)
+            for left in range(whole.shape[1] - 223)
+            if abs(int(whole[top, left]) - int(window[0, 0])) <= 2
+            and np.abs(whole[top : top + 224, left : left + 224] - window).max() <= 2
+        ]
+        assert len(matches) == 1
+        corners |= set(matches)
+    tops, lefts = zip(*corners, strict=True)
+    assert len(corners) > 50
+    assert max(tops) > 25 > 7 > min(tops) >= 0
+    assert max(lefts) > 100 > 26 > min(lefts) >= 0
 
 
 @settings(max_examples=50, deadline=None)

@@ -23,8 +23,9 @@ def recipe(*, mean=0.5, std=0.25, smoothing=0.1, erasing=0.0, mixup=0.0, cutmix=
         one_per_category=False, ofdb=(),
     )  # fmt: skip
     return Recipe(
-        model="any", image_size_px=16, epochs=1, global_batch=8, optimizer="adamw", lr=1e-3,
-        weight_decay=0.0, momentum=0.9, warmup_epochs=0.0, warmup_lr=0.0, min_lr=0.0,
+        model="any", image_size_px=16, epochs=1, cooldown_epochs=0, global_batch=8, optimizer="adamw",
+        lr=1e-3, weight_decay=0.0, momentum=0.9, layer_decay=None, schedule="cosine", milestones=(),
+        gamma=None, warmup_epochs=0.0, warmup_lr=0.0, min_lr=0.0,
         clip_norm=None, label_smoothing=smoothing, drop_path=0.0, ema_decay=None,
         mean=mean, std=std, precision="fp32", augmentation=augmentation,
     )  # fmt: skip

@@ -1,8 +1,10 @@
 import pytest
 import torch
 
+from fdsl.catalog import ModelEntry
 from fdsl.strict import ConfigError
 from fdsl.train import models
+from fdsl.yaml_files import catalog, workflow_folder
 
 
 def make(entry, **changes):
@@ -38,6 +40,34 @@ def test_networks_without_a_fixed_size_are_made_too(entry):
     resnet = change(entry, timm="resnet18", arguments={"base_width": 64})
     assert models.channels(resnet) == 3
     assert make(resnet).eval()(torch.zeros(1, 3, 40, 40)).shape == (1, 4)
+
+
+MILLIONS = {
+    "vit_tiny": 5.72,
+    "vit_small": 22.05,
+    "vit_base": 86.57,
+    "vit_large": 304.33,
+    "vit_huge": 632.05,
+    "swin_base": 87.77,
+    "resnet50": 25.56,
+    "vit_micro": 0.55,
+}
+
+
+def test_every_network_of_the_catalogue_is_made_with_its_published_size():
+    entries = catalog(workflow_folder(), "models", ModelEntry)
+    assert entries.keys() == MILLIONS.keys()
+    for name, entry in entries.items():
+        side = 32 if name == "vit_micro" else 224
+        with torch.device("meta"):  # no memory, no random numbers
+            model = make(entry, image_size_px=side, classes=1000)
+        assert models.parameter_count(model) / 1e6 == pytest.approx(MILLIONS[name], abs=0.006), name
+
+
+def test_the_last_scale_of_resnets_blocks_is_that_of_torchvision():
+    entry = catalog(workflow_folder(), "models", ModelEntry)["resnet50"]
+    small = change(entry, timm="resnet18")
+    assert torch.equal(make(small).layer1[0].bn2.weight, torch.ones(64))
 
 
 def test_unknown_networks_are_named_with_similar_ones(entry):

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from timm.optim import create_optimizer_v2
 from torch import nn
 from torch.amp import GradScaler
 
@@ -29,6 +30,59 @@ def test_optimisers_are_those_of_the_recipe(model, recipe):
     sgd = optim.optimizer(model, recipe=recipe(optimizer="sgd", momentum=0.8))
     assert isinstance(sgd, torch.optim.SGD)
     assert [(g["momentum"], g["nesterov"]) for g in sgd.param_groups] == [(0.8, True)] * 2
+
+
+def test_momentum_is_sgd_without_looking_ahead(model, recipe):
+    plain = optim.optimizer(model, recipe=recipe(optimizer="momentum", momentum=0.8))
+    assert isinstance(plain, torch.optim.SGD)
+    assert [(g["momentum"], g["nesterov"]) for g in plain.param_groups] == [(0.8, False)] * 2
+
+
+def _rates(optimizer):
+    return {
+        id(p): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]
+    }
+
+
+def test_layer_decay_is_that_of_timm(model, recipe):
+    ours = optim.optimizer(model, recipe=recipe(layer_decay=0.5, weight_decay=0.07))
+    optim.set_lr(ours, 0.8)
+    theirs = create_optimizer_v2(
+        model, opt="adamw", lr=0.8, weight_decay=0.07, layer_decay=0.5, filter_bias_and_bn=True
+    )
+    for group in theirs.param_groups:
+        group["lr"] *= group["lr_scale"]
+    assert _rates(ours) == _rates(theirs)
+
+
+def test_layer_decay_divides_rates_by_depth_and_leaves_weight_decay_alone(model, recipe):
+    decayed = optim.optimizer(model, recipe=recipe(layer_decay=0.5, weight_decay=0.07))
+    optim.set_lr(decayed, 0.8)
+    plain = _rates(optim.optimizer(model, recipe=recipe(weight_decay=0.07)))
+    rates = _rates(decayed)
+    assert rates.keys() == plain.keys()
+    assert all(rates[key][1] == plain[key][1] for key in plain)
+    found = {name: rates[id(p)][0] for name, p in model.named_parameters()}
+    # two blocks between the head and the patches; the last norm goes with the last block
+    assert found["head.weight"] == 0.8
+    assert found["norm.weight"] == found["blocks.1.mlp.fc1.weight"] == pytest.approx(0.4)
+    assert found["blocks.0.mlp.fc1.weight"] == pytest.approx(0.2)
+    assert found["patch_embed.proj.weight"] == found["pos_embed"] == pytest.approx(0.1)
+
+
+def test_without_layer_decay_all_layers_learn_alike(model, recipe):
+    optimizer = optim.optimizer(model, recipe=recipe())
+    optim.set_lr(optimizer, 0.3)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.3}
+
+
+def test_layer_rates_survive_a_checkpoint(model, recipe):
+    first = optim.optimizer(model, recipe=recipe(layer_decay=0.5))
+    again = optim.optimizer(model, recipe=recipe(layer_decay=0.5))
+    again.load_state_dict(first.state_dict())
+    optim.set_lr(first, 0.8)
+    optim.set_lr(again, 0.8)
+    assert _rates(again) == _rates(first)
 
 
 def test_sgd_without_momentum_is_possible(model, recipe):
