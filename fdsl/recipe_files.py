@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,8 @@ class Sourced(Strict):
     value: Any
     source: Source
     where: str = Field(
-        min_length=1, description="a key of the recipe's `references`, or a sentence"
+        min_length=1,
+        description="a key of the file's `references`, alone or before , : or ; and a remark; or a sentence",
     )
 
 
@@ -97,13 +99,19 @@ def _read(path: Path) -> tuple[Head, dict[str, Any]]:
         if isinstance(entry, dict) and "value" not in entry and "source" not in entry:
             return {name: read(value, f"{key}.{name}") for name, value in entry.items()}
         sourced = validate(Sourced, entry, where=f"{where}: {key}")
-        stated = head.references.get(sourced.where, sourced.where)
-        return Stated(value=sourced.value, source=sourced.source, where=stated, recipe=path.stem)
+        text = _spelled_out(sourced.where, head.references)
+        return Stated(value=sourced.value, source=sourced.source, where=text, recipe=path.stem)
 
     values = {k: read(v, k) for k, v in content.items() if k not in Head.model_fields}
     if not flat(values):
         raise ConfigError(f"{where} names no values; state what differs, or remove the file")
     return head, values
+
+
+def _spelled_out(where: str, references: dict[str, str]) -> str:
+    """Return `where` with the reference that it begins with written out."""
+    key = re.split("[,:;]", where, maxsplit=1)[0]
+    return references.get(key, key) + where[len(key) :]
 
 
 def _ancestry(name: str, files: dict[str, tuple[Head, dict[str, Any]]]) -> list[str]:

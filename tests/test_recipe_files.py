@@ -93,6 +93,24 @@ def test_what_a_file_does_not_name_is_taken_over_with_its_source(written):
     assert plain(found["grandchild"])["augmentation"]["mixup"] == 0.2
 
 
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ("note", "a text, longer"),
+        ("note, line 3", "a text, longer, line 3"),
+        ("note: twice", "a text, longer: twice"),
+        ("note; so it is", "a text, longer; so it is"),
+        ("notes, line 3", "notes, line 3"),
+        ("note taken, line 3", "note taken, line 3"),
+        ("see note", "see note"),
+    ],
+)
+def test_a_reference_is_written_out_where_a_source_begins_with_it(written, where, text):
+    child = {"like": "whole", "references": {"note": "a text, longer"}}
+    found = written(child={**child, "epochs": sourced(40, "inferred", where)})
+    assert flat(found["child"])["epochs"].where == text
+
+
 def test_the_order_of_file_names_does_not_matter(written):
     assert plain(written(a={"like": "z", "epochs": sourced(7)}, z=WHOLE)["a"])["epochs"] == 7
 

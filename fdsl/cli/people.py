@@ -21,7 +21,7 @@ DataRoot = Annotated[Path, typer.Option(help="Folder with the downstream dataset
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command("list", rich_help_panel=PANEL)(list_all)
-    for verb in [show, recipe, show_table, schemas]:
+    for verb in [show, recipe, deviations, show_table, schemas]:
         app.command(rich_help_panel=PANEL)(verb)
     data = typer.Typer(
         help="Downstream datasets: what is here, what is missing, how to get it.",
@@ -113,9 +113,9 @@ def show(
 def recipe(
     name: Annotated[str | None, typer.Argument(help="A recipe; none lists them.")] = None,
 ) -> None:
-    """Print a recipe's values, each with its source."""
+    """Print a recipe's values, each with its source and the file that states it."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from fdsl.recipe_files import flat, recipes
     from fdsl.strict import choose
@@ -126,10 +126,34 @@ def recipe(
         typer.echo("\n".join(known))
         return
     choose("recipe", name, list(known), where="fdsl recipe")
-    table = Table("Key", "Value", "Source", "Where it is stated", title=name)
-    for key, sourced in flat(known[name]).items():
-        table.add_row(key, str(sourced.value), sourced.source, sourced.where)
+    values = flat(known[name])
+    inherits = any(stated.recipe != name for stated in values.values())
+    source = Column("Source", no_wrap=True)
+    where = Column("Where it is stated", overflow="fold")
+    table = Table("Key", "Value", source, where, title=name)
+    if inherits:
+        table.add_column("Recipe file", overflow="fold")
+    for key, stated in values.items():
+        cells = [key, str(stated.value), stated.source, stated.where]
+        table.add_row(*cells, *([f"{stated.recipe}.yaml"] if inherits else []))
     Console().print(table)
+
+
+def deviations(
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Put the table into this Markdown file, between its two marks."),
+    ] = None,
+) -> None:
+    """Print where paper, released code and this repository differ, as a Markdown table."""
+    from fdsl.report.deviations import put_into, read_deviations, to_markdown
+    from fdsl.yaml_files import workflow_folder
+
+    table = to_markdown(read_deviations(workflow_folder() / "published" / "deviations.csv"))
+    if into is None:
+        typer.echo(table, nl=False)
+    else:
+        put_into(into, table)
 
 
 def show_table(

@@ -46,6 +46,7 @@ print(shown.exit_code, sorted(heavy)); print(shown.output)
         "list",
         "show",
         "recipe",
+        "deviations",
         "show-table",
         "data",
         "sample-parameters",
@@ -119,7 +120,18 @@ def test_a_recipe_is_shown_with_its_sources():
     assert shown.exit_code == 0
     for word in ["augmentation.mixup", "0.8", "released code"]:
         assert word in shown.output
+    assert "Recipe file" not in shown.output
     assert "finetune_small_sets" in run("recipe").output
+
+
+def test_inherited_values_name_the_file_that_states_them(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "220")
+    shown = run("recipe", "pretrain_vit_base_50k").output
+    lines = {line.split()[1]: line for line in shown.splitlines() if line.count("│") > 4}
+    assert "pretrain_vit_base_50k.yaml" in lines["epochs"]
+    assert "40" in lines["epochs"]
+    assert "pretrain_vit_base_21k.yaml" in lines["lr"]
+    assert "exe_rcdb_21k.sh" in lines["lr"] or "used as it stands" in lines["lr"]
 
 
 @pytest.mark.parametrize(

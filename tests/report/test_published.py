@@ -100,17 +100,3 @@ def test_a_damaged_file_is_refused(tmp_path, damage, says):
     path.write_text(damage((FOLDER / "tables.csv").read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(DamagedFile, match=says):
         read_published(path)
-
-
-def test_deviations_name_topic_values_reason_and_source():
-    deviations = pd.read_csv(FOLDER / "deviations.csv", dtype=str, keep_default_na=False)
-    assert list(deviations.columns) == [
-        "topic",
-        "paper",
-        "released_code",
-        "ours",
-        "reason",
-        "source",
-    ]
-    assert not deviations["topic"].duplicated().any()
-    assert (deviations != "").all().all()
