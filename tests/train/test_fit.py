@@ -73,6 +73,16 @@ def test_pretraining_leaves_weights_record_and_metrics(reference):
     assert weights.read(reference / "model.safetensors")[1]["run"] == "stripes-tiny-s3"
 
 
+def test_a_cool_down_is_trained_recorded_and_evaluated(tmp_path):
+    finetune(tmp_path, recipe=recipe(epochs=2, cooldown_epochs=1))
+    result = record(tmp_path)["result"]
+    assert (result["steps"], result["epochs"]) == (9, 3)
+    rates = [line["lr"] for line in lines(tmp_path) if "lr" in line]
+    assert min(rates[1:6]) > 1.01e-5
+    assert rates[6:] == pytest.approx([1e-5] * 3)
+    assert result["evaluations"][-1]["epoch"] == 3
+
+
 def test_metrics_hold_every_update_once(reference):
     found = lines(reference)
     assert [line["step"] for line in found] == list(range(1, 13))

@@ -101,6 +101,7 @@ def everything_random(**changes):
         "horizontal_flip": 0.5,
         "repeats": 3,
         "drop_path": 0.3,
+        "layer_decay": 0.7,
         "ema_decay": 0.9,
         "clip_norm": 1.0,
     }
