@@ -285,3 +285,38 @@ def test_the_model_card_of_real_pictures_names_their_terms():
     about = json.loads(plan().about("laptop", "imagenet1k_dino-vit_micro-s0"))
     assert about["terms"] == plan().config.downstream["fashion_mnist"].licence
     assert "Fashion" in about["title"]
+
+
+@pytest.mark.parametrize(
+    ("key", "epochs", "batch", "lr"),
+    [
+        ("rcdb1k-vit_tiny-s0", 300, 1024, 6e-4),
+        ("rcdb1k-vit_base-s0", 300, 256, 1e-3),
+        ("rcdb21k-vit_tiny-s0", 90, 8192, 8e-3),
+        ("rcdb21k-vit_base-s0", 90, 8192, 1e-3),
+        ("exfractaldb50k-vit_tiny-s0", 40, 8192, 8e-3),
+        ("exfractaldb50k-vit_base-s0", 40, 8192, 1e-3),
+        ("visualatom1k-vit_tiny-s0", 300, 1024, 1e-3),
+        ("imagenet21k_supervised-vit_base-s0", 300, 1024, 1e-3),
+    ],
+)
+def test_the_paper_scale_takes_the_recipe_of_network_and_dataset(key, epochs, batch, lr):
+    order = json.loads(plan(scale="paper").pretraining("paper", key))
+    recipe = order["recipe"]
+    assert (recipe["epochs"], recipe["global_batch"], recipe["lr"]) == (epochs, batch, lr)
+    assert recipe["model"] == Run.read(key).model
+
+
+@pytest.mark.parametrize(
+    ("downstream", "optimizer", "epochs"), [("imagenet1k", "adamw", 300), ("cars", "sgd", 1000)]
+)
+def test_the_paper_scale_fine_tunes_on_imagenet_by_a_recipe_of_its_own(
+    downstream, optimizer, epochs
+):
+    key = f"rcdb21k-vit_base-{downstream}-s0"
+    recipe = json.loads(plan(scale="paper").finetuning("paper", key))["recipe"]
+    assert (recipe["optimizer"], recipe["epochs"], recipe["model"]) == (
+        optimizer,
+        epochs,
+        "vit_base",
+    )
