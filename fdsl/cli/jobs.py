@@ -38,7 +38,7 @@ Machine = Annotated[
 Published = Annotated[Path, typer.Option(help="Printed numbers.")]
 Records = Annotated[list[Path] | None, typer.Argument(help="Records of the runs.")]
 Manifest = Annotated[Path, typer.Option(help="What is known of the downstream dataset.")]
-Weights = Annotated[
+Start = Annotated[
     list[Path] | None, typer.Argument(help="Weights to start from; none = from scratch.")
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
@@ -240,7 +240,7 @@ def finetune(
     machine: Machine,
     threads: Threads,
     record: Record,
-    weights: Weights = None,
+    weights: Start = None,
 ) -> None:
     """Fine-tune a network on a downstream dataset and test it."""
     from fdsl.data.parts import load_parts
@@ -289,7 +289,7 @@ def probe(
     machine: Machine,
     threads: Threads,
     record: Record,
-    weights: Weights = None,
+    weights: Start = None,
 ) -> None:
     """Test the frozen features of a network by k-NN and by a linear probe."""
     from fdsl.data.parts import load_parts
