@@ -54,8 +54,26 @@ class Archive(Strict):
     )
 
 
+SHIPPED = "workflow/catalog/"  # class lists that come with the project
+
+Part = Literal["train", "test"]
+BOTH: tuple[Part, Part] = ("train", "test")
+
+PLACED = ("image_folder", "unlabelled_folder", "arrow", "parquet", "coco")  # read `parts`
+TABLES = ("arrow", "parquet")
+
+
+class Columns(Strict):
+    """Where the rows of a table keep a picture and its label."""
+
+    image: str = Field(
+        default="image", description="encoded pictures: struct {bytes, path} or binary"
+    )
+    label: str = Field(default="label", description="integers from 0 to classes - 1")
+
+
 class DownstreamDataset(Entry):
-    """Real images that a pre-trained network is fine-tuned on."""
+    """Real images that a network is fine-tuned on, or pre-trained on for comparison."""
 
     WORDS: ClassVar[set[str]] = {
         "title", "column", "also_in", "layout", "archives", "fetchable", "licence", "how_to_get", "notes",
@@ -69,8 +87,13 @@ class DownstreamDataset(Entry):
         "stanford_cars",
         "flowers102",
         "voc2012",
+        "voc2012_multilabel",
         "places",
         "image_folder",
+        "unlabelled_folder",
+        "arrow",
+        "parquet",
+        "coco",
         "fashion_mnist",
         "digits",
     ]
@@ -79,7 +102,16 @@ class DownstreamDataset(Entry):
         default_factory=list,
         description="absolute folders where operating systems' packages put the same files",
     )
-    classes: int = Field(ge=2)
+    parts: dict[Part, str] = Field(
+        default_factory=dict,
+        description="where each part is below the folder: a folder of pictures (image_folder, whose default is train and val; "
+        "unlabelled_folder; coco), a pattern of files such as data/train-*.parquet (arrow, parquet), or a folder that "
+        "`save_to_disk` of the package datasets wrote (arrow). Without `test` there is nothing to evaluate on",
+    )
+    columns: Columns | None = Field(
+        default=None, description="of the loaders arrow and parquet; null = image and label"
+    )
+    classes: int = Field(ge=1, description="1 means unlabelled: every label is 0")
     train_images: int | None = Field(
         description="exact count; null where the paper's list is not public or the count could not be verified"
     )
@@ -94,7 +126,8 @@ class DownstreamDataset(Entry):
     archives: list[Archive] = Field(default_factory=list)
     class_list: str | None = Field(
         default=None,
-        description="file below the folder with one class name per line, which the user gives",
+        description=f"one class name per line: a file below the folder, which the user gives, or {SHIPPED}NAME, "
+        "which stands beside this catalogue",
     )
     fetchable: bool = Field(description="whether `fdsl data fetch` can bring it by itself")
     licence: str
@@ -114,11 +147,45 @@ class DownstreamDataset(Entry):
             raise ValueError(
                 f"class_list = {self.class_list!r} is only read by the loaders places and image_folder"
             )
-        if self.class_list is None and self.loader == "places":
-            raise ValueError(
-                "class_list is missing: the loader places needs the categories that are used"
-            )
         return self
+
+    @model_validator(mode="after")
+    def _parts_are_read(self) -> DownstreamDataset:
+        if self.parts and self.loader not in PLACED:
+            raise ValueError(f"parts are only read by the loaders {', '.join(PLACED)}")
+        if self.loader in PLACED and self.loader != "image_folder" and "train" not in self.parts:
+            raise ValueError(f"parts.train is missing: the loader {self.loader} needs to know it")
+        for where in self.parts.values():
+            if where.startswith("/") or ".." in where.split("/"):
+                raise ValueError(f"parts = {where!r} must lie below the folder")
+        if self.columns is not None and self.loader not in TABLES:
+            raise ValueError(f"columns are only read by the loaders {', '.join(TABLES)}")
+        if "test" not in self.splits and self.test_images is not None:
+            raise ValueError(f"test_images = {self.test_images}, but there is no test part")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_there(self) -> DownstreamDataset:
+        if (self.classes == 1) != (self.loader == "unlabelled_folder"):
+            raise ValueError(
+                f"classes = {self.classes} with the loader {self.loader}: "
+                "unlabelled_folder has 1, every other loader at least 2"
+            )
+        if self.loader == "unlabelled_folder" and "test" in self.parts:
+            raise ValueError("parts.test cannot be evaluated: the pictures have no labels")
+        return self
+
+    @property
+    def splits(self) -> tuple[Part, ...]:
+        """The parts that the dataset has; without "test" it is for pre-training only."""
+        return tuple(part for part in BOTH if not self.parts or part in self.parts)
+
+    @property
+    def objective(self) -> Literal["cross_entropy", "binary"] | None:
+        """What a fine-tuning on it minimises; None where there is nothing to classify, or nothing to evaluate on."""
+        if self.loader == "coco" or self.splits != BOTH:
+            return None
+        return "binary" if self.loader == "voc2012_multilabel" else "cross_entropy"
 
 
 class RealPretraining(Entry):

@@ -27,6 +27,13 @@ from fdsl.study.tables import SCRATCH, Column
 from fdsl.yaml_files import catalog, read_yaml, workflow_folder
 
 ScaleName = Literal["laptop", "workstation", "paper"]
+# How a column is measured -> the labels that this needs, by the objective that they are fine-tuned with.
+EVALUATED = {
+    "finetune": "cross_entropy",
+    "map": "binary",
+    "knn": "cross_entropy",
+    "linear": "cross_entropy",
+}
 
 
 def _unique(seeds: list[int]) -> list[int]:
@@ -303,6 +310,8 @@ def _check(config: Config) -> None:
     for name, real in config.pretrainings.items():
         where = f"workflow/catalog/pretrainings.yaml: {name}"
         choose("dataset", real.dataset, list(config.downstream), where=where)
+        if real.kind == "supervised" and config.downstream[real.dataset].classes == 1:
+            raise ConfigError(f"{where}: {real.dataset} has no labels; use kind: dino")
         for dataset in real.overlaps:
             choose("overlaps", dataset, list(config.downstream), where=where)
         if name in config.synthetic or name == SCRATCH:
@@ -361,6 +370,14 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
         choose("skip", pretraining, _pretrainings(config), where=where)
     for columns in scale.stand_ins.values():
         _check_columns(config, "stand_ins", columns, where)
+    for dataset in scale.finetune.keys() - {"default"}:
+        needed = config.downstream[dataset].objective
+        recipe = config.recipe(name, config.finetuning(name, dataset))
+        if needed is None or recipe.objective != needed:
+            raise ConfigError(
+                f"{where}: finetune.{dataset}: objective = {recipe.objective}, but {config.downstream[dataset].title} "
+                + (f"needs {needed}" if needed else "has nothing to classify or no part to test on")
+            )
 
 
 def _check_study(config: Config, where: str, study: Study) -> None:
@@ -386,8 +403,25 @@ def _check_columns(config: Config, place: str, columns: Sequence[Column], where:
     for column in columns:
         if column.dataset is not None:
             choose(place, column.dataset, list(config.downstream), where=where)
+            _check_evaluation(config, place, column, where)
         if column.model is not None:
             choose(f"{place}: model", column.model, list(config.models), where=where)
+
+
+def _check_evaluation(config: Config, place: str, column: Column, where: str) -> None:
+    """Refuse a column whose dataset cannot be evaluated in its way."""
+    entry = config.downstream[str(column.dataset)]
+    if column.stage == "detect":
+        if entry.loader != "coco":
+            raise ConfigError(f"{where}: {place}: {column.dataset} has no objects to detect")
+        return
+    needed = EVALUATED[column.evaluation]
+    if entry.objective != needed:
+        fitting = [name for name, objective in EVALUATED.items() if objective == entry.objective]
+        raise ConfigError(
+            f"{where}: {place}: evaluation = {column.evaluation} of {column.dataset}; it allows "
+            f"{', '.join(fitting) or 'detection only, or nothing at all'}"
+        )
 
 
 def _pretrainings(config: Config) -> list[str]:

@@ -13,6 +13,7 @@ Optimizer = Literal["adamw", "sgd", "momentum"]
 Curve = Literal["cosine", "step"]
 Precision = Literal["fp32", "bf16", "fp16"]
 OfdbAugmentation = Literal["ifs", "pattern", "rotation", "texture"]
+Objective = Literal["cross_entropy", "binary"]
 
 
 class Augmentation(Strict):
@@ -130,7 +131,16 @@ class Recipe(Preparation):
     )
     min_lr: float = Field(ge=0, description="where the cosine ends; 0 for a step schedule")
     clip_norm: float | None = Field(gt=0, description="largest gradient norm, or null")
-    label_smoothing: float = Field(ge=0, lt=1)
+    objective: Objective = Field(
+        default="cross_entropy",
+        description="cross_entropy where an image has one label, scored by top-1; binary where it has several: one yes-or-no "
+        "question per class, binary cross-entropy over classes, scored by mean average precision",
+    )
+    label_smoothing: float = Field(
+        ge=0,
+        lt=1,
+        description="e: a class's target t becomes (1 - e) t + e / classes, or (1 - e) t + e / 2 with objective binary",
+    )
     drop_path: float = Field(
         ge=0, lt=1, description="stochastic depth of the last block; rises linearly from 0"
     )

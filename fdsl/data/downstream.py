@@ -12,8 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fdsl.catalog import Archive, DownstreamDataset
 from fdsl.data.real.integrity import content_md5
 from fdsl.data.real.location import Found, Missing
@@ -39,8 +37,6 @@ __all__ = [
     "locate",
     "require",
 ]
-
-PARTS: tuple[Split, Split] = ("train", "test")
 
 
 class MissingData(ValueError):
@@ -109,8 +105,10 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
     DamagedFile
         If a digest, a count, a label or the structure of a file is not what the catalogue says.
     """
-    if split not in PARTS:
-        raise ValueError(f"split = {split!r} is unknown. Allowed: {', '.join(PARTS)}.")
+    if split not in entry.splits:
+        raise ValueError(
+            f"split = {split!r} is unknown. {entry.title} has: {', '.join(entry.splits)}."
+        )
     found = locate(entry, data_root)
     if isinstance(found, Missing):
         raise MissingData(explain(entry, found))
@@ -121,9 +119,9 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
             f"{found.where}: {len(source)} {split} images, expected {expected}; the copy is not whole or not the "
             f"published one. {entry.how_to_get}"
         )
-    if absent := np.flatnonzero(np.bincount(source.labels, minlength=entry.classes) == 0).tolist():
+    if 0 in (counts := source.per_class()):
         raise DamagedFile(
-            f"{found.where}: no {split} image of class {absent[0]}; get {entry.title} again"
+            f"{found.where}: no {split} image of class {counts.index(0)}; get {entry.title} again"
         )
     return source
 
@@ -131,7 +129,7 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
 def check(
     entry: DownstreamDataset, data_root: str | Path, *, decode: bool = False
 ) -> dict[str, Any]:
-    """Read both parts, see that every listed file exists, and describe the copy.
+    """Read all parts, see that every listed file exists, and describe the copy.
 
     Parameters
     ----------
@@ -152,9 +150,9 @@ def check(
         As `load`, and DamagedFile for listed files that do not exist or cannot be decoded.
     """
     parts = {}
-    for split in PARTS:
+    for split in entry.splits:
         source = load(entry, data_root, split=split)
-        if isinstance(source, FileImages) and (absent := source.absent()):
+        if absent := source.absent():
             raise DamagedFile(
                 f"{len(absent)} listed files do not exist, the first is {absent[0]}; {entry.how_to_get}"
             )
@@ -163,7 +161,7 @@ def check(
                 source[index]
         parts[split] = {
             "images": len(source),
-            "per_class": np.bincount(source.labels, minlength=entry.classes).tolist(),
+            "per_class": source.per_class(),
             "sha256": source.digest(),
         }
     found = locate(entry, data_root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,14 +22,18 @@ EvaluationTransform = Callable[[NDArray[np.uint8]], Tensor]
 
 
 class ImageSource(Protocol):
-    """Images by index: uint8 (H, W) or (H, W, 3) with a label, and what is known of them without decoding."""
+    """Images by index: uint8 (H, W) or (H, W, 3) with a label, and what is known of them without decoding.
+
+    `labels` is (n,); or (n, classes) where images have several, with 1 present, 0 absent, -1 unknown, and then an item's
+    label is int64 (classes,).
+    """
 
     classes: int
     labels: NDArray[np.int64]
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> tuple[NDArray[np.uint8], int]: ...
+    def __getitem__(self, index: int, /) -> tuple[NDArray[np.uint8], Any]: ...
 
 
 @runtime_checkable
@@ -43,7 +47,7 @@ class VaryingSource(Protocol):
 
 
 class Batch(NamedTuple):
-    """Images uint8 (B, C, S, S), labels int64 (B,), and keys int64 (B, 3): epoch, index and repeat of each image."""
+    """Images uint8 (B, C, S, S), labels int64 (B,) or (B, classes), and keys int64 (B, 3): epoch, index and repeat of each image."""
 
     images: Tensor
     labels: Tensor
@@ -67,7 +71,7 @@ class TrainingImages(Dataset[Batch]):
         items = [self._item(position) for position in positions]
         return stack(items)
 
-    def _item(self, position: int) -> tuple[Tensor, int, tuple[int, int, int]]:
+    def _item(self, position: int) -> tuple[Tensor, Any, tuple[int, int, int]]:
         draw = self.stream.at(position)
         key = (int(draw.epoch), int(draw.index), int(draw.repeat))
         image, label = self._image(key)
@@ -134,7 +138,7 @@ def evaluation_batches(
     return _loader(images, order, workers=min(workers, len(order)), pin_memory=pin_memory)
 
 
-def stack(items: Sequence[tuple[Tensor, int, tuple[int, int, int]]]) -> Batch:
+def stack(items: Sequence[tuple[Tensor, Any, tuple[int, int, int]]]) -> Batch:
     """Join images of one shape to a batch; ValueError if their shapes differ."""
     shapes = {tuple(image.shape) for image, _, _ in items}
     if len(shapes) != 1:
@@ -142,7 +146,7 @@ def stack(items: Sequence[tuple[Tensor, int, tuple[int, int, int]]]) -> Batch:
             f"images of one batch have shapes {sorted(shapes)}: a source must be all gray or all colour"
         )
     images, labels, keys = zip(*items, strict=True)
-    return Batch(torch.stack(images), torch.tensor(labels), torch.tensor(keys))
+    return Batch(torch.stack(images), torch.from_numpy(np.array(labels)), torch.tensor(keys))
 
 
 def _loader(

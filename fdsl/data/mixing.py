@@ -93,7 +93,8 @@ class Finish:
         images
             uint8 (B, C, S, S), C = 1 or `channels`.
         labels
-            int64 (B,), 0 … classes - 1.
+            int64 (B,), 0 … classes - 1; or (B, classes), 1 present, 0 absent, -1 unknown, where an
+            image may show any number of them.
         keys
             int64 (B, 3): epoch, index, repeat of each image. On the CPU, so that nothing waits for
             the device.
@@ -109,6 +110,8 @@ class Finish:
         tuple
             float32 (B, channels, S, S), and the targets: float32 (B, classes), label smoothing
             included, when mixup or cutmix is on, else the labels, which the loss has to smooth.
+            Of labels (B, classes): float32 (B, classes) from 0 to 1, smoothed, mixed like the
+            pixels, and -1 where the image or its partner is unknown.
 
         Raises
         ------
@@ -132,8 +135,10 @@ class Finish:
                 )
             mix = draw_mix(self.mixup, self.cutmix, side=images.shape[-1], seed=seed, step=step)
             mix_pairs(finished, mix)
-            targets = self._soft(targets, mix.weight)
-        return finished, targets
+            if labels.ndim == 1:
+                return finished, self._soft(targets, mix.weight)
+            return finished, self._answers(targets, mix.weight)
+        return finished, targets if labels.ndim == 1 else self._answers(targets, 1.0)
 
     def _normalised(self, images: Tensor) -> Tensor:
         """(x / 255 - mean) / std of every channel, float32; a gray image is repeated on the way."""
@@ -152,6 +157,15 @@ class Finish:
         hot = torch.tensor([weight, 1 - weight], device=labels.device).mul_(1 - self.smoothing)
         partners = labels.view(-1, 2).flip(1).reshape(-1)
         return soft.scatter_add_(1, torch.stack((labels, partners), 1), hot.expand(len(labels), 2))
+
+    def _answers(self, labels: Tensor, weight: float) -> Tensor:
+        """Probability of each class, smoothed towards 1 / 2, of each image and its partner, weighted; -1 is unknown."""
+        known, shares = labels >= 0, labels.float()
+        if weight != 1:
+            partners = labels.view(-1, 2, self.classes).flip(1).reshape(-1, self.classes)
+            known = known & (partners >= 0)
+            shares = shares.lerp(partners.float(), 1 - weight)
+        return torch.where(known, shares.mul_(1 - self.smoothing).add_(self.smoothing / 2), -1.0)
 
 
 def draw_mix(mixup: float, cutmix: float, *, side: int, seed: int, step: int) -> Mix:

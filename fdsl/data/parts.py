@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fdsl.catalog import DownstreamDataset
+from fdsl.catalog import BOTH, DownstreamDataset
 from fdsl.data import downstream
 from fdsl.data.real.sources import ImageSource, Subset
 from fdsl.data.real.splits import few_labels
@@ -48,10 +48,12 @@ def load_parts(
     DamagedFile
         If the data are no longer those of the manifest.
     ValueError
-        If the dataset has fewer images than asked for.
+        If the dataset has fewer images than asked for, or is not one to fine-tune on.
     """
+    if entry.objective is None:
+        raise ValueError(f"{entry.title} has no labelled test part: it is not for fine-tuning")
     sources = {}
-    for split in downstream.PARTS:
+    for split in BOTH:
         source = downstream.load(entry, data_root, split=split)
         if source.digest() != manifest["parts"][split]["sha256"]:
             raise DamagedFile(
@@ -61,6 +63,11 @@ def load_parts(
         sources[split] = source
     train, test = sources["train"], sources["test"]
     if train_labels is not None:
+        if entry.objective == "binary":
+            raise ValueError(
+                f"train_labels = {train_labels} of {entry.title}, whose images have several labels, so that none can be "
+                "chosen by its class; use null for all"
+            )
         train = Subset(train, few_labels(train.labels, count=train_labels, seed=seed))
     if test_images is not None:
         if test_images > len(test):

@@ -63,6 +63,35 @@ class FinetuneResult(_Part):
         return {"finetune": _percent(self.correct, self.images)}
 
 
+class MultiLabelResult(_Part):
+    """What an evaluation on images with several labels found."""
+
+    metric: Literal["mAP"]
+    images: int = Field(gt=0, description="evaluated images")
+    average_precision: list[Percent] = Field(min_length=2, description="of each class, last epoch")
+    map_last: Percent = Field(description="last epoch")
+    map_best: Percent = Field(
+        description="best epoch on the evaluation images; never used in tables"
+    )
+
+    @model_validator(mode="after")
+    def _mean_agrees(self) -> MultiLabelResult:
+        mean = self.scores()["map"]
+        if abs(mean - self.map_last) > ROUNDING_POINTS:
+            raise ValueError(
+                f"map_last = {self.map_last} is not the mean of average_precision, which is {mean:.4f}"
+            )
+        if self.map_best < self.map_last - ROUNDING_POINTS:
+            raise ValueError(
+                f"map_best = {self.map_best} must not be below map_last = {self.map_last}"
+            )
+        return self
+
+    def scores(self) -> dict[Evaluation, float]:
+        """Return the percentages that tables show."""
+        return {"map": sum(self.average_precision) / len(self.average_precision)}
+
+
 class Counted(_Part):
     """Right answers of one classifier on frozen features."""
 
@@ -127,6 +156,13 @@ class FinetuneRecord(_Record):
     result: FinetuneResult
 
 
+class MultiLabelRecord(_Record):
+    """What a fine-tuning on images with several labels leaves."""
+
+    kind: Literal["finetune"]
+    result: MultiLabelResult
+
+
 class ProbeRecord(_Record):
     """What an evaluation of frozen features leaves."""
 
@@ -141,8 +177,8 @@ class DetectRecord(_Record):
     result: DetectResult
 
 
-Record = FinetuneRecord | ProbeRecord | DetectRecord
-KINDS: dict[str, type[FinetuneRecord | ProbeRecord | DetectRecord]] = {
+Record = FinetuneRecord | MultiLabelRecord | ProbeRecord | DetectRecord
+KINDS: dict[str, type[Record]] = {
     "finetune": FinetuneRecord,
     "probe": ProbeRecord,
     "detect": DetectRecord,
@@ -172,6 +208,8 @@ def read_record(path: str | Path, *, scale: str) -> Record:
             f"{path} holds {type(content).__name__}, not a record; delete it and run its fine-tuning again"
         )
     kind = KINDS.get(str(content.get("kind")), FinetuneRecord)
+    if kind is FinetuneRecord and _several_labels(content):
+        kind = MultiLabelRecord
     try:
         record: Record = validate(kind, content, where=str(path))
     except ConfigError as error:
@@ -181,6 +219,12 @@ def read_record(path: str | Path, *, scale: str) -> Record:
             f"{path} is of scale {record.scale!r}, the table is of scale {scale!r}: scales are never mixed in one table"
         )
     return record
+
+
+def _several_labels(content: dict[str, Any]) -> bool:
+    """Return whether a record is about mean average precision; one that names no metric is about top-1."""
+    result = content.get("result")
+    return isinstance(result, dict) and result.get("metric") == "mAP"
 
 
 def read_runs(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -32,10 +33,15 @@ class Evaluation:
     images: int
     loss: float
 
+    metric: ClassVar[str] = "top1"
+
     @property
     def percent(self) -> float:
         """Top-1 accuracy, 0 to 100."""
         return 100 * self.correct / self.images
+
+    def __str__(self) -> str:
+        return f"{self.correct} of {self.images} correct ({self.percent:.2f} %)"
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -22,9 +23,8 @@ from fdsl.data.loader import (
 )
 from fdsl.data.mixing import Finish
 from fdsl.locks import alone
-from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim
+from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim, ranking
 from fdsl.train.distributed import Processes
-from fdsl.train.evaluate import Evaluation
 from fdsl.train.journal import History, Journal, NonFiniteLoss
 from fdsl.train.loop import Course, Trainee
 from fdsl.train.progress import Display
@@ -256,6 +256,8 @@ def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Ca
         pin_memory=cuda,
     )
     finish = _finish(task, processes, train=False)
+    several = recipe.objective == "binary"
+    judged = partial(ranking.rank, classes=task.classes) if several else evaluate.evaluate
 
     def judge() -> None:
         ended = trainee.step == course.schedule.steps
@@ -263,7 +265,7 @@ def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Ca
         if journal.has_evaluated(epoch):
             return
         with journal.paused():
-            result: Evaluation = evaluate.evaluate(
+            result = judged(
                 trainee.result,
                 batches,
                 finish=lambda batch: finish(batch, trainee.step)[0],

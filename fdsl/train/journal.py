@@ -5,7 +5,8 @@ metrics.jsonl holds one JSON object a line, in order, without gaps or repetition
 - training: `{"kind": "train", "step", "epoch", "lr", "loss", "correct", "images", "images_per_second"}` — `step` counts the
   updates done, `epoch` is the fraction of the stream in epochs; `loss` is the mean objective, `correct` of `images` the
   augmented training images whose likeliest class is the (mixed) target's, all over the updates since the line before.
-- evaluation: `{"kind": "evaluation", "step", "epoch", "correct", "images", "loss"}`.
+- evaluation: `{"kind": "evaluation", "step", "epoch", "correct", "images", "loss"}`; where images have several labels,
+  `"mean_average_precision"` and `"average_precision"` (percent, and of each class) stand in the place of `"correct"`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch import Tensor
 from fdsl import storage
 from fdsl.train.evaluate import Evaluation
 from fdsl.train.progress import Display
+from fdsl.train.ranking import Ranking
 from fdsl.train.schedule import Schedule
 
 LINES = 1000  # at most so many training lines a run
@@ -141,7 +143,7 @@ class Journal:
         """Read what has not been read yet."""
         return self._read(keep=0)
 
-    def evaluated(self, steps_done: int, *, epoch: int, result: Evaluation) -> None:
+    def evaluated(self, steps_done: int, *, epoch: int, result: Evaluation | Ranking) -> None:
         """Take the result of an evaluation."""
         entry = {"epoch": epoch, **asdict(result)}
         self.history.evaluations.append(entry)

@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
-from torch.nn import functional
 from torch.optim import Optimizer
 
 from fdsl import seeding
 from fdsl.data.loader import Batch
 from fdsl.recipe import Recipe
 from fdsl.seeding import Stage
-from fdsl.train import optim
+from fdsl.train import objective, optim
 from fdsl.train.distributed import Processes, unsynchronised
 from fdsl.train.evaluate import autocast
 from fdsl.train.interrupt import Interrupted, StopRequest
@@ -64,7 +63,7 @@ class Course:
     """What stays the same from the first update to the last.
 
     `finish` turns a batch and the number of the update into float images (B, channels, S, S) on the device, and targets:
-    class indices (B,), or shares (B, classes) that are smoothed already.
+    class indices (B,), or shares or answers (B, classes) that are smoothed already.
     """
 
     recipe: Recipe
@@ -166,12 +165,10 @@ def _gradients(
             with autocast(device, recipe.precision):
                 logits = network(images)
             logits = logits.float()
-            smoothing = recipe.label_smoothing if targets.ndim == 1 else 0.0
-            loss = functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+            loss = objective.loss(logits, targets, recipe=recipe)
             scaler.scale(loss / split.accumulate).backward()
-        labels = targets if targets.ndim == 1 else targets.argmax(1)
         measured[0] += loss.detach() / (split.accumulate * split.world)
-        measured[1] += (logits.detach().argmax(1) == labels).sum()
+        measured[1] += objective.right(logits, targets, recipe=recipe)
     return measured
 
 

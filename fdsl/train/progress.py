@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fdsl.train.evaluate import Evaluation
+from fdsl.train.ranking import Ranking
 
 log = logging.getLogger(__name__)
 
@@ -65,14 +66,13 @@ class Display:
             share = 100 * line["correct"] / line["images"]
             self._writer.add_scalar("train/top1_percent", share, line["step"])
 
-    def evaluation(self, steps_done: int, *, epoch: int, result: Evaluation) -> None:
+    def evaluation(self, steps_done: int, *, epoch: int, result: Evaluation | Ranking) -> None:
         """Show an evaluation."""
-        log.info(
-            "%s: epoch %d: %d of %d correct (%.2f %%), loss %.4f",
-            self._title, epoch, result.correct, result.images, result.percent, result.loss,
-        )  # fmt: skip
+        log.info("%s: epoch %d: %s, loss %.4f", self._title, epoch, result, result.loss)
         if self._writer is not None:
-            self._writer.add_scalar("evaluation/top1_percent", result.percent, steps_done)
+            self._writer.add_scalar(
+                f"evaluation/{result.metric}_percent", result.percent, steps_done
+            )
             self._writer.add_scalar("evaluation/loss", result.loss, steps_done)
 
     def close(self) -> None:

@@ -19,7 +19,8 @@ def result(task: Task, trainee: Trainee, history: History) -> dict[str, Any]:
     `final_loss` is the mean training objective, `training_correct` of `training_images` the right answers on augmented
     training images, over the updates of the last epoch. With test images: `correct` of `images` and `top1_last` (percent)
     belong to the last epoch and are the headline; `top1_best` and `best_epoch` were chosen on the test images and are for
-    comparison with papers that report them.
+    comparison with papers that report them. With objective binary, `metric` is "mAP", and `map_last`, `map_best` (percent)
+    and `average_precision` (of each class, last epoch) stand in the place of `correct` and top-1.
     """
     last = history.last_epoch
     found: dict[str, Any] = {
@@ -33,14 +34,34 @@ def result(task: Task, trainee: Trainee, history: History) -> dict[str, Any]:
     }
     if task.test is None:
         return found
+    if task.recipe.objective == "binary":
+        return found | _ranked(history)
     final = history.evaluations[-1]
     best = max(history.evaluations, key=lambda entry: (entry["correct"], -entry["epoch"]))
     return found | {
+        "metric": "top-1",
         "images": final["images"],
         "correct": final["correct"],
         "top1_last": 100 * final["correct"] / final["images"],
         "top1_best": 100 * best["correct"] / best["images"],
         "best_epoch": best["epoch"],
+        "evaluations": history.evaluations,
+    }
+
+
+def _ranked(history: History) -> dict[str, Any]:
+    """Return the part of `result` that is about evaluations where images have several labels."""
+    final = history.evaluations[-1]
+    best = max(
+        history.evaluations, key=lambda entry: (entry["mean_average_precision"], -entry["epoch"])
+    )
+    return {
+        "metric": "mAP",
+        "images": final["images"],
+        "map_last": final["mean_average_precision"],
+        "map_best": best["mean_average_precision"],
+        "best_epoch": best["epoch"],
+        "average_precision": final["average_precision"],
         "evaluations": history.evaluations,
     }
 

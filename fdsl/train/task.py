@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fdsl.catalog import ModelEntry
 from fdsl.data.loader import ImageSource, VaryingSource
 from fdsl.data.samplers import OnePerCategory, Stream
@@ -144,6 +146,7 @@ def check(task: Task, *, world: int) -> None:
             raise ValueError(
                 f"{task.run}: {task.dataset} has {source.classes} classes in its {name} images, {task.classes} are stated"
             )
+        _check_labels(task, name, source)
     schedule(task.recipe, images=task.stream().images)
     parts = split(task.recipe.global_batch, world=world, micro_batch=task.devices.micro_batch)
     augmentation = task.recipe.augmentation
@@ -157,4 +160,18 @@ def check(task: Task, *, world: int) -> None:
         raise ValueError(
             f"{task.run}: mixup and cutmix mix pairs, and a device gets {parts.micro_batch} images at once: "
             "use an even micro_batch"
+        )
+
+
+def _check_labels(task: Task, name: str, source: ImageSource) -> None:
+    """Refuse an objective that does not go with the labels, and classes whose score would not be defined."""
+    several = source.labels.ndim == 2
+    if several != (task.recipe.objective == "binary"):
+        raise ValueError(
+            f"{task.run}: objective = {task.recipe.objective}, but an image of {task.dataset} has "
+            f"{'several labels: use binary' if several else 'one label: use cross_entropy'}"
+        )
+    if several and (empty := np.flatnonzero(~(source.labels == 1).any(axis=0))).size:
+        raise ValueError(
+            f"{task.run}: no {name} image of {task.dataset} shows class {empty[0]}; use more images"
         )

@@ -21,7 +21,9 @@ def md5(path: Path) -> str:
 
 def content_md5(path: Path) -> str:
     """Return the MD5 of a file's content, gunzipped where its name ends in `.gz`."""
-    return hashlib.md5(_bytes(path), usedforsecurity=False).hexdigest()
+    if path.suffix != ".gz":
+        return md5(path)
+    return hashlib.md5(_gunzipped(path), usedforsecurity=False).hexdigest()
 
 
 def content(entry: DownstreamDataset, folder: Path, name: str) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from fdsl.storage import DamagedFile
 
@@ -41,20 +42,34 @@ def read_picture(path: str | Path, *, box: Box | None = None) -> NDArray[np.uint
         (a decompression bomb), or if the box lies outside.
     """
     try:
+        return _pixels(path, name=str(path), box=box)
+    except FileNotFoundError:
+        raise DamagedFile(f"{path} is missing; unpack the dataset's archive again") from None
+
+
+def decode_picture(content: bytes, *, name: str) -> NDArray[np.uint8]:
+    """Decode the bytes of one image file, as `read_picture` does; `name` is what an error calls them."""
+    return _pixels(BytesIO(content), name=name, box=None)
+
+
+def _pixels(source: str | Path | BytesIO, *, name: str, box: Box | None) -> NDArray[np.uint8]:
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(source, formats=FORMATS) as image:
                 return np.array(_rgb(image if box is None else _crop(image, box)))
     except FileNotFoundError:
-        raise DamagedFile(f"{path} is missing; unpack the dataset's archive again") from None
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DamagedFile(
-            f"{path} is too large to be a picture of this dataset ({error}); replace the file"
+            f"{name} is too large to be a picture of this dataset ({error}); replace the file"
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError, TypeError) as error:
+        foreign = isinstance(error, UnidentifiedImageError)  # whose text names a buffer's address
+        reason = f"its content is none of {', '.join(FORMATS)}" if foreign else error
         raise DamagedFile(
-            f"{path} cannot be read as an image ({error}); unpack the dataset's archive again"
+            f"{name} cannot be read as an image ({reason}); get the dataset's files again"
         ) from None
 
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from fdsl.catalog import DownstreamDataset
-from fdsl.data.real import cifar, digits, fashion_mnist, folders, matlab, voc
+from fdsl.catalog import DownstreamDataset, Part
+from fdsl.data.real import (
+    cifar,
+    coco,
+    digits,
+    fashion_mnist,
+    folders,
+    matlab,
+    tables,
+    voc,
+    voc_multilabel,
+)
 from fdsl.data.real.location import Found, Missing
 from fdsl.data.real.sources import ImageSource
 
-Split = Literal["train", "test"]
+Split = Part
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,13 @@ READERS = {
     "stanford_cars": Reader(matlab.find_cars, matlab.read_cars, matlab.PACKAGES),
     "flowers102": Reader(matlab.find_flowers, matlab.read_flowers, matlab.PACKAGES),
     "voc2012": Reader(voc.find, voc.read, voc.PACKAGES),
+    "voc2012_multilabel": Reader(voc_multilabel.find, voc_multilabel.read, voc_multilabel.PACKAGES),
     "places": Reader(folders.find_places, folders.read_places, folders.PACKAGES),
     "image_folder": Reader(folders.find_folders, folders.read_folders, folders.PACKAGES),
+    "unlabelled_folder": Reader(folders.find_folders, folders.read_unlabelled, folders.PACKAGES),
+    "arrow": Reader(tables.find, tables.read, tables.PACKAGES),
+    "parquet": Reader(tables.find, tables.read, tables.PACKAGES),
+    "coco": Reader(coco.find, coco.read, coco.PACKAGES),
     "fashion_mnist": Reader(fashion_mnist.find, fashion_mnist.read, fashion_mnist.PACKAGES),
     "digits": Reader(digits.find, digits.read, digits.PACKAGES),
 }

@@ -7,12 +7,35 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fdsl.data.real.pictures import Box, read_picture
 from fdsl.storage import DamagedFile
+
+UNKNOWN = -1  # in the labels of an image that shows several classes
+
+
+class ImageSource(Protocol):
+    """What every reader of labelled images returns; it pickles and holds no file open."""
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def labels(self) -> NDArray[np.int64]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> tuple[NDArray[np.uint8], Any]: ...
+
+    def per_class(self) -> list[int]: ...
+
+    def absent(self) -> list[Path]: ...
+
+    def digest(self) -> str: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +51,14 @@ class ArrayImages:
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
         return self.images[index].copy(), int(self.labels[index])
+
+    def per_class(self) -> list[int]:
+        """Return the number of images of each class."""
+        return np.bincount(self.labels, minlength=self.classes).tolist()
+
+    def absent(self) -> list[Path]:
+        """Return the listed files that do not exist: none, all is in memory."""
+        return []
 
     def digest(self) -> str:
         """Return the SHA-256 of shape, pixels and labels."""
@@ -57,19 +88,17 @@ class FileImages:
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
         return read_picture(self.path(index), box=self._box(index)), int(self.labels[index])
 
+    def per_class(self) -> list[int]:
+        """Return the number of images of each class."""
+        return np.bincount(self.labels, minlength=self.classes).tolist()
+
     def path(self, index: int) -> Path:
         """Return the file of image `index`."""
         return self.root / os.fsdecode(self.names[index])
 
     def absent(self) -> list[Path]:
         """Return the listed files that do not exist; one look per file, no decoding."""
-        folder = os.fsencode(self.root)
-        absent = [
-            name
-            for name in np.unique(self.names).tolist()
-            if not os.path.isfile(folder + b"/" + name)  # noqa: PTH113  (a Path for each of a million files is slow)
-        ]
-        return [self.root / os.fsdecode(name) for name in absent]
+        return absent_files(self.root, self.names)
 
     def digest(self) -> str:
         """Return the SHA-256 of names, labels and boxes; the same wherever the dataset lies."""
@@ -86,7 +115,19 @@ class FileImages:
         return left, top, right, bottom
 
 
-ImageSource = ArrayImages | FileImages
+@dataclass(frozen=True, eq=False)
+class MultiLabelImages(FileImages):
+    """Image files that show any number of classes: `labels` is int64 (n, classes).
+
+    1: the class is there; 0: it is not; `UNKNOWN`: not to be counted, neither in a loss nor in a score.
+    """
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:  # type: ignore[override]
+        return read_picture(self.path(index)), self.labels[index].copy()
+
+    def per_class(self) -> list[int]:
+        """Return the number of images that show each class."""
+        return (self.labels == 1).sum(axis=0).tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +140,7 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Any]:
         return self.source[int(self.indices[index])]
 
     @property
@@ -122,7 +163,7 @@ def array_images(
         If images and labels differ in number or a label is out of range.
     """
     return ArrayImages(
-        images, _labels(labels, count=len(images), classes=classes, where=where), classes
+        images, checked_labels(labels, count=len(images), classes=classes, where=where), classes
     )
 
 
@@ -142,18 +183,37 @@ def file_images(
     DamagedFile
         If names and labels differ in number, a label is out of range or a name leaves `root`.
     """
-    checked = _labels(labels, count=len(names), classes=classes, where=where)
+    checked = checked_labels(labels, count=len(names), classes=classes, where=where)
+    packed = file_names(names, root=root, where=where)
+    corners = None if boxes is None else np.array(boxes, dtype=np.int32).reshape(-1, 4)
+    return FileImages(root, packed, checked, classes, corners)
+
+
+def file_names(names: Sequence[str], *, root: Path, where: str | Path) -> NDArray[np.bytes_]:
+    """Return names as bytes (n,); DamagedFile, naming the list `where`, if one leaves `root`."""
     for name in names:
         if name.startswith("/") or "\0" in name or ".." in name.split("/"):
             raise DamagedFile(
                 f"{where} names the file {name!r}, which is not below {root}; get the list again"
             )
-    packed = np.array([os.fsencode(name) for name in names], dtype=np.bytes_)
-    corners = None if boxes is None else np.array(boxes, dtype=np.int32).reshape(-1, 4)
-    return FileImages(root, packed, checked, classes, corners)
+    return np.array([os.fsencode(name) for name in names], dtype=np.bytes_)
 
 
-def _labels(labels: ArrayLike, *, count: int, classes: int, where: str | Path) -> NDArray[np.int64]:
+def absent_files(root: Path, names: NDArray[np.bytes_]) -> list[Path]:
+    """Return the files below `root` that do not exist, each once."""
+    folder = os.fsencode(root)
+    absent = [
+        name
+        for name in np.unique(names).tolist()
+        if not os.path.isfile(folder + b"/" + name)  # noqa: PTH113  (a Path for each of a million files is slow)
+    ]
+    return [root / os.fsdecode(name) for name in absent]
+
+
+def checked_labels(
+    labels: ArrayLike, *, count: int, classes: int, where: str | Path
+) -> NDArray[np.int64]:
+    """Return labels as int64 (count,); DamagedFile, naming `where`, for another number or one out of range."""
     array = np.asarray(labels, dtype=np.int64)
     if array.shape != (count,):
         raise DamagedFile(
