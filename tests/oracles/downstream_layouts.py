@@ -10,6 +10,8 @@ import gzip
 import hashlib
 import importlib.util
 import io
+import itertools
+import json
 import pickle
 import shutil
 import struct
@@ -17,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
@@ -155,14 +159,8 @@ def voc(root: Path) -> tuple[DownstreamDataset, dict[str, list[tuple[int, int, i
     folder, real = root / "VOCdevkit" / "VOC2012", real_pictures("imagenet")
     for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (folder / name).mkdir(parents=True)
-    classes = (
-        "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant "
-        "sheep sofa train tvmonitor"
-    )
     objects = [(label, 1 + label, 3, 30 + label, 40) for label in range(20)]
-    texts = [
-        _voc_object(name, *box) for name, (_, *box) in zip(classes.split(), objects, strict=True)
-    ]
+    texts = [_voc_object(name, *box) for name, (_, *box) in zip(VOC_CLASSES, objects, strict=True)]
     texts += [
         _voc_object("dog", 5, 5, 9, 9, difficult=1),
         _voc_object("person", "1.6", "2.2", "45.7", "50.1", part=True),
@@ -175,6 +173,30 @@ def voc(root: Path) -> tuple[DownstreamDataset, dict[str, list[tuple[int, int, i
         (folder / f"ImageSets/Main/{part}.txt").write_text(f"{picture}\n")
     seen = [*objects, (14, 2, 2, 46, 50)]
     return entry("voc12"), {"train": seen, "test": seen}
+
+
+VOC_CLASSES = [
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+]
 
 
 def _voc_object(name: str, *box: Any, difficult: int = 0, part: bool = False) -> str:
@@ -229,7 +251,7 @@ def image_folder(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
     (folder / "train/n01440764/notes.txt").write_text("not a picture")
     (folder / "train/n01440764/._n01440764_0.JPEG").write_bytes(b"hidden")
     (folder / "imagenet100.txt").write_text("n02869837\nn01440764\n")
-    given = entry("imagenet100", classes=2)
+    given = entry("imagenet100", classes=2, class_list="imagenet100.txt", files={})
     return given, {"train": [*real[:3], *real[8:11]], "test": [real[3], real[11]]}
 
 
@@ -257,3 +279,155 @@ def fashion_mnist(
                 gzip.compress(data) if zipped else data
             )
     return entry("fashion_mnist", classes=2, files=digests, also_in=[]), parts
+
+
+def voc_multilabel(root: Path) -> tuple[DownstreamDataset, dict[str, np.ndarray]]:
+    """Write three pictures per part and the 20 class lists: 1 present, -1 absent, 0 difficult only."""
+    folder, real = root / "VOCdevkit" / "VOC2012", real_pictures("imagenet")
+    for name in ("JPEGImages", "ImageSets/Main"):
+        (folder / name).mkdir(parents=True)
+    answers = {}
+    for part, first in (("train", 0), ("val", 3)):
+        pictures = [f"2008_{first + n:06d}" for n in range(3)]
+        table = np.full((3, 20), -1)
+        table[np.arange(20) % 3, np.arange(20)] = 1  # class k is in picture k % 3, and
+        table[1, 3], table[2, 4] = 1, 0  # class 3 in another one, class 4 difficult in a third
+        for picture, file in zip(pictures, real[first:], strict=False):
+            shutil.copyfile(file, folder / f"JPEGImages/{picture}.jpg")
+        (folder / f"ImageSets/Main/{part}.txt").write_text("".join(f"{p}\n" for p in pictures))
+        for label, name in enumerate(VOC_CLASSES):
+            rows = zip(pictures, table[:, label], strict=True)
+            text = "".join(f"{picture} {answer:2d}\n" for picture, answer in rows)
+            (folder / f"ImageSets/Main/{name}_{part}.txt").write_text(text)
+        answers["train" if part == "train" else "test"] = table
+    return entry("voc12_multilabel"), answers
+
+
+def unlabelled(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
+    """Write pictures at two depths, one of them a link, among files and folders that are none."""
+    folder, real = root / "PASS_dataset", real_pictures("imagenet")
+    for name in ("0", "1/deep", ".hidden"):
+        (folder / name).mkdir(parents=True)
+    shutil.copyfile(real[0], folder / "0/b.jpg")
+    (folder / "0/a.JPEG").symlink_to(real[1])
+    shutil.copyfile(real[2], folder / "1/deep/c.jpg")
+    shutil.copyfile(real[3], folder / "1.jpg")
+    shutil.copyfile(real[4], folder / ".hidden/no.jpg")
+    (folder / "0/._b.jpg").write_bytes(b"hidden")
+    (folder / "list.txt").write_text("not a picture")
+    return entry("pass"), {"train": [real[n] for n in (1, 0, 3, 2)]}  # 0/a, 0/b, 1.jpg, 1/deep/c
+
+
+def table_of(files: list[Path], labels: list[int], *, names: list[str] | None = None) -> pa.Table:
+    """Return rows as the Hub stores them: image struct {bytes, path}, label int64, features noted in the schema."""
+    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
+    table = pa.table({"image": pa.array(rows, picture), "label": pa.array(labels, pa.int64())})
+    if names is None:
+        return table
+    label = {"names": names, "_type": "ClassLabel"}
+    info = {"info": {"features": {"image": {"_type": "Image"}, "label": label}}}
+    return table.replace_schema_metadata({"huggingface": json.dumps(info)})
+
+
+ROWS = {"train": (0, 5), "test": (5, 9)}
+
+
+def parquet(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
+    """Write the Hub's layout, the training part in two files and several row groups."""
+    folder, real = root / "own", real_pictures("imagenet")
+    (folder / "data").mkdir(parents=True)
+    for part, bounds in ROWS.items():
+        cuts = [*bounds] if part == "test" else [0, 3, 5]
+        for n, (start, stop) in enumerate(itertools.pairwise(cuts)):
+            labels = [k % 2 for k in range(start, stop)]
+            table = table_of(real[start:stop], labels, names=["even", "odd"])
+            name = f"data/{part}-{n:05d}-of-{len(cuts) - 1:05d}.parquet"
+            pq.write_table(table, folder / name, row_group_size=2)
+    return _own("parquet", {part: f"data/{part}-*.parquet" for part in PARTS}), {
+        part: real[slice(*bounds)] for part, bounds in ROWS.items()
+    }
+
+
+def arrow(root: Path, *, stream: bool = False) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
+    """Write Arrow IPC files, or streams as the package datasets writes them, in batches of two rows."""
+    folder, real = root / "own", real_pictures("imagenet")
+    folder.mkdir(parents=True)
+    writer = pa.ipc.new_stream if stream else pa.ipc.new_file
+    for part, (start, stop) in ROWS.items():
+        table = table_of(real[start:stop], [k % 2 for k in range(start, stop)])
+        with writer(folder / f"{part}.arrow", table.schema) as file:
+            file.write_table(table, max_chunksize=2)
+    return _own("arrow", {part: f"{part}.arrow" for part in PARTS}), {
+        part: real[slice(*bounds)] for part, bounds in ROWS.items()
+    }
+
+
+def _own(loader: str, parts: dict[str, str], **values: Any) -> DownstreamDataset:
+    """Return an entry that a user would write for a dataset of their own."""
+    words = {
+        "title": "own",
+        "column": "own",
+        "licence": "ours",
+        "how_to_get": "ask",
+        "layout": "rows",
+    }
+    free = {"train_images": None, "test_images": None, "fetchable": False}
+    given = {"loader": loader, "folder": "own", "parts": parts, "classes": 2}
+    return validate(DownstreamDataset, {**words, **free, **given, **values}, where="own")
+
+
+def coco(root: Path) -> DownstreamDataset:
+    """Write two pictures per part with polygons, run lengths and crowds, and one picture without objects."""
+    folder, real = root / "coco", real_pictures("imagenet")
+    (folder / "annotations").mkdir(parents=True)
+    for n, part in enumerate(("train2017", "val2017")):
+        (folder / part).mkdir()
+        pictures = []
+        for number, file in zip((900, 17, 42), real[3 * n :], strict=False):
+            shutil.copyfile(file, folder / part / f"{number:012d}.jpg")
+            with Image.open(file) as image:
+                width, height = image.size
+            name = f"{number:012d}.jpg"
+            pictures.append({"id": number, "file_name": name, "height": height, "width": width})
+        write_instances(folder, part, instances(pictures))
+    return entry("coco2017", classes=3)
+
+
+def write_instances(folder: Path, part: str, content: dict[str, Any]) -> None:
+    (folder / f"annotations/instances_{part}.json").write_text(json.dumps(content))
+
+
+def instances(pictures: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return objects of three categories with gaps in their ids, of pictures 900 and 17."""
+    size = {p["id"]: [p["height"], p["width"]] for p in pictures}
+    height, width = size[17]
+    polygons = [[10.0, 10.0, 60.5, 12.0, 50.0, 80.25], [100, 100, 130, 100, 130, 120, 100, 120]]
+    runs = [height * 20 + 5, 40, height - 40, 40, height * width - height * 21 - 45]
+    from pycocotools import mask
+
+    block = np.zeros(size[900], np.uint8, order="F")
+    block[5:90, 7:33] = 1
+    text = {"size": size[900], "counts": mask.encode(block)["counts"].decode()}
+
+    def thing(
+        number: int, picture: int, category: int, box: list[float], shape: Any, crowd: int = 0
+    ) -> Any:
+        return {
+            "id": number, "image_id": picture, "category_id": category, "bbox": box,
+            "segmentation": shape, "iscrowd": crowd, "area": 100.5,
+        }  # fmt: skip
+
+    return {
+        "images": pictures,
+        "categories": [{"id": 90, "name": "z"}, {"id": 1, "name": "a"}, {"id": 13, "name": "m"}],
+        "annotations": [
+            thing(5, 17, 90, [10.0, 10.0, 120.0, 110.0], polygons),
+            thing(4, 17, 1, [20.0, 5.0, 2.0, 40.0], {"size": [height, width], "counts": runs}, 1),
+            thing(9, 900, 13, [-3.0, 5.0, 36.0, 85.0], text),
+            thing(11, 900, 1, [7.0, 5.0, 26.0, 85.0], [[7, 5, 33, 5, 33, 90]]),
+            thing(
+                10, 900, 1, [30.0, 40.0, 0.0, 3.5], [[30, 40, 31, 41, 30, 42]]
+            ),  # as train2017 has
+        ],
+    }

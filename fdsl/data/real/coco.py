@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,12 +141,18 @@ class CocoImages:
                 strict=True,
             )
         ]
-        masks = mask.decode(codes).transpose(2, 0, 1) if codes else np.zeros((0, height, width))
+        masks = np.zeros((0, height, width), np.uint8)
+        if codes:
+            with (
+                warnings.catch_warnings()
+            ):  # pycocotools 2.0.11 has no `copy` argument, which NumPy 2 asks for
+                warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+                masks = mask.decode(codes).transpose(2, 0, 1)
         return Scene(
             image,
             self.boxes[chosen].copy(),
             self.labels[chosen].copy(),
-            np.ascontiguousarray(masks, dtype=np.uint8),
+            np.ascontiguousarray(masks),
             self.crowd[chosen].copy(),
             self.area[chosen].copy(),
             int(self.image_ids[index]),

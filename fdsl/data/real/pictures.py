@@ -69,7 +69,7 @@ def _pixels(source: str | Path | BytesIO, *, name: str, box: Box | None) -> NDAr
         foreign = isinstance(error, UnidentifiedImageError)  # whose text names a buffer's address
         reason = f"its content is none of {', '.join(FORMATS)}" if foreign else error
         raise DamagedFile(
-            f"{name} cannot be read as an image ({reason}); get the dataset's files again"
+            f"{name} cannot be read as an image ({reason}); get the file from the dataset's archive again"
         ) from None
 
 
