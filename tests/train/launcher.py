@@ -1,7 +1,8 @@
 """Run as a script: trainings in processes of their own, forked after the slow imports, so that tests can kill or pair them.
 
 launcher.py all FOLDER PORT    FOLDER/killed0 and FOLDER/killed2: killed three times with SIGKILL, with 0 and 2 loader
-                               processes, then let to its end; FOLDER/pair: one training shared by two processes
+                               processes, then let to its end; FOLDER/pair, FOLDER/ranked: trainings shared by two processes, with one
+                               label per image and with several
 launcher.py here FOLDER        one training in this process, for torchrun
 """
 
@@ -14,7 +15,7 @@ import traceback
 from pathlib import Path
 
 import timm  # noqa: F401
-from train.tiny_training import everything_random, pretrain
+from train.tiny_training import Mixtures, everything_random, finetune, pretrain
 
 import fdsl.train.pretrain  # noqa: F401
 
@@ -29,6 +30,19 @@ def shared(folder):
     # pairs of images are mixed within a micro-batch; slices of 8 exist in one process and in two
     recipe = everything_random(epochs=6, clip_norm=None)
     pretrain(folder, recipe=recipe, devices={"micro_batch": 4})
+
+
+def ranked(folder, **changes):
+    # as `shared`; 27 test images, so that the processes' shares differ in length
+    values = {"epochs": 6, "clip_norm": None, "objective": "binary", "precision": "fp32"}
+    finetune(
+        folder,
+        recipe=everything_random(**(values | changes)),
+        train=Mixtures(50),
+        test=Mixtures(27, shift=1000),
+        devices={"micro_batch": 4},
+        evaluate_every_epochs=2,
+    )
 
 
 def forked(work, **environment):
@@ -68,11 +82,11 @@ def killed(folder, *, workers, seed):
     assert os.waitstatus_to_exitcode(os.waitpid(last, 0)[1]) == 0
 
 
-def ranks(folder, *, world, port):
+def ranks(work, *, world, port):
     """Train with `world` processes."""
     children = [
         forked(
-            lambda: shared(folder),
+            work,
             RANK=str(rank),
             LOCAL_RANK=str(rank),
             WORLD_SIZE=str(world),
@@ -91,6 +105,7 @@ if __name__ == "__main__":
     if what == "all":
         killed(folder / "killed0", workers=0, seed=1)
         killed(folder / "killed2", workers=2, seed=2)
-        ranks(folder / "pair", world=2, port=rest[0])
+        ranks(lambda: shared(folder / "pair"), world=2, port=rest[0])
+        ranks(lambda: ranked(folder / "ranked"), world=2, port=rest[0])
     else:
         shared(folder)

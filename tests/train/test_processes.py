@@ -74,6 +74,14 @@ def assert_shared_equals_alone(folder, alone):
     assert [line["step"] for line in lines] == [line["step"] for line in others]
 
 
+def test_two_processes_rank_the_same_images_as_one(tmp_path, launched):
+    launcher.ranked(tmp_path)
+    alone, pair = (record(folder)["result"] for folder in (tmp_path, launched / "ranked"))
+    assert alone["images"] == pair["images"] == 27
+    assert pair["average_precision"] == pytest.approx(alone["average_precision"], abs=0.5)
+    assert pair["final_loss"] == pytest.approx(alone["final_loss"], rel=1e-4)
+
+
 def test_two_processes_equal_one(tmp_path, launched):
     launcher.shared(tmp_path)
     assert_shared_equals_alone(launched / "pair", tmp_path)

@@ -45,6 +45,29 @@ class Pictures:
         return (np.stack([image] * 3, axis=-1) if self.colour else image), label
 
 
+class Mixtures:
+    """`n` pictures, 16 × 16, that each show one or two of 4 kinds, and of which some answers are unknown."""
+
+    classes = 4
+
+    def __init__(self, n, *, shift=0):
+        first, second = np.arange(n) % 4, (np.arange(n) // 4 + shift) % 4
+        self.labels = np.zeros((n, 4), np.int64)
+        self.labels[np.arange(n), first] = self.labels[np.arange(n), second] = 1
+        self.shown = self.labels == 1
+        self.labels[np.arange(n) % 5 == 4, 0] = -1
+        self.shift = shift
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        image = np.random.default_rng(index + self.shift).integers(0, 80, (16, 16), dtype=np.uint8)
+        for label in np.flatnonzero(self.shown[index]):
+            image[:, label::4] += 150
+        return image, self.labels[index].copy()
+
+
 def recipe(**changes):
     """Return a plain recipe with some changes, also of its augmentation."""
     augmentation = {
