@@ -1,5 +1,4 @@
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from fdsl import formulas, yaml_files
 from fdsl.catalog import ModelEntry
 from fdsl.storage import read_json
 from fdsl.strict import ConfigError
+from fdsl.study import Column
 
 ROOT = Path(__file__).parents[1]
 USER = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -133,3 +133,70 @@ def test_published_weights_cannot_take_the_name_of_a_dataset(tmp_path):
     path.write_text(yaml.safe_dump({"rcdb1k": entries["authors_rcdb21k"]}))
     with pytest.raises(ConfigError, match="rcdb1k: the name is taken"):
         settings.load(USER, folder=folder)
+
+
+def test_every_recipe_states_its_objective(config):
+    for name, recipe in config.recipes.items():
+        assert recipe_files.flat(recipe)["objective"].value == "cross_entropy", name
+
+
+def changed(config, *, scale=None, real=None):
+    """Check the configuration again with changes of the paper scale's finetune or of a real pre-training."""
+    name = "paper"
+    update = {}
+    if scale is not None:
+        plans = {key: settings.Finetuning(**plan) for key, plan in scale.items()}
+        old = config.scales[name]
+        merged = old.model_copy(update={"finetune": {**old.finetune, **plans}})
+        update["scales"] = {**config.scales, name: merged}
+    if real is not None:
+        key, dataset = real
+        entry = config.pretrainings[key].model_copy(update={"dataset": dataset})
+        update["pretrainings"] = {**config.pretrainings, key: entry}
+    settings._check(config.model_copy(update=update))
+
+
+SMALL = "finetune_small_sets"
+
+
+def test_an_objective_that_does_not_go_with_the_labels_is_refused_before_any_job(config):
+    binary = {"objective": "binary"}
+    changed(config, scale={"voc12_multilabel": {"recipe": SMALL, "override": binary}})
+    for scale, words in (
+        ({"voc12_multilabel": {"recipe": SMALL}}, "objective = cross_entropy.*needs binary"),
+        ({"cars": {"recipe": SMALL, "override": binary}}, "= binary.*needs cross_entropy"),
+        ({"coco2017": {"recipe": SMALL}}, "nothing to classify or no part to test on"),
+        ({"pass": {"recipe": SMALL}}, "nothing to classify or no part to test on"),
+    ):
+        with pytest.raises(ConfigError, match=rf"scales/paper\.yaml: finetune\..*{words}"):
+            changed(config, scale=scale)
+
+
+def test_pictures_without_labels_cannot_supervise(config):
+    changed(config, real=("imagenet1k_dino", "pass"))
+    with pytest.raises(ConfigError, match="imagenet1k_supervised: pass has no labels"):
+        changed(config, real=("imagenet1k_supervised", "pass"))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "evaluation", "allowed"),
+    [
+        ("cifar10", "finetune", None),
+        ("cifar10", "knn", None),
+        ("voc12_multilabel", "map", None),
+        ("coco2017", "box_ap", None),
+        ("cifar10", "map", "finetune, knn, linear"),
+        ("voc12_multilabel", "finetune", "it allows map"),
+        ("voc12_multilabel", "linear", "it allows map"),
+        ("coco2017", "finetune", "detection only, or nothing at all"),
+        ("pass", "knn", "detection only, or nothing at all"),
+        ("cifar10", "mask_ap", "no objects to detect"),
+    ],
+)
+def test_a_column_measures_what_its_dataset_allows(dataset, evaluation, allowed, config):
+    column = Column(label="x", dataset=dataset, evaluation=evaluation)
+    if allowed is None:
+        settings._check_columns(config, "columns", [column], "study")
+        return
+    with pytest.raises(ConfigError, match=allowed):
+        settings._check_columns(config, "columns", [column], "study")

@@ -1,12 +1,17 @@
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from oracles import downstream_layouts as layouts
 from PIL import Image
 from typer.testing import CliRunner
 
+from fdsl import yaml_files
+from fdsl.catalog import DownstreamDataset
 from fdsl.cli import app
+from fdsl.data.downstream import MissingData, require
 
 QUICK = [
     "--set",
@@ -160,6 +165,38 @@ def test_a_mistake_is_one_message_and_no_traceback(arguments, words):
     assert "Traceback" not in said.stderr
     for word in words:
         assert word.lower() in said.stderr.lower()
+
+
+DATASETS = yaml_files.catalog(yaml_files.workflow_folder(), "downstream", DownstreamDataset)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_data_check_says_of_every_dataset_what_is_missing(name, tmp_path):
+    entry = DATASETS[name].model_copy(update={"also_in": []})
+    if name == "digits":
+        shown = run("data", "check", name, "--data-root", tmp_path)
+        assert json.loads(shown.output)["parts"]["test"]["images"] == 360
+        return
+    with pytest.raises(MissingData) as caught:
+        require({name: entry}, tmp_path)
+    said = str(caught.value)
+    for word in (entry.title, entry.layout, entry.how_to_get, str(tmp_path / entry.folder)):
+        assert word in said
+    assert (f"fdsl data fetch {name}" in said) == entry.fetchable
+    if name != "fashion_mnist":  # which Debian's package may have
+        shown = run("data", "check", name, "--data-root", tmp_path)
+        assert str(shown.exception) == said
+        if not entry.fetchable:
+            fetched = run("data", "fetch", name, "--data-root", tmp_path)
+            assert entry.how_to_get in str(fetched.exception)
+
+
+def test_data_check_and_fetch_find_an_own_copy(tmp_path, monkeypatch):
+    entry, _ = layouts.parquet(tmp_path)
+    monkeypatch.setattr("fdsl.yaml_files.catalog", lambda *_: {"own": entry})
+    shown = run("data", "check", "own", "--data-root", tmp_path)
+    assert json.loads(shown.output)["parts"]["train"]["per_class"] == [3, 2]
+    assert "own is in" in run("data", "fetch", "own", "--data-root", tmp_path).output
 
 
 def test_version():

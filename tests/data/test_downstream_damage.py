@@ -9,8 +9,9 @@ import struct
 import numpy as np
 import pytest
 from oracles import downstream_layouts as layouts
+from PIL import Image
 
-from fdsl.data.downstream import load
+from fdsl.data.downstream import check, load
 from fdsl.storage import DamagedFile
 
 
@@ -194,3 +195,36 @@ def test_broken_and_oversized_gzip(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(bytes(10_001)))
     with pytest.raises(DamagedFile, match="unzips to more than 10000 bytes"):
         load(entry, tmp_path, split="train")
+
+
+PICTURES = {
+    "cars": (layouts.cars, "stanford_cars/cars_train/00002.jpg"),
+    "flowers": (layouts.flowers, "flowers-102/jpg/image_00003.jpg"),
+    "voc12": (layouts.voc, "VOCdevkit/VOC2012/JPEGImages/2008_000001.jpg"),
+    "voc12_multilabel": (
+        layouts.voc_multilabel,
+        "VOCdevkit/VOC2012/JPEGImages/2008_000001.jpg",
+    ),
+    "places": (layouts.places, "places365/data_256_standard/c/canyon/00000002.jpg"),
+    "image_folder": (layouts.image_folder, "imagenet/train/n01440764/n01440764_2.JPEG"),
+    "unlabelled": (layouts.unlabelled, "PASS_dataset/1/deep/c.jpg"),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_bombs_and_cut_photographs_are_named_in_every_layout_of_files(name, tmp_path, monkeypatch):
+    write, victim = PICTURES[name]
+    entry, _ = write(tmp_path)
+    path = tmp_path / victim
+    whole = path.read_bytes()
+    check(entry, tmp_path, decode=True)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DamagedFile, match=f"{path.name} cannot be read as an image"):
+        check(entry, tmp_path, decode=True)
+    path.write_bytes(b"<html>404</html>")
+    with pytest.raises(DamagedFile, match=rf"{path.name} .* \(its content is none of JPEG"):
+        check(entry, tmp_path, decode=True)
+    Image.new("1", (3000, 1000)).save(path, "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10**6)
+    with pytest.raises(DamagedFile, match=f"{path.name} is too large to be a picture"):
+        check(entry, tmp_path, decode=True)

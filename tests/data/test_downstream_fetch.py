@@ -162,7 +162,12 @@ def test_a_faster_process_wins(tmp_path, served, monkeypatch):
     assert [path.name for path in root.iterdir()] == ["cifar-10-batches-py"]
 
 
-@pytest.mark.parametrize("name", ["cars", "places30", "imagenet100", "imagenet1k"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cars", "places30", "places365", "imagenet100", "imagenet1k", "imagenet21k", "pass", "coco2017", "cifar10_parquet",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_fetched_says_how_to_get_it(name, tmp_path):
     entry = layouts.entry(name)
     with pytest.raises(MissingData, match="is missing") as caught:
@@ -206,6 +211,39 @@ def test_unsafe_archives_are_refused(members, message, name, tmp_path):
     with pytest.raises(DamagedFile, match=message):
         unpack_tar(archive, folder, max_members=5, max_bytes=100)
     assert {path.name for path in tmp_path.iterdir()} == {"in", name}
+
+
+@pytest.mark.parametrize(
+    "unsafe",
+    [
+        member("../outside", data=b"x"),
+        member("/tmp/outside", data=b"x"),
+        member("cifar-10-batches-py/link", kind=tarfile.SYMTYPE, link="/etc/passwd"),
+        member("cifar-10-batches-py/hard", kind=tarfile.LNKTYPE, link="cifar-10-batches-py/x"),
+        member("cifar-10-batches-py/device", kind=tarfile.BLKTYPE),
+    ],
+)
+def test_an_unsafe_archive_of_the_right_digest_leaves_nothing_behind(unsafe, tmp_path, served):
+    entry, root = cifar(tmp_path, served), tmp_path / "root"
+    with tarfile.open(served[0] / "cifar-10-python.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "made/cifar-10-batches-py", arcname="cifar-10-batches-py")
+        info, data = unsafe
+        tar.addfile(info, io.BytesIO(data))
+    entry = with_archives(entry, *served)
+    with pytest.raises(DamagedFile, match=r"cifar-10-python\.tar\.gz holds"):
+        fetch(entry, root)
+    assert list(root.iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"made", "root", "served"}
+
+
+def test_one_archive_serves_both_readings_of_voc(tmp_path, served):
+    folder, url = served
+    entry, _ = layouts.voc_multilabel(tmp_path / "made")
+    pack(folder / "VOCtrainval_11-May-2012.tar", tmp_path / "made", "VOCdevkit")
+    found = fetch(with_archives(entry, folder, url), tmp_path / "root")
+    assert found.where == tmp_path / "root/VOCdevkit/VOC2012"
+    source = load(entry, tmp_path / "root", split="test")
+    assert source.labels.shape == (3, 20)
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive" * 99])

@@ -128,3 +128,50 @@ def test_frozen_features_and_detection_have_scores_of_their_own(record):
     assert runs["score"].to_dict() == {
         "box_ap50": 60.0, "box_ap": 40.0, "box_ap75": 42.0, "mask_ap50": 60.0, "mask_ap": 38.5, "mask_ap75": 42.0,
     }  # fmt: skip
+
+
+RANKED = {
+    "metric": "mAP",
+    "images": 5823,
+    "average_precision": [80.0, 90.0, 70.5],
+    "map_last": 80.1667,
+    "map_best": 81.0,
+    "epochs": 3,
+}
+
+
+def ranked(path, **changes):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["result"] = RANKED | changes
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_a_record_of_several_labels_gives_the_mean_of_its_classes(record):
+    path = ranked(record("rcdb1k", "voc12_multilabel", 0, 1))
+    runs = read_runs([path, record("rcdb1k", "cifar10", 0, 9_123)], scale="paper")
+    found = dict(
+        zip(runs["downstream"], zip(runs["evaluation"], runs["score"], strict=True), strict=True)
+    )
+    assert found["cifar10"] == ("finetune", pytest.approx(91.23))
+    assert found["voc12_multilabel"] == ("map", pytest.approx(240.5 / 3))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"map_last": 80.0},
+            r"map_last = 80\.0 is not the mean of average_precision, which is 80\.1667",
+        ),
+        ({"map_best": 79.0}, r"map_best = 79\.0 must not be below map_last"),
+        ({"average_precision": [80.0, 101.0, 59.5]}, r"average_precision\.1 = 101"),
+        ({"average_precision": []}, "average_precision"),
+        ({"images": 0}, r"result\.images = 0"),
+        ({"metric": "AP"}, "result"),
+    ],
+)
+def test_an_impossible_record_of_several_labels_is_refused(record, changes, says):
+    path = ranked(record("rcdb1k", "voc12_multilabel", 0, 1), **changes)
+    with pytest.raises(RecordRefused, match=says):
+        read_record(path, scale="paper")
