@@ -169,7 +169,9 @@ def test_subset_gives_the_chosen_images(tmp_path):
 
 
 def test_finding_needs_no_heavy_package():
-    heavy = "{'torch', 'torchvision', 'sklearn', 'scipy', 'pandas', 'numba'}"
+    heavy = (
+        "{'torch', 'torchvision', 'sklearn', 'scipy', 'pandas', 'numba', 'pyarrow', 'pycocotools'}"
+    )
     code = f"import sys, fdsl.data.downstream, fdsl.data.downstream_fetch; print({heavy} & set(sys.modules))"
     assert (
         subprocess.run(
