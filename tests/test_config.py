@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from fdsl import config as settings
-from fdsl import formulas, yaml_files
+from fdsl import formulas, recipe_files, yaml_files
 from fdsl.catalog import ModelEntry
 from fdsl.storage import read_json
 from fdsl.strict import ConfigError
-from fdsl.study import Column
+from fdsl.study.tables import Column
 
 ROOT = Path(__file__).parents[1]
 USER = yaml.safe_load((ROOT / "config.yaml").read_text())
