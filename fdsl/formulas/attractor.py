@@ -67,7 +67,7 @@ def paint(
         uint8 (image_size_px, image_size_px), gray on black; with colours (image_size_px, image_size_px, 3), of which
         point i has number i % 128.
     """
-    from fdsl.raster import points
+    from fdsl.raster import patches, points
 
     place = placement(look, flip)
     cells = np.empty(orbit.x.size, np.int32)
@@ -84,10 +84,10 @@ def paint(
     if look.draw == "point":
         points.draw_points(cells, levels, canvas)
     elif look.pattern == "per_point":
-        points.draw_patches(cells, *steps, state, levels, canvas)
+        patches.draw_patches(cells, *steps, state, levels, canvas)
     else:
-        pattern = FULL_PATTERN if look.pattern == "full" else points.random_pattern(state)
-        points.draw_equal_patches(cells, *steps, pattern, levels, canvas)
+        pattern = FULL_PATTERN if look.pattern == "full" else patches.random_pattern(state)
+        patches.draw_equal_patches(cells, *steps, pattern, levels, canvas)
     picture = canvas.reshape(place.side, place.side)[place.rows, place.columns]
     return _palette()[picture] if coloured else np.ascontiguousarray(picture)
 

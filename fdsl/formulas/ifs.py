@@ -86,10 +86,10 @@ def read_system(
 
 def choice(shares: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     """Return what the chaos game needs to choose maps with probabilities `shares` (maps,)."""
-    from fdsl.raster import chaos_game
+    from fdsl.raster.choice import prepare_choice
 
     thresholds, guide = np.empty(len(shares), np.uint64), np.empty(256, np.uint8)
-    chaos_game.prepare_choice(shares, thresholds, guide)
+    prepare_choice(shares, thresholds, guide)
     return thresholds, guide
 
 

@@ -141,7 +141,7 @@ class OfficialFractalDB(DrawnImages):
         instance: int,
     ) -> None:
         """Paste the patches; the four flips of a picture share their patterns, as in the original."""
-        from fdsl.raster import points
+        from fdsl.raster import patches
 
         path = (fractaldb.FORMULA_ID, category, instance, Stage.RENDER)
         state = seeding.kernel_state(self.seed, *path)
@@ -149,7 +149,7 @@ class OfficialFractalDB(DrawnImages):
         shift = attractor.PATCH_SHIFT_PX
         cells = ((rows + shift) * side + columns + shift).astype(np.int32)
         levels = np.array([GRAY_LEVEL], np.uint8)
-        points.draw_patches(cells, side, 1, state, levels, canvas.reshape(-1))
+        patches.draw_patches(cells, side, 1, state, levels, canvas.reshape(-1))
 
 
 def split_instance(instance: int, *, weights: int) -> tuple[int, int, int]:

@@ -3,6 +3,8 @@
 A single orbit is a chain of dependent multiply-adds and leaves most of a processor idle, so CHAINS orbits are drawn interleaved: point i
 is the image of point i - CHAINS. Chain 0 starts at the origin. The others start there too, but are drawn only after BURN_IN steps, so
 that their way from the origin to the attractor does not appear. (Ours; the released code follows one orbit.)
+
+In the plane a step takes all chains at once (see fdsl.raster.lanes), and their maps are chosen before.
 """
 
 from __future__ import annotations
@@ -10,47 +12,28 @@ from __future__ import annotations
 import numpy as np
 
 from fdsl.raster import inlined, kernel
+from fdsl.raster.choice import CHUNK, choose, choose_maps
+from fdsl.raster.lanes import (
+    LANES,
+    highest,
+    load_bytes,
+    load_lanes,
+    lower,
+    lowest,
+    pick,
+    store_lanes,
+    upper,
+)
 from fdsl.raster.xoshiro import advance, load, store
 
-CHAINS = 8
+CHAINS = LANES
 BURN_IN = 64
 BLOCK = 256  # points between two looks at the bound
 
-_U1, _U11, _U45 = np.uint64(1), np.uint64(11), np.uint64(45)
-_EVERYTHING = np.uint64(2**64 - 1)
+_U0 = np.uint64(0)
 _BACK = np.uint64(
     CHAINS
 )  # unsigned, so that numba adds no test for an index that counts from the end
-
-
-@kernel("void(f8[::1], u8[::1], u1[::1])")
-def prepare_choice(probabilities, thresholds, guide):
-    """Prepare the choice of a map: the first whose cumulative probability is not below a uniform number.
-
-    Fills `thresholds` (maps,) with the running sum of `probabilities` in units of 2**-53, the step of the uniform numbers, so that the
-    law is exact; what the sum lacks to 1 goes to the last map. Fills `guide` (256,) with the first map that can be chosen when
-    the upper eight bits of the number are known. At most 256 maps.
-    """
-    total = 0.0
-    for k in range(probabilities.size):
-        total += probabilities[k]
-        thresholds[k] = np.uint64(total * 2.0**53)
-    thresholds[-1] = _EVERYTHING
-    k = 0
-    for upper in range(256):
-        while thresholds[k] < np.uint64(upper) << _U45:
-            k += 1
-        guide[upper] = k
-
-
-@inlined
-def _choose(bits, thresholds, guide):
-    """The first map whose threshold is not below the upper 53 bits."""
-    number = bits >> _U11
-    chosen = np.uint64(guide[number >> _U45])
-    while number > thresholds[chosen]:
-        chosen += _U1
-    return chosen
 
 
 @inlined
@@ -72,6 +55,61 @@ def _image_3d(maps, k, x, y, z):
     )
 
 
+@inlined
+def _block_2d(maps, chosen, x, y, start, stop, extent):
+    """Draw the points `start` to `stop` with the maps `chosen`, and widen `extent` to them."""
+    left, right, low, high = extent[0], extent[1], extent[2], extent[3]
+    for i in range(np.uint64(start), np.uint64(stop)):
+        px, py = _image_2d(maps, chosen[i - np.uint64(start)], x[i - _BACK], y[i - _BACK])
+        x[i], y[i] = px, py
+        left, right = min(left, px), max(right, px)
+        low, high = min(low, py), max(high, py)
+    extent[0], extent[1], extent[2], extent[3] = left, right, low, high
+
+
+@inlined
+def _block_in_lanes(columns, chosen, x, y, start, stop, extent):
+    """As _block_2d with whole steps of all chains; `columns` (6, 8) are the coefficients of at most 8 maps."""
+    a, b, e = load_lanes(columns[0], _U0), load_lanes(columns[1], _U0), load_lanes(columns[4], _U0)
+    c, d, f = load_lanes(columns[2], _U0), load_lanes(columns[3], _U0), load_lanes(columns[5], _U0)
+    first = np.uint64(start)
+    px, py = load_lanes(x, first - _BACK), load_lanes(y, first - _BACK)
+    left, right, low, high = px, px, py, py
+    for i in range(first, np.uint64(stop), _BACK):
+        k = load_bytes(chosen, i - first)
+        px, py = (
+            pick(a, k) * px + pick(b, k) * py + pick(e, k),
+            pick(c, k) * px + pick(d, k) * py + pick(f, k),
+        )
+        store_lanes(x, i, px)
+        store_lanes(y, i, py)
+        left, right = lower(left, px), upper(right, px)
+        low, high = lower(low, py), upper(high, py)
+    extent[0], extent[1] = min(extent[0], lowest(left)), max(extent[1], highest(right))
+    extent[2], extent[3] = min(extent[2], lowest(low)), max(extent[3], highest(high))
+
+
+@inlined
+def _begin_2d(maps, thresholds, guide, state, bound, x, y, extent):
+    """Draw the first point of each chain, with `extent`; return how many count."""
+    s0, s1, s2, s3 = load(state)
+    n = min(CHAINS, x.size)
+    x[0] = y[0] = 0.0
+    extent[:] = 0.0
+    for chain in range(1, n):
+        px = py = 0.0
+        for _ in range(BURN_IN):
+            bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+            px, py = _image_2d(maps, choose(bits, thresholds, guide), px, py)
+        x[chain], y[chain] = px, py
+    store(state, s0, s1, s2, s3)
+    left, right, low, high = x[:n].min(), x[:n].max(), y[:n].min(), y[:n].max()
+    if not (-bound <= min(left, low) and max(right, high) <= bound):
+        return 1
+    extent[0], extent[1], extent[2], extent[3] = left, right, low, high
+    return n
+
+
 @kernel("i8(f8[:,::1], u8[::1], u1[::1], u8[::1], f8, f8[::1], f8[::1], f8[::1])")
 def chaos_game_2d(maps, thresholds, guide, state, bound, x, y, extent):
     """Fill `x`, `y` (n,) and `extent` = (min x, max x, min y, max y); return how many points count.
@@ -80,39 +118,29 @@ def chaos_game_2d(maps, thresholds, guide, state, bound, x, y, extent):
     The coefficients must be so small that nothing overflows within a block (|value| <= 1000 is).
     Equation: section 3.1 of the FractalDB paper; the origin is point 0, as in the released code.
     """
-    s0, s1, s2, s3 = load(state)
     n = x.size
-    x[0] = y[0] = 0.0
-    extent[:] = 0.0
-    for chain in range(1, min(CHAINS, n)):
-        px = py = 0.0
-        for _ in range(BURN_IN):
-            bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-            px, py = _image_2d(maps, _choose(bits, thresholds, guide), px, py)
-        x[chain], y[chain] = px, py
-    left = right = low = high = 0.0
-    for chain in range(1, min(CHAINS, n)):
-        left, right = min(left, x[chain]), max(right, x[chain])
-        low, high = min(low, y[chain]), max(high, y[chain])
-    count = min(CHAINS, n) if -bound <= min(left, low) and max(right, high) <= bound else 1
-    if count > 1:
-        extent[0], extent[1], extent[2], extent[3] = left, right, low, high
-    for start in range(count, n if count == CHAINS else 0, BLOCK):
-        stop = min(start + BLOCK, n)
-        for i in range(np.uint64(start), np.uint64(stop)):
-            bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-            k = _choose(bits, thresholds, guide)
-            px, py = _image_2d(maps, k, x[i - _BACK], y[i - _BACK])
-            x[i], y[i] = px, py
-            left = min(left, px)
-            right = max(right, px)
-            low = min(low, py)
-            high = max(high, py)
-        if not (-bound <= min(left, low) and max(right, high) <= bound):
-            break
-        extent[0], extent[1], extent[2], extent[3] = left, right, low, high
-        count = stop
-    store(state, s0, s1, s2, s3)
+    count = _begin_2d(maps, thresholds, guide, state, bound, x, y, extent)
+    columns, reached = np.zeros((6, LANES)), extent.copy()
+    few = maps.shape[0] <= LANES
+    if few:
+        columns[:, : maps.shape[0]] = maps.T
+    chosen = np.empty(min(CHUNK, n), np.uint8)
+    for begin in range(count, n if count == CHAINS else 0, CHUNK):
+        end = min(begin + CHUNK, n)
+        before = load(state)
+        choose_maps(thresholds, guide, state, chosen[: end - begin])
+        for start in range(begin, end, BLOCK):
+            stop = min(start + BLOCK, end)
+            whole = start + (stop - start) // CHAINS * CHAINS if few else start
+            if whole > start:
+                _block_in_lanes(columns, chosen[start - begin :], x, y, start, whole, reached)
+            _block_2d(maps, chosen[whole - begin :], x, y, whole, stop, reached)
+            if not (-bound <= min(reached[0], reached[2]) and max(reached[1], reached[3]) <= bound):
+                store(state, *before)
+                choose_maps(thresholds, guide, state, chosen[: stop - begin])
+                return count
+            extent[:] = reached
+            count = stop
     return count
 
 
@@ -132,7 +160,7 @@ def chaos_game_3d(maps, thresholds, guide, state, bound, points, summary):
         px = py = pz = 0.0
         for _ in range(BURN_IN if chain else 1):
             bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-            px, py, pz = _image_3d(maps, _choose(bits, thresholds, guide), px, py, pz)
+            px, py, pz = _image_3d(maps, choose(bits, thresholds, guide), px, py, pz)
         x[chain], y[chain], z[chain] = px, py, pz
         low, high = min(low, px, py, pz), max(high, px, py, pz)
         sum_x, sum_y, sum_z = sum_x + px, sum_y + py, sum_z + pz
@@ -142,7 +170,7 @@ def chaos_game_3d(maps, thresholds, guide, state, bound, points, summary):
         stop = min(start + BLOCK, n)
         for i in range(np.uint64(start), np.uint64(stop)):
             bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-            k = _choose(bits, thresholds, guide)
+            k = choose(bits, thresholds, guide)
             px, py, pz = _image_3d(maps, k, x[i - _BACK], y[i - _BACK], z[i - _BACK])
             x[i], y[i], z[i] = px, py, pz
             smallest = min(py, px)

@@ -9,6 +9,7 @@ from oracles.xoshiro import Xoshiro
 
 from fdsl import seeding
 from fdsl.raster import chaos_game
+from fdsl.raster.choice import prepare_choice
 
 SYSTEM = np.array(
     [
@@ -22,7 +23,7 @@ SYSTEM = np.array(
 def choice(shares):
     shares = np.asarray(shares, np.float64)
     thresholds, guide = np.empty(shares.size, np.uint64), np.empty(256, np.uint8)
-    chaos_game.prepare_choice(shares, thresholds, guide)
+    prepare_choice(shares, thresholds, guide)
     return thresholds, guide
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from fdsl import seeding
-from fdsl.raster import points
+from fdsl.raster import patches, points
 
 ONE = np.ones(1, np.uint8)
 
@@ -38,14 +38,14 @@ def test_no_point_leaves_the_window_whatever_its_extent():
 
 def patch(state):
     canvas = np.zeros(9, np.uint8)
-    points.draw_patches(np.zeros(1, np.int32), 3, 1, state, ONE, canvas)
+    patches.draw_patches(np.zeros(1, np.int32), 3, 1, state, ONE, canvas)
     return int("".join(map(str, canvas)), 2)
 
 
 def test_patterns_are_uniform_and_never_empty():
     canvas = np.zeros(9 * 60_000, np.uint8)
     cells = np.arange(0, canvas.size, 9, dtype=np.int32)
-    points.draw_patches(cells, 3, 1, seeding.kernel_state(4), ONE, canvas)
+    patches.draw_patches(cells, 3, 1, seeding.kernel_state(4), ONE, canvas)
     masks = canvas.reshape(-1, 9) @ (1 << np.arange(8, -1, -1))
     counts = np.bincount(masks, minlength=512)
     assert counts[0] == 0
@@ -54,8 +54,8 @@ def test_patterns_are_uniform_and_never_empty():
 
 def test_a_later_patch_erases_an_earlier_one():
     canvas = np.full(9, 200, np.uint8)
-    levels, pattern = np.array([50], np.uint8), points.random_pattern(seeding.kernel_state(4))
-    points.draw_equal_patches(np.zeros(5, np.int32), 3, 1, pattern, levels, canvas)
+    levels, pattern = np.array([50], np.uint8), patches.random_pattern(seeding.kernel_state(4))
+    patches.draw_equal_patches(np.zeros(5, np.int32), 3, 1, pattern, levels, canvas)
     assert set(canvas.tolist()) <= {0, 50}
     assert canvas.any()
 
@@ -64,8 +64,8 @@ def test_equal_patches_have_one_pattern_that_differs_between_states():
     patterns = set()
     for seed in range(200):
         canvas = np.zeros(90, np.uint8)
-        pattern = points.random_pattern(seeding.kernel_state(seed))
-        points.draw_equal_patches(np.arange(0, 90, 9, dtype=np.int32), 3, 1, pattern, ONE, canvas)
+        pattern = patches.random_pattern(seeding.kernel_state(seed))
+        patches.draw_equal_patches(np.arange(0, 90, 9, dtype=np.int32), 3, 1, pattern, ONE, canvas)
         assert len(np.unique(canvas.reshape(-1, 9), axis=0)) == 1
         patterns.add(canvas[:9].tobytes())
         assert patch(seeding.kernel_state(seed)) == int("".join(map(str, canvas[:9])), 2)
@@ -87,7 +87,7 @@ def test_levels_are_taken_by_turns(levels):
     canvas = np.zeros(90, np.uint8)
     points.draw_points(cells, levels, canvas)
     assert canvas[::9].tolist() == expected
-    points.draw_equal_patches(cells, 3, 1, 511, levels, canvas)
+    patches.draw_equal_patches(cells, 3, 1, 511, levels, canvas)
     assert canvas.reshape(-1, 9).tolist() == [[level] * 9 for level in expected]
-    points.draw_patches(cells, 3, 1, seeding.kernel_state(4), levels, canvas)
+    patches.draw_patches(cells, 3, 1, seeding.kernel_state(4), levels, canvas)
     assert canvas.reshape(-1, 9).max(axis=1).tolist() == expected
