@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fdsl.data import codec
 from fdsl.storage import DamagedFile, replacing
 
-FORMAT = 1
+FORMAT = 2  # 1 had deflated images
 KEY = b"fdsl"
 ROWS_PER_BATCH = 1024
 COLUMNS = pa.schema(

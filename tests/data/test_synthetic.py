@@ -1,5 +1,6 @@
 """Parameter files, shards, and the two ways to the same pixels."""
 
+import json
 import pickle
 from multiprocessing import get_context
 
@@ -10,7 +11,7 @@ import pytest
 from fdsl import formulas
 from fdsl.catalog import SyntheticDataset
 from fdsl.data import parameters as parameter_file
-from fdsl.data.shards import ROWS_PER_BATCH, Shard, shard_range, write_shard
+from fdsl.data.shards import FORMAT, KEY, ROWS_PER_BATCH, Shard, shard_range, write_shard
 from fdsl.data.synthetic import ShardedImages, StreamedImages, preview, render_shard
 from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError
@@ -188,16 +189,32 @@ def test_a_damaged_shard_is_refused_or_its_pixels_are_right(tmp_path, place, dam
             assert label == reference[k][1]
 
 
-def test_every_damaged_row_is_noticed(tmp_path):
-    """Flip one bit in each stored image: none may come back as something else."""
+def test_every_flipped_bit_of_an_image_is_noticed(tmp_path):
+    """Flip each bit of a stored image in turn: it may never come back as something else."""
     of = dataset()
     sharded(of, tmp_path, shards=1)
     path = tmp_path / "shard-0.arrow"
     content = bytearray(path.read_bytes())
-    first = content.index(streamed_bytes := pa.ipc.open_file(path).read_all()["image"][0].as_py())
-    content[first + len(streamed_bytes) // 2] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(DamagedFile, match="row 0 does not match its checksum"):
+    stored = pa.ipc.open_file(path).read_all()["image"][0].as_py()
+    first = content.index(stored)
+    for bit in range(8 * len(stored)):
+        content[first + bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        with pytest.raises(DamagedFile, match="row 0 does not match its checksum"):
+            ShardedImages(of, [path], seed=0)[0]
+        content[first + bit // 8] ^= 1 << bit % 8
+
+
+def test_a_shard_of_an_older_format_is_refused_by_name(tmp_path):
+    of = dataset()
+    sharded(of, tmp_path, shards=1)
+    path = tmp_path / "shard-0.arrow"
+    table = pa.ipc.open_file(path).read_all()
+    held = json.loads(table.schema.metadata[KEY]) | {"format": FORMAT - 1}
+    older = table.replace_schema_metadata({KEY: json.dumps(held).encode()})
+    with pa.ipc.new_file(path, older.schema) as writer:
+        writer.write_table(older)
+    with pytest.raises(DamagedFile, match=rf"shard-0\.arrow was made with format = {FORMAT - 1}"):
         ShardedImages(of, [path], seed=0)[0]
 
 
