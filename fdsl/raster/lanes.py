@@ -1,8 +1,11 @@
 """Eight numbers that kernels hold and compute with as one: vectors of numba's compiler, which its own loops do not reach.
 
 numba leaves it to LLVM to find what can be done side by side, and LLVM finds neither eight generators that step together nor eight
-orbits. Here `Lanes` is a type of kernels, of eight float64 or uint64, with the operators that they need. Every processor can run
-them; registers of 512 bits hold one in whole. No operation rounds in another way than its scalar.
+orbits. Here `Lanes` is a type of kernels, eight float64 or uint64, with the operators that they need. Every processor can run them;
+registers of 512 bits hold one whole. No operation rounds in another way than that of one number.
+
+Each function stands here twice: in numpy, which says what it does and is what runs where numba is switched off (lanes are then
+arrays of eight), and in LLVM's instructions.
 """
 # numba prescribes the arguments:
 # ruff: noqa: ARG001
@@ -12,6 +15,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 
+import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -19,7 +24,7 @@ from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 8
 
-_WORD, _HALF = ir.IntType(64), ir.IntType(32)
+_HALF, _WORD = ir.IntType(32), ir.IntType(64)
 _FLOATS = ir.VectorType(ir.DoubleType(), LANES)
 _WORDS = ir.VectorType(_WORD, LANES)
 _BYTES = ir.VectorType(ir.IntType(8), LANES)
@@ -42,6 +47,15 @@ class _LanesModel(models.PrimitiveModel):
 
 
 _F, _U = Lanes(types.float64), Lanes(types.uint64)
+
+
+def _instructions(code: Callable) -> Callable:
+    """Compile a function by `code`, in numba's notation for intrinsics, wherever numba compiles at all."""
+
+    def chosen(function: Callable) -> Callable:
+        return function if numba.config.DISABLE_JIT else intrinsic(code)
+
+    return chosen
 
 
 def _operator(symbol: Callable, **instructions: str) -> None:
@@ -70,6 +84,15 @@ def _operator(symbol: Callable, **instructions: str) -> None:
         return None
 
 
+_operator(operator.add, float64="fadd", uint64="add")
+_operator(operator.mul, float64="fmul")
+_operator(operator.and_, uint64="and_")
+_operator(operator.or_, uint64="or_")
+_operator(operator.xor, uint64="xor")
+_operator(operator.lshift, uint64="shl")
+_operator(operator.rshift, uint64="lshr")
+
+
 def _repeated(builder, value):
     """One number in all lanes."""
     kind = ir.VectorType(value.type, LANES)
@@ -78,25 +101,32 @@ def _repeated(builder, value):
     return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), everywhere)
 
 
-_operator(operator.add, float64="fadd", uint64="add")
-_operator(operator.mul, float64="fmul")
-_operator(operator.and_, uint64="and_")
-_operator(operator.or_, uint64="or_")
-_operator(operator.xor, uint64="xor")
-_operator(operator.ixor, uint64="xor")
-_operator(operator.lshift, uint64="shl")
-_operator(operator.rshift, uint64="lshr")
-
-
 def _place(context, builder, kind, array, index, vector):
     """Pointer to eight neighbours in a contiguous array."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
 
 
-@intrinsic
-def load_lanes(_, array, index):
-    """array[index : index + 8] of a contiguous float64 or uint64 array, not checked."""
+def _call(builder, name, result, *values):
+    """Call one of LLVM's own functions."""
+    signature = ir.FunctionType(result, [value.type for value in values])
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), values)
+
+
+def _words_code(_, value):
+    def emit(context, builder, signature, values):
+        return _repeated(builder, values[0])
+
+    return _U(types.uint64), emit
+
+
+@_instructions(_words_code)
+def words(value):
+    """One uint64 in all lanes."""
+    return np.full(LANES, value, np.uint64)
+
+
+def _load_lanes_code(_, array, index):
     lanes = Lanes(array.dtype)
 
     def emit(context, builder, signature, values):
@@ -107,10 +137,27 @@ def load_lanes(_, array, index):
     return lanes(array, types.uint64), emit
 
 
-@intrinsic
-def store_lanes(_, array, index, lanes):
-    """array[index : index + 8] = lanes, not checked."""
+@_instructions(_load_lanes_code)
+def load_lanes(array, index):
+    """Eight neighbours of a contiguous float64 or uint64 array; the index is not checked."""
+    return array[index : index + np.uint64(LANES)].copy()
 
+
+def _load_bytes_code(_, array, index):
+    def emit(context, builder, signature, values):
+        place = _place(context, builder, signature.args[0], *values, _BYTES)
+        return builder.zext(builder.load(place, align=1), _WORDS)
+
+    return _U(array, types.uint64), emit
+
+
+@_instructions(_load_bytes_code)
+def load_bytes(array, index):
+    """Eight neighbours of a contiguous uint8 array, as uint64; the index is not checked."""
+    return array[index : index + np.uint64(LANES)].astype(np.uint64)
+
+
+def _store_lanes_code(_, array, index, lanes):
     def emit(context, builder, signature, values):
         place = _place(context, builder, signature.args[0], *values[:2], values[2].type)
         builder.store(values[2], place, align=8)
@@ -119,53 +166,51 @@ def store_lanes(_, array, index, lanes):
     return types.void(array, types.uint64, lanes), emit
 
 
-@intrinsic
-def store_apart(_, array, index, distance, lanes):
-    """array[index + distance * lane] = lane's number, not checked."""
+@_instructions(_store_lanes_code)
+def store_lanes(array, index, lanes):
+    """Put lanes at eight neighbours of a contiguous array of their type; the index is not checked."""
+    array[index : index + np.uint64(LANES)] = lanes
 
+
+def _store_apart_code(_, array, index, distance, lanes):
     def emit(context, builder, signature, values):
-        _, index, distance, vector = values
+        array, index, distance, vector = values
         for lane in range(LANES):
-            place = _place(context, builder, signature.args[0], values[0], index, vector.type)
+            place = _place(context, builder, signature.args[0], array, index, _WORD)
             number = builder.extract_element(vector, ir.Constant(_HALF, lane))
-            builder.store(number, builder.bitcast(place, number.type.as_pointer()), align=8)
+            builder.store(number, place, align=8)
             index = builder.add(index, distance)
         return context.get_dummy_value()
 
     return types.void(array, types.uint64, types.uint64, lanes), emit
 
 
-@intrinsic
-def load_bytes(_, array, index):
-    """array[index : index + 8] of a contiguous uint8 array as uint64, not checked."""
-
-    def emit(context, builder, signature, values):
-        place = _place(context, builder, signature.args[0], *values, _BYTES)
-        return builder.zext(builder.load(place, align=1), _WORDS)
-
-    return _U(array, types.uint64), emit
+@_instructions(_store_apart_code)
+def store_apart(array, index, distance, lanes):
+    """Put lanes of uint64 into a contiguous array, `distance` apart; the index is not checked."""
+    for lane in range(LANES):
+        array[index + distance * np.uint64(lane)] = lanes[lane]
 
 
-@intrinsic
-def reverse_bytes(_, lanes):
-    """The eight bytes of each word in the other order."""
-
+def _reverse_bytes_code(_, lanes):
     def emit(context, builder, signature, values):
         return _call(builder, "llvm.bswap.v8i64", _WORDS, *values)
 
     return _U(lanes), emit
 
 
-@intrinsic
-def pick(_, table, index):
-    """table[index % 8] in every lane; table and index are lanes, index of uint64."""
+@_instructions(_reverse_bytes_code)
+def reverse_bytes(lanes):
+    """The eight bytes of each uint64 in the other order."""
+    return lanes.byteswap()
 
+
+def _pick_code(_, table, index):
     def emit(context, builder, signature, values):
-        features = context.codegen().magic_tuple()[2].split(",")
-        if "+avx512f" in features:
-            suffix = "df" if signature.args[0] == _F else "di"
-            return _call(builder, f"llvm.x86.avx512.permvar.{suffix}.512", values[0].type, *values)
         table, index = values
+        if "+avx512f" in context.codegen().magic_tuple()[2].split(","):
+            name = "df" if signature.args[0] == _F else "di"
+            return _call(builder, f"llvm.x86.avx512.permvar.{name}.512", table.type, table, index)
         index = builder.and_(index, ir.Constant(_WORDS, [LANES - 1] * LANES))
         picked = ir.Constant(table.type, ir.Undefined)
         for lane in range(LANES):
@@ -177,62 +222,67 @@ def pick(_, table, index):
     return table(table, index), emit
 
 
-@intrinsic
-def add_where_above(_, lanes, number, limit, step):
-    """lanes + step where number > limit, else lanes; all of uint64, step one number for all lanes."""
+@_instructions(_pick_code)
+def pick(table, index):
+    """In each lane the lane of `table` that `index`, of uint64, has there; only its lowest three bits count."""
+    return table[index % np.uint64(LANES)]
 
+
+def _add_where_above_code(_, lanes, number, limit, step):
     def emit(context, builder, signature, values):
         lanes, number, limit, step = values
-        zero = ir.Constant(_WORDS, [0] * LANES)
         above = builder.icmp_unsigned(">", number, limit)
+        zero = ir.Constant(_WORDS, [0] * LANES)
         return builder.add(lanes, builder.select(above, _repeated(builder, step), zero))
 
     return _U(lanes, number, limit, types.uint64), emit
 
 
-def _chosen(comparison: str) -> Callable:
-    """The smaller or larger of two lanes of float64; where they are equal, the second."""
+@_instructions(_add_where_above_code)
+def add_where_above(lanes, number, limit, step):
+    """Lanes + step where number > limit, else lanes; all of uint64, step one number."""
+    return lanes + np.where(number > limit, step, np.uint64(0))
 
-    def chosen(_, a, b):
+
+def _better(comparison: str) -> Callable:
+    def code(_, a, b):
         def emit(context, builder, signature, values):
             return builder.select(builder.fcmp_ordered(comparison, *values), *values)
 
         return _F(a, b), emit
 
-    return chosen
+    return code
 
 
-lower = intrinsic(_chosen("<"))
-upper = intrinsic(_chosen(">"))
+@_instructions(_better("<"))
+def lower(a, b):
+    """The smaller in each lane of float64."""
+    return np.minimum(a, b)
 
 
-def _reduced(name: str) -> Callable:
-    """One number from eight float64, none of them NaN."""
+@_instructions(_better(">"))
+def upper(a, b):
+    """The larger in each lane of float64."""
+    return np.maximum(a, b)
 
-    def reduced(_, lanes):
+
+def _best(name: str) -> Callable:
+    def code(_, lanes):
         def emit(context, builder, signature, values):
             return _call(builder, f"llvm.vector.reduce.{name}.v8f64", ir.DoubleType(), *values)
 
         return types.float64(lanes), emit
 
-    return reduced
+    return code
 
 
-lowest = intrinsic(_reduced("fmin"))
-highest = intrinsic(_reduced("fmax"))
+@_instructions(_best("fmin"))
+def lowest(lanes):
+    """The smallest of eight float64, none of them NaN."""
+    return lanes.min()
 
 
-@intrinsic
-def words(_, value):
-    """One uint64 in all lanes."""
-
-    def emit(context, builder, signature, values):
-        return _repeated(builder, values[0])
-
-    return _U(types.uint64), emit
-
-
-def _call(builder, name, result, *values):
-    """Call one of LLVM's own functions."""
-    signature = ir.FunctionType(result, [value.type for value in values])
-    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), values)
+@_instructions(_best("fmax"))
+def highest(lanes):
+    """The largest of eight float64, none of them NaN."""
+    return lanes.max()

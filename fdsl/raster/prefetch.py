@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -12,10 +13,7 @@ from numba.extending import intrinsic
 AHEAD = 16  # elements between the one that is written and the one that is fetched
 
 
-@intrinsic
-def prefetch(_, array, index):
-    """Fetch the cache line of array[index], contiguous and not checked, for writing; stores alone would wait for each in turn."""
-
+def _prefetch_code(_, array, index):
     def emit(context, builder, signature, values):
         data = context.make_array(signature.args[0])(context, builder, values[0]).data
         byte = ir.IntType(8).as_pointer()
@@ -27,3 +25,11 @@ def prefetch(_, array, index):
         return context.get_dummy_value()
 
     return types.void(array, types.uint64), emit
+
+
+def _nothing(array, index):
+    """What the hint means where numba is switched off."""
+
+
+# Fetch the cache line of array[index], contiguous and not checked, for writing: stores alone wait for each line in turn.
+prefetch = _nothing if numba.config.DISABLE_JIT else intrinsic(_prefetch_code)

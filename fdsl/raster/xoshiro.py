@@ -42,15 +42,15 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 @inlined
 def advance(s0, s1, s2, s3):
-    """Return 64 random bits and the next state."""
+    """Return 64 random bits and the next state; in lanes, of eight generators at once."""
     total = s0 + s3
     bits = ((total << _U23) | (total >> _U41)) + s0
     shifted = s1 << _U17
-    s2 ^= s0
-    s3 ^= s1
-    s1 ^= s2
-    s0 ^= s3
-    s2 ^= shifted
+    s2 = s2 ^ s0
+    s3 = s3 ^ s1
+    s1 = s1 ^ s2
+    s0 = s0 ^ s3
+    s2 = s2 ^ shifted
     s3 = (s3 << _U45) | (s3 >> _U19)
     return bits, s0, s1, s2, s3
 
@@ -74,10 +74,10 @@ def split(state):
     l0 = l1 = l2 = l3 = words(_U0)
     for i in range(np.uint64(256)):
         taken = load_lanes(_TAKEN, i * _LANES)
-        l0 ^= words(s0) & taken
-        l1 ^= words(s1) & taken
-        l2 ^= words(s2) & taken
-        l3 ^= words(s3) & taken
+        l0 = l0 ^ (words(s0) & taken)
+        l1 = l1 ^ (words(s1) & taken)
+        l2 = l2 ^ (words(s2) & taken)
+        l3 = l3 ^ (words(s3) & taken)
         _, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
     return l0, l1, l2, l3
 

@@ -27,7 +27,7 @@ def draw(settings, system, shares, state, *, flip: int, bound: float = 1e6) -> n
     canvas = np.zeros((size + 4, size + 4, 3) if coloured else (size + 4, size + 4), np.uint8)
     columns = _fit([x for x, _ in points], size, pad)
     rows = _fit([y for _, y in points], size, pad)
-    masks = _masks(rng)
+    masks = patterns(rng)
     fixed = {"per_image": lambda: next(masks), "full": lambda: 511, "per_point": lambda: None}
     fixed = fixed[settings.patch_mode]()
     for number, (row, column) in enumerate(zip(rows, columns, strict=True)):
@@ -56,7 +56,8 @@ def _fit(values: list[float], size: int, pad: int) -> list[int]:
     return [int((value - low) * scale + pad) for value in values]
 
 
-def _masks(rng):
+def patterns(rng):
+    """Yield nine bits at a time, seven times from each number, but none that are all 0."""
     while True:
         bits = rng.bits()
         for _ in range(7):

@@ -20,7 +20,7 @@ import hashlib, warnings
 warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning)
 from fdsl import formulas
 small = {
-    "fractaldb": dict(image_size_px=24, points=400, pad_px=2),
+    "fractaldb": dict(image_size_px=24, points=17_000, pad_px=2),  # enough for maps chosen in lanes
     "exfractaldb": dict(image_size_px=24, points=300, point_size_px=3),
     "rcdb": dict(image_size_px=48, broken_lines=5),
     "visualatom": dict(image_size_px=32, vertices=(9, 12), orbits=(3, 5)),

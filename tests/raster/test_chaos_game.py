@@ -8,8 +8,9 @@ from oracles import chaos_game as slow
 from oracles.xoshiro import Xoshiro
 
 from fdsl import seeding
-from fdsl.raster import chaos_game
-from fdsl.raster.choice import prepare_choice
+from fdsl.raster import chaos_game, kernel, xoshiro
+from fdsl.raster.chaos_game import BLOCK, CHAINS
+from fdsl.raster.choice import CHUNK, choose_maps, prepare_choice
 
 SYSTEM = np.array(
     [
@@ -34,6 +35,13 @@ def play(maps, shares, count: int, *, seed: int = 1, bound: float = 1e6):
         np.asarray(maps, np.float64), *choice(shares), state, bound, x, y, extent
     )
     return x[:counting], y[:counting], extent, state
+
+
+def played(maps, shares, count: int, *, bound: float):
+    """The oracle's points, and its generator behind them."""
+    rng = Xoshiro(seeding.kernel_state(1))
+    plane = {"image": slow.plane, "start": (0.0, 0.0), "first_steps": 0}
+    return slow.play(rng, maps, shares, count, bound=bound, **plane), rng.s
 
 
 @settings(max_examples=100, deadline=None)
@@ -74,34 +82,73 @@ def test_a_number_on_the_threshold_chooses_the_lower_map():
 def test_equals_the_oracle(count):
     shares = [0.2, 0.5, 0.3]
     x, y, extent, state = play(SYSTEM, shares, count)
-    rng = Xoshiro(seeding.kernel_state(1))
-    points = slow.play(
-        rng, SYSTEM, shares, count, image=slow.plane, start=(0.0, 0.0), first_steps=0, bound=1e6
-    )
+    points, words = played(SYSTEM, shares, count, bound=1e6)
     assert list(zip(x.tolist(), y.tolist(), strict=True)) == points
     assert extent.tolist() == [x.min(), x.max(), y.min(), y.max()]
-    assert state.tolist() == rng.s
+    assert state.tolist() == words
+
+
+@pytest.mark.parametrize("maps", [1, 2, 7, 8, 9])
+def test_many_points_equal_the_oracle(maps):
+    """As many that maps are chosen in lanes, for which there are at most eight."""
+    rng = np.random.default_rng(maps)
+    system = rng.uniform(-0.6, 0.6, (maps, 6))
+    shares = rng.dirichlet(np.ones(maps))
+    count = CHUNK + BLOCK + CHAINS + 3
+    x, y, extent, state = play(system, shares, count)
+    points, words = played(system, shares, count, bound=1e6)
+    assert list(zip(x.tolist(), y.tolist(), strict=True)) == points
+    assert extent.tolist() == [x.min(), x.max(), y.min(), y.max()]
+    assert state.tolist() == words
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_lanes_choose_on_the_thresholds(place):
+    """The number that decides point 8 stands just on a threshold, and just above it, of eight maps; `place` of them come before."""
+    rng = Xoshiro(seeding.kernel_state(1))
+    number = [rng.uniform() for _ in range(7 * slow.BURN_IN + 1)][-1]
+    maps = np.zeros((8, 6))
+    maps[:, 4] = range(8)
+    for level, expected in ((number, place), (number - 2**-53, place + 1)):
+        levels = [
+            *(number * k / (place + 1) for k in range(1, place + 1)),
+            level,
+            *np.linspace(level, 1, 9 - place)[1:-1],
+        ]
+        thresholds, guide = choice(np.diff([0.0, *levels]))
+        thresholds[place] = np.uint64(level * 2**53)
+        chosen = np.empty(CHUNK, np.uint8)
+        state = seeding.kernel_state(1)
+        xoshiro.fill_bits(state, np.empty(7 * slow.BURN_IN, np.uint64))
+        all_chosen(thresholds, guide, state, chosen)
+        assert chosen[0] == expected
+
+
+@kernel("void(u8[::1], u1[::1], u8[::1], u1[::1])")
+def all_chosen(thresholds, guide, state, chosen):
+    choose_maps(thresholds, guide, state, chosen)
+
+
+def test_an_orbit_that_leaves_the_bound_late_ends_the_game():
+    """While maps are chosen in lanes: the numbers that were too many are put back."""
+    slowly = np.array([[1.0002, 0, 0, 1.0001, 0.001, 0], [1.0, 0, 0, 1.0, 0.002, 0.001]])
+    x, y, extent, state = play(slowly, [0.5, 0.5], 3 * CHUNK, bound=4.0)
+    points, words = played(slowly, [0.5, 0.5], 3 * CHUNK, bound=4.0)
+    assert 2 * BLOCK < len(points) < 2 * CHUNK - BLOCK
+    assert list(zip(x.tolist(), y.tolist(), strict=True)) == points
+    assert extent.tolist() == [x.min(), x.max(), y.min(), y.max()]
+    assert state.tolist() == words
 
 
 @pytest.mark.parametrize("bound", [1e3, 1e100])
 def test_an_orbit_that_leaves_the_bound_ends_the_game(bound):
     growing = SYSTEM * 4
     x, y, extent, state = play(growing, [0.2, 0.5, 0.3], 5000, bound=bound)
-    rng = Xoshiro(seeding.kernel_state(1))
-    points = slow.play(
-        rng,
-        growing,
-        [0.2, 0.5, 0.3],
-        5000,
-        image=slow.plane,
-        start=(0.0, 0.0),
-        first_steps=0,
-        bound=bound,
-    )
+    points, words = played(growing, [0.2, 0.5, 0.3], 5000, bound=bound)
     assert len(points) < 5000
     assert list(zip(x.tolist(), y.tolist(), strict=True)) == points
     assert extent.tolist() == [x.min(), x.max(), y.min(), y.max()]
-    assert state.tolist() == rng.s
+    assert state.tolist() == words
 
 
 def test_maps_are_chosen_with_their_probabilities():

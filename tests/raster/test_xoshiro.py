@@ -5,7 +5,8 @@ from oracles.xoshiro import Xoshiro
 from scipy import stats
 
 from fdsl import seeding
-from fdsl.raster import xoshiro
+from fdsl.raster import kernel, xoshiro
+from fdsl.raster.lanes import LANES, store_lanes
 
 
 def drawn(fill, state, count: int, dtype):
@@ -62,3 +63,20 @@ def test_uniform_numbers_are_uniform_and_use_all_bits():
     bits = drawn(xoshiro.fill_bits, seeding.kernel_state(2), 100_000, np.uint64)
     share = [float(np.mean(bits >> np.uint64(k) & np.uint64(1))) for k in range(64)]
     assert np.abs(np.array(share) - 0.5).max() < 5 * 0.5 / np.sqrt(100_000)
+
+
+@kernel("void(u8[::1], u8[:,::1])")
+def split_states(state, states):
+    s0, s1, s2, s3 = xoshiro.split(state)
+    store_lanes(states[0], np.uint64(0), s0)
+    store_lanes(states[1], np.uint64(0), s1)
+    store_lanes(states[2], np.uint64(0), s2)
+    store_lanes(states[3], np.uint64(0), s3)
+
+
+def test_lanes_start_as_far_apart_as_if_all_numbers_were_drawn():
+    state, states = seeding.kernel_state(8), np.empty((4, LANES), np.uint64)
+    split_states(state, states)
+    for lane in range(LANES):
+        assert states[:, lane].tolist() == state.tolist()
+        xoshiro.fill_bits(state, np.empty(xoshiro.STRIDE, np.uint64))
