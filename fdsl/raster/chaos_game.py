@@ -24,7 +24,7 @@ from fdsl.raster.lanes import (
     store_lanes,
     upper,
 )
-from fdsl.raster.xoshiro import advance, load, store
+from fdsl.raster.xoshiro import advance, load, skip, store
 
 CHAINS = LANES
 BURN_IN = 64
@@ -95,7 +95,7 @@ def _begin_2d(maps, thresholds, guide, state, bound, x, y, extent):
     s0, s1, s2, s3 = load(state)
     n = min(CHAINS, x.size)
     x[0] = y[0] = 0.0
-    extent[:] = 0.0
+    extent[0] = extent[1] = extent[2] = extent[3] = 0.0
     for chain in range(1, n):
         px = py = 0.0
         for _ in range(BURN_IN):
@@ -103,7 +103,10 @@ def _begin_2d(maps, thresholds, guide, state, bound, x, y, extent):
             px, py = _image_2d(maps, choose(bits, thresholds, guide), px, py)
         x[chain], y[chain] = px, py
     store(state, s0, s1, s2, s3)
-    left, right, low, high = x[:n].min(), x[:n].max(), y[:n].min(), y[:n].max()
+    left = right = low = high = 0.0
+    for chain in range(1, n):
+        left, right = min(left, x[chain]), max(right, x[chain])
+        low, high = min(low, y[chain]), max(high, y[chain])
     if not (-bound <= min(left, low) and max(right, high) <= bound):
         return 1
     extent[0], extent[1], extent[2], extent[3] = left, right, low, high
@@ -120,11 +123,11 @@ def chaos_game_2d(maps, thresholds, guide, state, bound, x, y, extent):
     """
     n = x.size
     count = _begin_2d(maps, thresholds, guide, state, bound, x, y, extent)
-    columns, reached = np.zeros((6, LANES)), extent.copy()
-    few = maps.shape[0] <= LANES
-    if few:
-        columns[:, : maps.shape[0]] = maps.T
-    chosen = np.empty(min(CHUNK, n), np.uint8)
+    columns, few = np.zeros((6, LANES)), maps.shape[0] <= LANES
+    for k in range(maps.shape[0] if few else 0):
+        for coefficient in range(6):
+            columns[coefficient, k] = maps[k, coefficient]
+    chosen, reached = np.empty(min(CHUNK, n), np.uint8), np.empty(4)
     for begin in range(count, n if count == CHAINS else 0, CHUNK):
         end = min(begin + CHUNK, n)
         before = load(state)
@@ -132,14 +135,17 @@ def chaos_game_2d(maps, thresholds, guide, state, bound, x, y, extent):
         for start in range(begin, end, BLOCK):
             stop = min(start + BLOCK, end)
             whole = start + (stop - start) // CHAINS * CHAINS if few else start
+            for bound_of in range(4):
+                reached[bound_of] = extent[bound_of]
             if whole > start:
                 _block_in_lanes(columns, chosen[start - begin :], x, y, start, whole, reached)
             _block_2d(maps, chosen[whole - begin :], x, y, whole, stop, reached)
-            if not (-bound <= min(reached[0], reached[2]) and max(reached[1], reached[3]) <= bound):
+            left, right, low, high = reached[0], reached[1], reached[2], reached[3]
+            if not (-bound <= min(left, low) and max(right, high) <= bound):
                 store(state, *before)
-                choose_maps(thresholds, guide, state, chosen[: stop - begin])
+                skip(state, stop - begin)
                 return count
-            extent[:] = reached
+            extent[0], extent[1], extent[2], extent[3] = left, right, low, high
             count = stop
     return count
 

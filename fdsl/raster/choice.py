@@ -8,11 +8,11 @@ from fdsl.raster import inlined, kernel
 from fdsl.raster.lanes import (
     LANES,
     add_where_above,
+    last_lane,
     load_lanes,
     pick,
     reverse_bytes,
     store_apart,
-    store_lanes,
     words,
 )
 from fdsl.raster.xoshiro import STRIDE, advance, load, split, store
@@ -76,9 +76,9 @@ def _choose_in_lanes(thresholds, state, chosen):
     The three comparisons of a bisection give a map its number: the new one stands in the lowest byte of a word, above those before.
     """
     edges = np.empty(LANES + 1, np.uint64)
-    edges[:] = _EVERYTHING
-    for k in range(thresholds.size):
-        if thresholds[k] < _LARGEST:
+    for k in range(edges.size):
+        edges[k] = _EVERYTHING
+        if k < thresholds.size and thresholds[k] < _LARGEST:
             edges[k] = ((thresholds[k] + _U1) << _U11) - _U1  # the last bits that choose map k
     even, odd, middle = load_lanes(edges, _U0), load_lanes(edges, _U1), words(edges[3])
     s0, s1, s2, s3 = split(state)
@@ -90,9 +90,4 @@ def _choose_in_lanes(thresholds, state, chosen):
             maps = add_where_above(maps, bits, pick(odd, maps), _U2)
             maps = add_where_above(maps, bits, pick(even, maps), _U1)
         store_apart(chosen, word, _WORDS, reverse_bytes(maps))
-    ends = np.empty((4, LANES), np.uint64)
-    store_lanes(ends[0], _U0, s0)
-    store_lanes(ends[1], _U0, s1)
-    store_lanes(ends[2], _U0, s2)
-    store_lanes(ends[3], _U0, s3)
-    state[:] = ends[:, LANES - 1]
+    store(state, last_lane(s0), last_lane(s1), last_lane(s2), last_lane(s3))

@@ -8,7 +8,7 @@ Each function stands here twice: in numpy, which says what it does and is what r
 arrays of eight), and in LLVM's instructions.
 """
 # numba prescribes the arguments:
-# ruff: noqa: ARG001
+# ruff: noqa: ARG001, ARG002
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 LANES = 8
 
@@ -61,27 +62,23 @@ def _instructions(code: Callable) -> Callable:
 def _operator(symbol: Callable, **instructions: str) -> None:
     """Give lanes an operator, between two of them or with one number for all lanes; `instructions` are LLVM's by element type."""
 
-    @intrinsic
-    def combined(_, a, b):
-        lanes = a if isinstance(a, Lanes) else b
-        instruction = instructions[str(lanes.element)]
+    @infer_global(symbol)
+    class _Typed(AbstractTemplate):
+        def generic(self, args, kws):
+            lanes = next((kind for kind in args if isinstance(kind, Lanes)), None)
+            if lanes is None or str(lanes.element) not in instructions:
+                return None
+            return lanes(*(kind if isinstance(kind, Lanes) else lanes.element for kind in args))
 
-        def emit(context, builder, signature, values):
-            pair = [
-                value
-                if isinstance(kind, Lanes)
-                else _repeated(builder, context.cast(builder, value, kind, lanes.element))
-                for kind, value in zip(signature.args, values, strict=True)
-            ]
-            return getattr(builder, instruction)(*pair)
+    def emit(context, builder, signature, values):
+        pair = [
+            value if isinstance(kind, Lanes) else _repeated(builder, value)
+            for kind, value in zip(signature.args, values, strict=True)
+        ]
+        return getattr(builder, instructions[str(signature.return_type.element)])(*pair)
 
-        return lanes(a, b), emit
-
-    @overload(symbol)
-    def _overloaded(a, b):
-        if isinstance(a, Lanes) or isinstance(b, Lanes):
-            return lambda a, b: combined(a, b)  # noqa: PLW0108 - an overload must be a function
-        return None
+    for kinds in ((Lanes, Lanes), (Lanes, types.Number), (types.Number, Lanes)):
+        lower_builtin(symbol, *kinds)(emit)
 
 
 _operator(operator.add, float64="fadd", uint64="add")
@@ -190,6 +187,19 @@ def store_apart(array, index, distance, lanes):
     """Put lanes of uint64 into a contiguous array, `distance` apart; the index is not checked."""
     for lane in range(LANES):
         array[index + distance * np.uint64(lane)] = lanes[lane]
+
+
+def _last_lane_code(_, lanes):
+    def emit(context, builder, signature, values):
+        return builder.extract_element(values[0], ir.Constant(_HALF, LANES - 1))
+
+    return lanes.element(lanes), emit
+
+
+@_instructions(_last_lane_code)
+def last_lane(lanes):
+    """The number in the last lane."""
+    return lanes[-1]
 
 
 def _reverse_bytes_code(_, lanes):

@@ -68,6 +68,15 @@ def store(state, s0, s1, s2, s3):
 
 
 @inlined
+def skip(state, count):
+    """Leave out `count` numbers."""
+    s0, s1, s2, s3 = load(state)
+    for _ in range(count):
+        _, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+    store(state, s0, s1, s2, s3)
+
+
+@inlined
 def split(state):
     """The states 0, STRIDE, … 7 * STRIDE numbers after `state`, as four words of lanes, which `advance` takes together."""
     s0, s1, s2, s3 = load(state)
