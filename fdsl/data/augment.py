@@ -58,6 +58,16 @@ class TrainTransform:
 
             self.operations = RandAugment(self.augmentation.rand_augment, fill=fill)
 
+    @property
+    def plain(self) -> bool:
+        """Whether each image takes the same few draws, so that `prepared` and `placed` do all: no random windows, no RandAugment."""
+        return self.augmentation.crop in {"pad_and_shift", "none"} and self.operations is None
+
+    @property
+    def draws(self) -> int:
+        """Uniforms that `placed` takes of each image."""
+        return 4 if self._reach > 0 else 2
+
     def __call__(self, image: Pixels, rng: np.random.Generator) -> torch.Tensor:
         """Augment one image.
 
@@ -73,36 +83,67 @@ class TrainTransform:
         torch.Tensor
             uint8 (C, S, S), contiguous, C = 1 for a gray image, else 3.
         """
-        planes = self._crop(_with_channels(image), rng)
-        if rng.random() < self.augmentation.horizontal_flip:
-            planes = planes[:, :, ::-1]
-        if rng.random() < self.augmentation.vertical_flip:
-            planes = planes[:, ::-1]
-        if self.operations is not None:
-            planes = self.operations(np.ascontiguousarray(planes), rng)
-        return _as_tensor(planes, image)
-
-    def _crop(self, image: Pixels, rng: np.random.Generator) -> Pixels:
-        """Choose the window of (H, W, C) and bring it to (C, S, S)."""
         if self.augmentation.crop == "random_resized":
-            height, width, _ = image.shape
-            scale, ratio = self.augmentation.crop_scale, self.augmentation.crop_ratio
-            top, left, rows, columns = random_window(
-                height, width, scale=scale, ratio=ratio, rng=rng
-            )
-            window = image[top : top + rows, left : left + columns]
-            return _resized(window, self.size, self.size, cubic=rng.random() < 0.5)
-        if self.augmentation.crop == "random":
-            planes = _with_short_side(image, int(self.size * MARGIN), cubic=False)
-            top, left = (int(rng.random() * (n - self.size + 1)) for n in planes.shape[1:])
-            return planes[:, top : top + self.size, left : left + self.size]
-        planes = _resized(image, self.size, self.size, cubic=True)
-        reach = min(self.augmentation.shift_px, self.size)
-        if self.augmentation.crop == "none" or reach == 0:
-            return planes
-        down = int(rng.random() * (2 * reach + 1)) - reach
-        right = int(rng.random() * (2 * reach + 1)) - reach
-        return shifted(planes, down, right)
+            planes = self._window(_with_channels(image), rng)
+        elif self.augmentation.crop == "random":
+            planes = self._randomly_placed(_with_channels(image), rng)
+        else:
+            planes = self.prepared(image)
+        planes = self.placed(planes[None], rng.random((1, self.draws)))[0]
+        if self.operations is not None:
+            planes = self.operations(planes, rng)
+        return torch.from_numpy(planes)
+
+    def prepared(self, image: Pixels) -> Pixels:
+        """Return what no random number changes: the whole image as (C, S, S), perhaps a view of it."""
+        return _resized(_with_channels(image), self.size, self.size, cubic=True)
+
+    def placed(self, planes: Pixels, uniforms: NDArray[np.float64]) -> Pixels:
+        """Shift and flip a batch of prepared images.
+
+        Parameters
+        ----------
+        planes
+            uint8 (B, C, S, S). Not changed.
+        uniforms
+            float64 (B, `draws`) in [0, 1), in the order in which one image draws them: shift down,
+            shift right (where the recipe shifts), horizontal flip, vertical flip.
+
+        Returns
+        -------
+        NDArray
+            uint8 (B, C, S, S), contiguous, of its own memory.
+        """
+        if self._reach > 0:
+            moves = (uniforms[:, :2] * (2 * self._reach + 1)).astype(np.int64) - self._reach
+            moved = shifted(planes, moves[:, 0], moves[:, 1], reach=self._reach)
+        else:
+            moved = planes.copy()
+        mirrored = uniforms[:, -2] < self.augmentation.horizontal_flip
+        moved[mirrored] = moved[mirrored, :, :, ::-1]
+        upturned = uniforms[:, -1] < self.augmentation.vertical_flip
+        moved[upturned] = moved[upturned, :, ::-1]
+        return moved
+
+    @property
+    def _reach(self) -> int:
+        """Largest shift in pixels."""
+        shifts = self.augmentation.crop == "pad_and_shift"
+        return min(self.augmentation.shift_px, self.size) if shifts else 0
+
+    def _window(self, image: Pixels, rng: np.random.Generator) -> Pixels:
+        """Choose the window of (H, W, C) and bring it to (C, S, S)."""
+        height, width, _ = image.shape
+        scale, ratio = self.augmentation.crop_scale, self.augmentation.crop_ratio
+        top, left, rows, columns = random_window(height, width, scale=scale, ratio=ratio, rng=rng)
+        window = image[top : top + rows, left : left + columns]
+        return _resized(window, self.size, self.size, cubic=rng.random() < 0.5)
+
+    def _randomly_placed(self, image: Pixels, rng: np.random.Generator) -> Pixels:
+        """Resize (H, W, C) with an evaluation's margin and cut a random (C, S, S) out."""
+        planes = _with_short_side(image, int(self.size * MARGIN), cubic=False)
+        top, left = (int(rng.random() * (n - self.size + 1)) for n in planes.shape[1:])
+        return planes[:, top : top + self.size, left : left + self.size]
 
 
 class EvalTransform:
@@ -176,13 +217,15 @@ def random_window(
     return (height - rows) // 2, (width - columns) // 2, rows, columns
 
 
-def shifted(planes: Pixels, down: int, right: int) -> Pixels:
-    """Move (C, S, S) by whole pixels, at most S: zero padding and a crop of the old size."""
-    moved = np.zeros_like(planes)
-    size = planes.shape[1]
-    moved[:, max(down, 0) : size + min(down, 0), max(right, 0) : size + min(right, 0)] = planes[
-        :, max(-down, 0) : size - max(down, 0), max(-right, 0) : size - max(right, 0)
-    ]
+def shifted(
+    planes: Pixels, down: NDArray[np.int64], right: NDArray[np.int64], *, reach: int
+) -> Pixels:
+    """Move each of (B, C, S, S) by whole pixels, (B,) each from -reach to reach <= S: zero padding and a crop of the old size."""
+    count, channels, size, _ = planes.shape
+    padded = np.zeros((count, channels, size + 2 * reach, size + 2 * reach), np.uint8)
+    padded[:, :, reach : reach + size, reach : reach + size] = planes
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(2, 3))
+    moved: Pixels = windows[np.arange(count), :, reach - down, reach - right]
     return moved
 
 

@@ -13,8 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fdsl import seeding
+from fdsl.data.augment import TrainTransform
+from fdsl.data.prepared import PreparedImages, require_one_shape
 from fdsl.data.samplers import Stream
 from fdsl.seeding import Stage
+from fdsl.seeding_batch import uniforms
 
 PREFETCHED = 4
 TrainingTransform = Callable[[NDArray[np.uint8], np.random.Generator], Tensor]
@@ -57,23 +60,54 @@ class Batch(NamedTuple):
 class TrainingImages(Dataset[Batch]):
     """The endless training stream as a map from positions to augmented images.
 
-    Every image is a function of (seed, position): its augmentation draws from a generator of its own, and so does what a
-    `VaryingSource` does before.
+    Every image is a function of (seed, position): its augmentation draws from a branch of the seed tree of its own, and so
+    does what a `VaryingSource` does before. Where images do not vary and the augmentation is plain (see `TrainTransform`),
+    whole batches are augmented at once, to the same bits.
+
+    Parameters
+    ----------
+    source
+        The images.
+    transform
+        Augments one image.
+    stream
+        The order.
+    seed
+        Root seed.
+    kept_mb
+        Most megabytes of prepared images that one process keeps in memory, where whole batches are augmented.
     """
 
     def __init__(
-        self, source: ImageSource, transform: TrainingTransform, *, stream: Stream, seed: int
+        self,
+        source: ImageSource,
+        transform: TrainingTransform,
+        *,
+        stream: Stream,
+        seed: int,
+        kept_mb: float = 0,
     ) -> None:
         self.source, self.transform, self.stream, self.seed = source, transform, stream, seed
+        self._whole = (
+            PreparedImages(source, transform.prepared, kept_mb=kept_mb)
+            if isinstance(transform, TrainTransform)
+            and transform.plain
+            and not isinstance(source, VaryingSource)
+            else None
+        )
 
     def __getitems__(self, positions: Sequence[int]) -> Batch:
         """Return the batch of some positions."""
-        items = [self._item(position) for position in positions]
-        return stack(items)
+        keys = self.stream.keys(np.array(positions, np.int64))
+        if self._whole is None:
+            return stack([self._item(key) for key in map(tuple, keys.tolist())])
+        planes, labels = self._whole.batch(keys[:, 1])
+        branches = np.column_stack((keys, np.full(len(keys), Stage.AUGMENT)))
+        drawn = uniforms(self.seed, branches, draws=self.transform.draws)
+        placed = self.transform.placed(planes, drawn)
+        return Batch(*map(torch.from_numpy, (placed, labels, keys)))
 
-    def _item(self, position: int) -> tuple[Tensor, Any, tuple[int, int, int]]:
-        draw = self.stream.at(position)
-        key = (int(draw.epoch), int(draw.index), int(draw.repeat))
+    def _item(self, key: tuple[int, int, int]) -> tuple[Tensor, Any, tuple[int, int, int]]:
         image, label = self._image(key)
         rng = seeding.generator(self.seed, *key, Stage.AUGMENT)
         return self.transform(image, rng), label, key
@@ -140,11 +174,7 @@ def evaluation_batches(
 
 def stack(items: Sequence[tuple[Tensor, Any, tuple[int, int, int]]]) -> Batch:
     """Join images of one shape to a batch; ValueError if their shapes differ."""
-    shapes = {tuple(image.shape) for image, _, _ in items}
-    if len(shapes) != 1:
-        raise ValueError(
-            f"images of one batch have shapes {sorted(shapes)}: a source must be all gray or all colour"
-        )
+    require_one_shape({tuple(image.shape) for image, _, _ in items})
     images, labels, keys = zip(*items, strict=True)
     return Batch(torch.stack(images), torch.from_numpy(np.array(labels)), torch.tensor(keys))
 

@@ -80,13 +80,43 @@ class Stream:
 
     def at(self, position: int) -> Draw:
         """Return the draw at `position` >= 0 of the stream; ValueError below 0."""
-        if position < 0:
-            raise ValueError(f"position = {position} is out of range: the stream starts at 0")
-        cycle, place = divmod(position, self.images * self.repeats)
-        if cycle != self._cycle:
-            self._order, self._cycle = _permutation(self.images, self.seed, cycle), cycle
-        slot, repeat = (place, 0) if self.repeats == 1 else _slot(place, self.images, self.repeats)
-        return Draw(position // self.images, int(self._order[slot]), repeat)
+        epoch, index, repeat = self.keys(np.array([position]))[0].tolist()
+        return Draw(epoch, index, repeat)
+
+    def keys(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the draws at many positions at once.
+
+        Parameters
+        ----------
+        positions
+            int64 (n,), at least 0.
+
+        Returns
+        -------
+        NDArray
+            int64 (n, 3): epoch, index and repeat of each.
+
+        Raises
+        ------
+        ValueError
+            If a position is below 0.
+        """
+        if positions.min(initial=0) < 0:
+            raise ValueError(
+                f"position = {positions.min()} is out of range: the stream starts at 0"
+            )
+        cycles, places = np.divmod(positions, self.images * self.repeats)
+        if self.repeats == 1:
+            slots, repeats = places, np.zeros_like(places)
+        else:
+            slots, repeats = _slots(places, self.images, self.repeats)
+        keys = np.stack((positions // self.images, slots, repeats), axis=1)
+        for cycle in np.unique(cycles).tolist():
+            if cycle != self._cycle:
+                self._order, self._cycle = _permutation(self.images, self.seed, cycle), cycle
+            within = cycles == cycle
+            keys[within, 1] = self._order[slots[within]]
+        return keys
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cycle": -1, "_order": np.empty(0, np.int32)}
@@ -138,12 +168,17 @@ class OnePerCategory(Stream):
         self._starts = np.cumsum(counts) - counts
         self._by_category = np.argsort(labels, kind="stable").astype(np.int32)
 
-    def at(self, position: int) -> Draw:
-        """Return the draw at `position` >= 0 of the stream; ValueError below 0."""
-        epoch, category, _ = super().at(position)
+    def keys(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return epoch, index and repeat at many positions; ValueError if one is below 0."""
+        keys = super().keys(positions)
+        keys[:, 1] = [self._view(epoch, category) for epoch, category, _ in keys.tolist()]
+        return keys
+
+    def _view(self, epoch: int, category: int) -> int:
+        """Return the image that stands for a category in an epoch."""
         rng = seeding.generator(self.seed, epoch, category, seeding.Stage.VIEW)
         chosen = self._starts[category] + rng.integers(self._counts[category])
-        return Draw(epoch, int(self._by_category[chosen]), 0)
+        return int(self._by_category[chosen])
 
 
 def _permutation(images: int, seed: int, cycle: int) -> NDArray[np.int32]:
@@ -153,17 +188,18 @@ def _permutation(images: int, seed: int, cycle: int) -> NDArray[np.int32]:
     return order
 
 
-def _slot(place: int, images: int, repeats: int) -> tuple[int, int]:
-    """Find the draw at `place` of a cycle: its place in the permutation and its repeat.
+def _slots(
+    places: NDArray[np.int64], images: int, repeats: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the draws at `places` of a cycle: their places in the permutation and their repeats.
 
     The last block takes the remainder, so that no block is smaller than 2 · repeats unless the
     dataset is.
     """
     block = 2 * repeats
-    number = min(place // (block * repeats), max(images // block - 1, 0))
-    start = number * block
-    size = block if start + 2 * block <= images else images - start
-    repeat, slot = divmod(place - start * repeats, size)
-    if slot % 2:
-        slot = 2 * ((slot // 2 + repeat) % (size // 2)) + 1
-    return start + slot, repeat
+    numbers = np.minimum(places // (block * repeats), max(images // block - 1, 0))
+    starts = numbers * block
+    sizes = np.where(starts + 2 * block <= images, block, images - starts)
+    passes, slots = np.divmod(places - starts * repeats, sizes)
+    turned = 2 * ((slots // 2 + passes) % np.maximum(sizes // 2, 1)) + 1
+    return starts + np.where(slots % 2, turned, slots), passes

@@ -13,7 +13,7 @@ class Devices(Strict):
     """Where and how a training runs: nothing here changes what is computed beyond floating-point rounding.
 
     Bit equality (a resumed run ends with the weights of an uninterrupted one) holds on one machine with one set of library
-    versions, one number of processes, one `micro_batch` and one `threads`; `loader_workers` never matters. On CUDA it needs
+    versions, one number of processes, one `micro_batch` and one `threads`; `loader_workers` and `kept_mb` never matter. On CUDA it needs
     `deterministic` as well, which makes some kernels slower. Everywhere else runs agree statistically, not in their bits.
     """
 
@@ -27,6 +27,11 @@ class Devices(Strict):
     )
     loader_workers: int = Field(
         default=0, ge=0, le=256, description="loader processes; 0 = inside the training process"
+    )
+    kept_mb: float = Field(
+        default=256,
+        ge=0,
+        description="megabytes of prepared training images that a process keeps in memory; larger sets are read anew",
     )
     threads: int = Field(default=1, gt=0, le=1024, description="CPU threads of one process")
     deterministic: bool = Field(

@@ -177,7 +177,11 @@ def _finish(
 def _batches(task: Task, course: Course, *, start: int) -> Iterator[Batch]:
     """Yield this process's micro-batches from update `start` on."""
     images = TrainingImages(
-        task.train, TrainTransform(task.recipe), stream=task.stream(), seed=task.seed
+        task.train,
+        TrainTransform(task.recipe),
+        stream=task.stream(),
+        seed=task.seed,
+        kept_mb=task.devices.kept_mb,
     )
     rank = course.processes.rank
     return training_batches(

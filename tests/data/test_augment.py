@@ -187,13 +187,57 @@ def test_a_random_crop_is_resize_and_random_crop_of_torchvision():
 
 
 @settings(max_examples=50, deadline=None)
-@given(down=st.integers(-9, 9), right=st.integers(-9, 9))
-def test_a_shift_is_padding_and_cropping(down, right):
-    planes = noise(2, 9, 9)
-    padded = np.pad(planes, ((0, 0), (9, 9), (9, 9)))
-    np.testing.assert_array_equal(
-        shifted(planes, down, right), padded[:, 9 - down : 18 - down, 9 - right : 18 - right]
+@given(
+    moves=st.lists(st.tuples(st.integers(-7, 7), st.integers(-7, 7)), min_size=1, max_size=4),
+    reach=st.integers(7, 9),
+)
+def test_a_shift_is_padding_and_cropping(moves, reach):
+    planes = noise(len(moves), 2, 9, 9)
+    padded = np.pad(planes, ((0, 0), (0, 0), (9, 9), (9, 9)))
+    found = shifted(planes, *np.array(moves).T, reach=reach)
+    for image, around, (down, right) in zip(found, padded, moves, strict=True):
+        expected = around[:, 9 - down : 18 - down, 9 - right : 18 - right]
+        np.testing.assert_array_equal(image, expected)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 32, 3), (28, 28)])
+@pytest.mark.parametrize("crop", ["pad_and_shift", "none"])
+def test_a_batch_is_augmented_as_its_images_one_by_one(shape, crop):
+    transform = TrainTransform(
+        recipe(crop=crop, shift_px=3, horizontal_flip=0.5, vertical_flip=0.3)
     )
+    assert transform.plain
+    images = [noise(*shape, seed=seed) for seed in range(40)]
+    prepared = np.stack([transform.prepared(image) for image in images])
+    before = prepared.copy()
+    drawn = np.stack([rng(seed).random(transform.draws) for seed in range(40)])
+    found = transform.placed(prepared, drawn)
+    for seed, image in enumerate(images):
+        alone = plain_augmentation(transform, image, rng(seed))
+        np.testing.assert_array_equal(found[seed], alone)
+        np.testing.assert_array_equal(transform(image, rng(seed)).numpy(), alone)
+    np.testing.assert_array_equal(prepared, before)
+
+
+def plain_augmentation(transform, image, generator):
+    """Resize, shift and flip one image, one step after the other."""
+    planes, chances = transform.prepared(image), transform.augmentation
+    if chances.crop == "pad_and_shift":
+        reach = chances.shift_px
+        down = int(generator.random() * (2 * reach + 1)) - reach
+        right = int(generator.random() * (2 * reach + 1)) - reach
+        planes = np.pad(planes, ((0, 0), (reach, reach), (reach, reach)))
+        planes = planes[:, reach - down :, reach - right :][:, :32, :32]
+    if generator.random() < chances.horizontal_flip:
+        planes = planes[:, :, ::-1]
+    if generator.random() < chances.vertical_flip:
+        planes = planes[:, ::-1]
+    return planes
+
+
+@pytest.mark.parametrize("changes", [{"crop": "random_resized"}, {"rand_augment": "rand-m9"}])
+def test_what_draws_more_for_some_images_is_not_plain(changes):
+    assert not TrainTransform(recipe(**changes)).plain
 
 
 def test_all_shifts_occur_equally_often():

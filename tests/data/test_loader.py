@@ -1,11 +1,14 @@
 import os
+import pickle
 import signal
 import time
 
 import numpy as np
 import pytest
 import torch
+from train import tiny_training
 
+from fdsl.data.augment import TrainTransform
 from fdsl.data.loader import TrainingImages, stack, training_batches
 from fdsl.data.samplers import Stream
 
@@ -124,3 +127,73 @@ def test_loader_processes_outlive_signals_of_a_scheduler():
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
         os.kill(pid, number)
     assert len(list(found)) == 59
+
+
+class Squares(Numbers):
+    """Images of random pixels that count how often they are read."""
+
+    def __init__(self, *, side=8, colour_from=IMAGES):
+        self.side, self.colour_from, self.reads = side, colour_from, 0
+
+    def __getitem__(self, index):
+        self.reads += 1
+        shape = (self.side, self.side, 3)[: 2 + (index >= self.colour_from)]
+        pixels = np.random.default_rng(index).integers(0, 256, shape, dtype=np.uint8)
+        return pixels, index % 3
+
+
+def small_transform():
+    return TrainTransform(
+        tiny_training.recipe(
+            image_size_px=8, crop="pad_and_shift", horizontal_flip=0.5, vertical_flip=0.5
+        )
+    )
+
+
+def whole_batches(source, *, kept_mb=0.0, workers=0, start=0, transform=None):
+    stream = Stream(IMAGES, seed=SEED, repeats=3)
+    images = TrainingImages(
+        source, transform or small_transform(), stream=stream, seed=SEED, kept_mb=kept_mb
+    )
+    steps = range(start, 40)
+    return training_batches(images, slices, steps=steps, workers=workers, pin_memory=False)
+
+
+@pytest.mark.parametrize("side", [8, 11])
+@pytest.mark.parametrize("kept_mb", [0, 1])
+def test_whole_batches_are_those_of_single_images(side, kept_mb):
+    single = small_transform()
+    alone = whole_batches(Squares(side=side), transform=single.__call__)
+    assert_equal(whole_batches(Squares(side=side), kept_mb=kept_mb), alone)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_loader_processes_change_nothing_of_whole_batches(workers):
+    alone = list(whole_batches(Squares()))
+    assert_equal(whole_batches(Squares(), workers=workers, kept_mb=1), alone)
+    assert_equal(whole_batches(Squares(), start=9, kept_mb=1), alone[18:])
+
+
+def test_small_images_are_read_once_and_large_ones_every_time():
+    size_mb = IMAGES * 8 * 8 / 10**6
+    kept, read_anew = Squares(), Squares()
+    batches = list(whole_batches(kept, kept_mb=size_mb))
+    assert kept.reads == IMAGES
+    assert_equal(whole_batches(read_anew, kept_mb=size_mb - 1e-6), batches)
+    assert read_anew.reads == 40 * 4
+
+
+def test_what_was_kept_does_not_travel():
+    images = TrainingImages(
+        Squares(), small_transform(), stream=Stream(IMAGES, seed=0, repeats=1), seed=0, kept_mb=1
+    )
+    small = len(pickle.dumps(images))
+    before = images.__getitems__(range(IMAGES))
+    assert len(pickle.dumps(images)) < small + 8 * 8
+    assert_equal([pickle.loads(pickle.dumps(images)).__getitems__(range(IMAGES))], [before])
+
+
+@pytest.mark.parametrize("kept_mb", [0, 1])
+def test_gray_and_colour_in_a_source_are_an_error(kept_mb):
+    with pytest.raises(ValueError, match="must be all gray or all colour"):
+        list(whole_batches(Squares(colour_from=IMAGES - 1), kept_mb=kept_mb))

@@ -121,6 +121,7 @@ def everything_random(**changes):
         "cutmix": 1.0,
         "random_erasing": 0.25,
         "crop": "pad_and_shift",
+        "rand_augment": "rand-m5-mstd0.5",
         "horizontal_flip": 0.5,
         "repeats": 3,
         "drop_path": 0.3,
