@@ -118,11 +118,13 @@ def _upper_product(words: Words, factor: np.uint64) -> Words:
     low, high = words & _LOW, words >> _HALF
     middle = high * factor_low + (low * factor_low >> _HALF)
     other = low * factor_high + (middle & _LOW)
-    return high * factor_high + (middle >> _HALF) + (other >> _HALF)
+    product: Words = high * factor_high + (middle >> _HALF) + (other >> _HALF)
+    return product
 
 
 def _output(high: Words, low: Words) -> Words:
     """DXSM: 64 bits of a state."""
-    mixed = (high ^ (high >> _HALF)) * _CHEAP
+    mixed: Words = (high ^ (high >> _HALF)) * _CHEAP
     mixed ^= mixed >> np.uint64(48)
-    return mixed * (low | _ONE)
+    drawn: Words = mixed * (low | _ONE)
+    return drawn

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from fdsl.train import Devices
+from fdsl.train.memory import keep_freed_memory
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,8 @@ def processes(devices: Devices) -> Iterator[Processes]:
     here = place()
     device = choose_device(devices.device, local_rank=here.local_rank)
     torch.set_num_threads(devices.threads)
+    if device.type == "cpu":
+        keep_freed_memory()
     with _determinism(devices.deterministic):
         if device.type == "cuda":
             torch.cuda.set_device(device)

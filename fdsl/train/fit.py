@@ -27,6 +27,7 @@ from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim, ran
 from fdsl.train.distributed import Processes
 from fdsl.train.journal import History, Journal, NonFiniteLoss
 from fdsl.train.loop import Course, Trainee
+from fdsl.train.patches import choose_patches
 from fdsl.train.progress import Display
 from fdsl.train.schedule import schedule, split
 from fdsl.train.task import Task, check
@@ -115,6 +116,7 @@ def _begin(
     if snapshot is None:
         prepare(model)
     models.choose_attention(model, device=device, precision=recipe.precision)
+    choose_patches(model, device=device, image_size_px=recipe.image_size_px)
     model.to(device)
     scaler = GradScaler(device.type, enabled=recipe.precision == "fp16")
     average = optim.average(model, recipe=recipe)
