@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
-from fdsl import formulas
+from fdsl import formulas, launch
 from fdsl.catalog import (
     DownstreamDataset,
     ModelEntry,
@@ -61,6 +61,12 @@ class UserConfig(Strict):
     loader_workers: int = Field(
         ge=0, le=256, description="loader processes per training; 0 = inside the training process"
     )
+    processes: int | None = Field(
+        ge=1,
+        le=launch.MAX_PROCESSES,
+        description="that share one training; null = one for each GPU of the job, 1 without a GPU",
+    )
+    compile: bool = Field(description="let torch.compile write the network's kernels")
     checkpoint_seconds: int = Field(gt=0, description="time between checkpoints")
 
 

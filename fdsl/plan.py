@@ -13,6 +13,7 @@ from typing import Any
 from fdsl import ofdb
 from fdsl.catalog import RealPretraining, SyntheticDataset
 from fdsl.config import Config, Resources
+from fdsl.launch import launcher
 from fdsl.provenance import fingerprint
 from fdsl.recipe import Preparation
 from fdsl.runs import Run, Runs
@@ -367,6 +368,20 @@ class Plan:
         """Return what one job of a rule may use at a scale."""
         return self.config.scales[scale].resources[rule]
 
+    def processes(self, scale: str, rule: str) -> int:
+        """Return how many processes share one training of a rule: the user's number, else one for each of its GPUs."""
+        user = self.config.user
+        gpus = 0 if user.device == "cpu" else self.resources(scale, rule).gpu
+        return user.processes or max(gpus, 1)
+
+    def threads(self, scale: str, rule: str) -> int:
+        """Return the CPU threads of one training of a rule, all its processes together: at least one for each."""
+        return max(self.resources(scale, rule).threads, self.processes(scale, rule))
+
+    def launcher(self, scale: str, rule: str) -> str:
+        """Return how the command line of a training of a rule begins."""
+        return launcher(self.processes(scale, rule))
+
     def pretraining_data(self, scale: str, key: str) -> str:
         """Return where the real pictures of a pre-training are found; empty for a synthetic dataset."""
         name = Run.read(key).pretraining
@@ -410,6 +425,7 @@ class Plan:
             device=user.device,
             micro_batch=user.micro_batch,
             loader_workers=user.loader_workers,
+            compile=user.compile,
             checkpoint_seconds=user.checkpoint_seconds,
         )
 

@@ -41,7 +41,7 @@ Manifest = Annotated[Path, typer.Option(help="What is known of the downstream da
 Start = Annotated[
     list[Path] | None, typer.Argument(help="Weights to start from; none = from scratch.")
 ]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads, of all processes together.")]
 
 
 def register(app: typer.Typer) -> None:

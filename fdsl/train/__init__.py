@@ -13,7 +13,7 @@ class Devices(Strict):
     """Where and how a training runs: nothing here changes what is computed beyond floating-point rounding.
 
     Bit equality (a resumed run ends with the weights of an uninterrupted one) holds on one machine with one set of library
-    versions, one number of processes, one `micro_batch` and one `threads`; `loader_workers` and `kept_mb` never matter. On CUDA it needs
+    versions, one number of processes, one `micro_batch`, `threads` and `compile`; `loader_workers` and `kept_mb` never matter. On CUDA it needs
     `deterministic` as well, which makes some kernels slower. Everywhere else runs agree statistically, not in their bits.
     """
 
@@ -33,7 +33,16 @@ class Devices(Strict):
         ge=0,
         description="megabytes of prepared training images that a process keeps in memory; larger sets are read anew",
     )
-    threads: int = Field(default=1, gt=0, le=1024, description="CPU threads of one process")
+    threads: int = Field(
+        default=1, gt=0, le=1024, description="CPU threads on one host, shared by its processes"
+    )
+    compile: bool = Field(
+        default=False,
+        description="let torch.compile write the kernels of the training passes; evaluation stays as it is",
+    )
+    compile_backend: Literal["inductor", "aot_eager", "eager"] = Field(
+        default="inductor", description="of torch.compile; the other two write no kernels"
+    )
     deterministic: bool = Field(
         default=False, description="refuse non-deterministic kernels (CUDA; the CPU needs no help)"
     )

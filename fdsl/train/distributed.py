@@ -109,6 +109,11 @@ def first_host(nodelist: str) -> str:
     return f"{stem}{number or ''}{tail}"
 
 
+def threads_each(threads: int, environment: Mapping[str, str] = os.environ) -> int:
+    """Return one process's part of a host's CPU threads, at least 1; torchrun sets LOCAL_WORLD_SIZE."""
+    return max(threads // int(environment.get("LOCAL_WORLD_SIZE", "1")), 1)
+
+
 def choose_device(wanted: str, *, local_rank: int) -> torch.device:
     """Return the device of a process; ValueError if there is no such GPU."""
     gpus = torch.cuda.device_count()
@@ -128,7 +133,7 @@ def processes(devices: Devices) -> Iterator[Processes]:
     """Join the processes of this training, with threads and determinism set, and leave them at the end of the block."""
     here = place()
     device = choose_device(devices.device, local_rank=here.local_rank)
-    torch.set_num_threads(devices.threads)
+    torch.set_num_threads(threads_each(devices.threads))
     if device.type == "cpu":
         keep_freed_memory()
     with _determinism(devices.deterministic):

@@ -24,6 +24,7 @@ from fdsl.data.loader import (
 from fdsl.data.mixing import Finish
 from fdsl.locks import alone
 from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim, ranking
+from fdsl.train.compilation import compiler
 from fdsl.train.distributed import Processes
 from fdsl.train.journal import History, Journal, NonFiniteLoss
 from fdsl.train.loop import Course, Trainee
@@ -160,6 +161,7 @@ def _course(task: Task, processes: Processes) -> Course:
         processes=processes,
         finish=_finish(task, processes, train=True),
         evaluate_every_epochs=task.evaluate_every_epochs,
+        compiled=compiler(task.devices),
     )
 
 

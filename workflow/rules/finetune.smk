@@ -1,7 +1,7 @@
 """Stage 5: a pre-trained network, or a fresh one, learns a downstream dataset and is tested on it.
 
 REQUIRED INPUTS: the manifest of the downstream dataset; weights and their record unless the run starts from scratch.
-OUTPUTS: results/{scale}/finetune/{run}/record.json
+OUTPUTS: results/{scale}/finetune/{run}/record.json and metrics.jsonl
 """
 
 
@@ -13,16 +13,18 @@ rule finetune:
         digest=lambda w: PLAN.initial(w.scale, w.run, "record.json"),
     output:
         record="results/{scale}/finetune/{run}/record.json",
+        metrics="results/{scale}/finetune/{run}/metrics.jsonl",
     log:
         "logs/{scale}/finetune/{run}.log",
     benchmark:
         "benchmarks/{scale}/finetune/{run}.tsv"
-    threads: lambda w: PLAN.resources(w.scale, "finetune").threads
+    threads: lambda w: PLAN.threads(w.scale, "finetune")
     resources:
         mem_mb=lambda w: PLAN.resources(w.scale, "finetune").mem_mb,
         runtime=lambda w: PLAN.resources(w.scale, "finetune").runtime,
         gpu=lambda w: PLAN.resources(w.scale, "finetune").gpu,
         machine=PLAN.machine(),
+        launch=lambda w: PLAN.launcher(w.scale, "finetune"),
         data=lambda w: PLAN.data(Run.read(w.run).downstream),
     params:
         order=lambda w: PLAN.finetuning(w.scale, w.run),
@@ -30,7 +32,7 @@ rule finetune:
         checkpoints="results/{scale}/checkpoints/{run}",
     shell:
         r"""
-        python -m fdsl finetune --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
+        {resources.launch} finetune --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
             --manifest {input.manifest:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
             --record {output.record:q} -- {input.weights:q} &>{log:q}

@@ -1,8 +1,8 @@
 """Stage 3: a network learns from images that formulas drew or, for comparison, from real ones.
 
 REQUIRED INPUTS: parameters or shards of a synthetic dataset; or the manifest of real pictures.
-OUTPUTS: results/{scale}/pretrain/{run}/model.safetensors and record.json; config.json and README.md, with which timm loads the
-folder
+OUTPUTS: results/{scale}/pretrain/{run}/model.safetensors, record.json and metrics.jsonl; config.json and README.md, with which
+timm loads the folder
 """
 
 
@@ -16,18 +16,20 @@ rule pretrain:
         record="results/{scale}/pretrain/{run}/record.json",
         config="results/{scale}/pretrain/{run}/config.json",
         card="results/{scale}/pretrain/{run}/README.md",
+        metrics="results/{scale}/pretrain/{run}/metrics.jsonl",
     log:
         "logs/{scale}/pretrain/{run}.log",
     benchmark:
         "benchmarks/{scale}/pretrain/{run}.tsv"
     # the longest jobs first, so that the short ones fill the gaps
     priority: 10
-    threads: lambda w: PLAN.resources(w.scale, "pretrain").threads
+    threads: lambda w: PLAN.threads(w.scale, "pretrain")
     resources:
         mem_mb=lambda w: PLAN.resources(w.scale, "pretrain").mem_mb,
         runtime=lambda w: PLAN.resources(w.scale, "pretrain").runtime,
         gpu=lambda w: PLAN.resources(w.scale, "pretrain").gpu,
         machine=PLAN.machine(),
+        launch=lambda w: PLAN.launcher(w.scale, "pretrain"),
         data=lambda w: PLAN.pretraining_data(w.scale, w.run),
         about=lambda w: PLAN.about(w.scale, w.run),
     params:
@@ -37,7 +39,7 @@ rule pretrain:
         manifest=lambda w: PLAN.pretraining_manifest(w.scale, w.run),
     shell:
         r"""
-        python -m fdsl pretrain --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
+        {resources.launch} pretrain --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
             --manifest {params.manifest:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
             --weights {output.weights:q} --record {output.record:q} --about {resources.about:q} \
