@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fdsl import config as settings
 from fdsl import yaml_files
+from fdsl.launch import launcher
 from fdsl.plan import Plan
 from fdsl.runs import Run
 from fdsl.strict import ConfigError
@@ -98,6 +99,8 @@ def test_where_a_job_runs_is_no_part_of_its_order():
             loader_workers=3,
             data_root="/elsewhere",
             checkpoint_seconds=5,
+            processes=4,
+            compile=True,
         ),
     )
     key, tuned = "fractaldb1k-vit_micro-s0", "fractaldb1k-vit_micro-digits-s0"
@@ -320,3 +323,29 @@ def test_the_paper_scale_fine_tunes_on_imagenet_by_a_recipe_of_its_own(
         epochs,
         "vit_base",
     )
+
+
+@pytest.mark.parametrize(
+    ("scale", "changes", "count"),
+    [
+        ("laptop", {}, 1),
+        ("laptop", {"processes": 2}, 2),
+        ("paper", {}, 1),
+        ("paper", {"gpu": 4}, 4),
+        ("paper", {"gpu": 4, "processes": 2}, 2),
+        ("paper", {"gpu": 4, "device": "cpu"}, 1),
+    ],
+)
+def test_a_training_has_a_process_for_each_gpu_or_as_many_as_the_user_says(scale, changes, count):
+    gpu = changes.pop("gpu", None)
+    here = plan(scale=scale, **changes)
+    if gpu:
+        resources = here.config.scales[scale].resources
+        resources["pretrain"] = resources["pretrain"].model_copy(update={"gpu": gpu})
+    assert here.processes(scale, "pretrain") == count
+    assert here.launcher(scale, "pretrain") == launcher(count)
+
+
+def test_a_job_has_a_thread_for_each_of_its_processes():
+    assert plan(processes=3).threads("laptop", "finetune") == 3
+    assert plan(scale="paper", processes=3).threads("paper", "pretrain") == 16

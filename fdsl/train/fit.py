@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
+import numpy as np
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
@@ -287,18 +288,18 @@ def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Ca
 
 
 def _report(task: Task, course: Course, error: NonFiniteLoss) -> None:
-    """Write which images the update with a non-finite loss was made of."""
+    """Write which images the update with a non-finite loss was made of, those of all processes."""
     path = task.record.with_name("nonfinite.json")
     batch = course.schedule.global_batch
-    stream = task.stream()
-    draws = [stream.at(p) for p in range(error.step * batch, (error.step + 1) * batch)]
+    keys = task.stream().keys(np.arange(error.step * batch, (error.step + 1) * batch))
     content = {
         "run": task.run,
         "step": error.step,
         "lr": error.lr,
         "loss": str(error.loss),
         "batch": [
-            {"epoch": int(d.epoch), "index": int(d.index), "repeat": int(d.repeat)} for d in draws
+            {"epoch": epoch, "index": index, "repeat": repeat}
+            for epoch, index, repeat in keys.tolist()
         ],
     }
     storage.write_json(path, content)

@@ -1,8 +1,10 @@
 """Run as a script: trainings in processes of their own, forked after the slow imports, so that tests can kill or pair them.
 
-launcher.py all FOLDER PORT    FOLDER/killed0 and FOLDER/killed2: killed three times with SIGKILL, with 0 and 2 loader
-                               processes, then let to its end; FOLDER/pair, FOLDER/ranked: trainings shared by two processes, with one
-                               label per image and with several
+launcher.py all FOLDER PORT PORT
+                               FOLDER/killed0 and FOLDER/killed2: killed three times with SIGKILL, with 0 and 2 loader
+                               processes, then let to its end; FOLDER/pair, FOLDER/ranked: trainings shared by two
+                               processes, with one label per image and with several;
+                               FOLDER/nonfinite: another, of which only the second process sees that it fails
 launcher.py here FOLDER        one training in this process, for torchrun
 """
 
@@ -15,11 +17,13 @@ import traceback
 from pathlib import Path
 
 import timm  # noqa: F401
-from train.tiny_training import Mixtures, everything_random, finetune, pretrain
+from train.tiny_training import Mixtures, everything_random, finetune, pretrain, recipe
 
 import fdsl.train.pretrain  # noqa: F401
+from fdsl.train.journal import NonFiniteLoss
 
 CHECKPOINT_STEPS = 2
+SPOILING = 1e-44  # a standard deviation that makes every pixel infinite
 
 
 def train(folder, **devices):
@@ -43,6 +47,19 @@ def ranked(folder, **changes):
         devices={"micro_batch": 4},
         evaluate_every_epochs=2,
     )
+
+
+def nonfinite(folder, **changes):
+    """Train until the loss of the first update is not finite."""
+    try:
+        pretrain(folder, recipe=recipe(repeats=3, **changes), devices={"micro_batch": 4})
+    except NonFiniteLoss:
+        return
+    raise AssertionError("the training did not stop")
+
+
+def spoilt_in_the_second(folder):
+    nonfinite(folder, **({"std": SPOILING} if os.environ["RANK"] == "1" else {}))
 
 
 def forked(work, **environment):
@@ -82,11 +99,11 @@ def killed(folder, *, workers, seed):
     assert os.waitstatus_to_exitcode(os.waitpid(last, 0)[1]) == 0
 
 
-def ranks(work, *, world, port):
-    """Train with `world` processes."""
+def ranks(work, folder, *, world, port):
+    """Do `work` with `world` processes."""
     children = [
         forked(
-            work,
+            lambda: work(folder),
             RANK=str(rank),
             LOCAL_RANK=str(rank),
             WORLD_SIZE=str(world),
@@ -105,7 +122,8 @@ if __name__ == "__main__":
     if what == "all":
         killed(folder / "killed0", workers=0, seed=1)
         killed(folder / "killed2", workers=2, seed=2)
-        ranks(lambda: shared(folder / "pair"), world=2, port=rest[0])
-        ranks(lambda: ranked(folder / "ranked"), world=2, port=rest[0])
+        ranks(shared, folder / "pair", world=2, port=rest[0])
+        ranks(ranked, folder / "ranked", world=2, port=rest[0])
+        ranks(spoilt_in_the_second, folder / "nonfinite", world=2, port=rest[1])
     else:
         shared(folder)

@@ -2,7 +2,15 @@ import pytest
 import torch
 
 from fdsl.train import Devices
-from fdsl.train.distributed import Place, choose_device, first_host, place, processes, rendezvous
+from fdsl.train.distributed import (
+    Place,
+    choose_device,
+    first_host,
+    place,
+    processes,
+    rendezvous,
+    threads_each,
+)
 
 
 def test_without_a_launcher_a_process_is_alone():
@@ -63,6 +71,12 @@ def test_each_process_of_a_host_gets_its_own_gpu(monkeypatch):
     assert choose_device("auto", local_rank=1) == torch.device("cuda", 1)
     with pytest.raises(ValueError, match="process 2 of this host has no GPU: torch sees 2"):
         choose_device("cuda", local_rank=2)
+
+
+@pytest.mark.parametrize(("processes", "each"), [("1", 5), ("2", 2), ("9", 1)])
+def test_the_processes_of_a_host_share_its_threads(processes, each):
+    assert threads_each(5, {"LOCAL_WORLD_SIZE": processes}) == each
+    assert threads_each(5, {}) == 5
 
 
 def test_threads_and_determinism_are_set_for_the_block():

@@ -11,6 +11,7 @@ import pytest
 import torch
 from train import launcher
 
+from fdsl.data.samplers import Stream
 from fdsl.train import weights
 
 TESTS = Path(__file__).parents[1]
@@ -47,7 +48,7 @@ def timeless(folder):
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("launched")
-    launch("all", folder, free_port())
+    launch("all", folder, free_port(), free_port())
     return folder
 
 
@@ -87,6 +88,19 @@ def test_two_processes_equal_one(tmp_path, launched):
     assert_shared_equals_alone(launched / "pair", tmp_path)
     cost = record(launched / "pair")["cost"]
     assert cost["device_seconds"] == 2 * cost["wall_seconds"]
+
+
+def test_a_process_whose_loss_is_not_finite_stops_all_and_the_whole_batch_is_named(
+    tmp_path, launched
+):
+    launcher.nonfinite(tmp_path, std=launcher.SPOILING)
+    alone = json.loads((tmp_path / "nonfinite.json").read_text())
+    shared = json.loads((launched / "nonfinite" / "nonfinite.json").read_text())
+    assert shared == alone
+    assert (shared["step"], shared["lr"], shared["loss"]) == (0, 1e-5, "nan")
+    stream = Stream(50, seed=3, repeats=3)
+    assert [tuple(draw.values()) for draw in shared["batch"]] == [stream.at(k) for k in range(16)]
+    assert not (launched / "nonfinite" / "record.json").exists()
 
 
 @pytest.mark.slow
