@@ -108,6 +108,18 @@ class Plan:
         manifest = self.pretraining_manifest(scale, key)
         return [manifest] if manifest else []
 
+    def curves(self) -> list[str]:
+        """Return the learning curves of every training behind the tables and figures."""
+        studies = self.config.studies.values()
+        reports = [name for study in studies for name in (*study.tables, *study.figures)]
+        measured = [m for report in reports for m in self.runs.of_report(report)]
+        pretrained = {("pretrain", run.key) for run in self.runs.pretrainings(measured)}
+        tuned = {(m.stage, m.run.key) for m in measured if m.stage == "finetune"}
+        return [
+            f"results/{self.scale}/{stage}/{key}/curves.png"
+            for stage, key in sorted(pretrained | tuned)
+        ]
+
     def initial(self, scale: str, key: str, name: str) -> list[str]:
         """Return the file `name` of what a downstream run starts from: a pre-training, published weights, or nothing (scratch)."""
         released = Run.read(key).pretraining

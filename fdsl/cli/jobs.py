@@ -59,6 +59,7 @@ def register(app: typer.Typer) -> None:
         figure,
         claims,
         page,
+        curves,
     ]:
         app.command(rich_help_panel=PANEL)(verb)
 
@@ -369,6 +370,15 @@ def figure(
         }
     )
     write(inputs, out=out)
+
+
+def curves(
+    metrics: Annotated[Path, typer.Option(help="The run's metrics.jsonl.")], out: Out
+) -> None:
+    """Draw the learning curves of one training as PNG."""
+    from fdsl.report.run_curves import write_curves
+
+    write_curves(metrics, out=out)
 
 
 def claims(order: Order, published: Published, out: Out, records: Records = None) -> None:

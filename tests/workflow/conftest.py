@@ -83,11 +83,11 @@ def tiny(project):
     def shrink_scale(scale):
         scale["seeds"] = [0]
         scale["skip"] |= dict.fromkeys(["rcdb1k", "exfractaldb1k"], "not part of the tiny scale")
-        scale["stand_ins"] = [{"label": "Digits", "dataset": "digits"}]
+        scale["stand_ins"] = {"default": [{"label": "Digits", "dataset": "digits"}]}
         reduced = scale["datasets"]["fractaldb1k"]
         reduced.update(classes=4, instances=8)
         reduced["settings"]["points"] = 500
-        scale["pretrain"]["override"] = {"epochs": 2, "global_batch": 8, "warmup_epochs": 0.5}
+        scale["pretrain"][0]["override"] = {"epochs": 2, "global_batch": 8, "warmup_epochs": 0.5}
         scale["finetune"]["digits"].update(train_labels=20, test_images=50)
         scale["finetune"]["digits"]["override"].update(epochs=2, warmup_epochs=0.5, global_batch=8)
 

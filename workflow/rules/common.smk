@@ -26,6 +26,7 @@ wildcard_constraints:
     run="[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*){1,2}-s[0-9]+",
     released="[a-z][a-z0-9_]*",
     shard="[0-9]{4}",
+    stage="pretrain|finetune",
     table="[a-z][a-z0-9-]*",
     figure="[a-z][a-z0-9-]*",
 

@@ -1,7 +1,8 @@
 """Stage 6: records and published numbers to tables; formulas to pictures. Seconds, no torch.
 
 REQUIRED INPUTS: the records of all runs that a table shows.
-OUTPUTS: results/tables/{table}.csv .md .html .tex, results/figures/{figure}.png .pdf .csv, results/claims.csv .md .html
+OUTPUTS: results/tables/{table}.csv .md .html .tex, results/figures/{figure}.png .pdf .csv, results/claims.csv .md .html;
+results/{scale}/{stage}/{run}/curves.png of any training, when asked for
 """
 
 
@@ -10,6 +11,8 @@ localrules:
     figure,
     claims,
     page,
+    curves,
+    all_curves,
 
 
 rule table:
@@ -73,6 +76,35 @@ rule figure:
         python -m fdsl figure --order {params.order:q} --published {input.published:q} \
             --out {output.png:q} -- {input.records:q} {input.sidefiles:q} &>{log:q}
         """
+
+
+rule curves:
+    """Draw the learning curves of one training; by itself, so that no training needs matplotlib."""
+    input:
+        metrics="results/{scale}/{stage}/{run}/metrics.jsonl",
+    output:
+        png=report(
+            "results/{scale}/{stage}/{run}/curves.png",
+            caption="../report/curves.rst",
+            category="Learning curves",
+            labels={"stage": "{stage}", "run": "{run}"},
+        ),
+    log:
+        "logs/{scale}/curves/{stage}-{run}.log",
+    benchmark:
+        "benchmarks/{scale}/curves/{stage}-{run}.tsv"
+    params:
+        code=fingerprint("fdsl.report.run_curves"),
+    shell:
+        r"""
+        python -m fdsl curves --metrics {input.metrics:q} --out {output.png:q} &>{log:q}
+        """
+
+
+rule all_curves:
+    """The learning curves of every training behind the tables and figures."""
+    input:
+        PLAN.curves(),
 
 
 rule claims:

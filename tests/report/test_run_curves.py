@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from fdsl.report import run_curves
+from fdsl.report.run_curves import write_curves
+from fdsl.storage import DamagedFile
+
+
+def train(step, **changes):
+    line = {
+        "kind": "train", "step": step, "epoch": step / 4, "lr": 1e-3 / step, "loss": 4 / step,
+        "correct": step, "images": 40, "images_per_second": 100.0 + step,
+    }  # fmt: skip
+    return line | changes
+
+
+TEST = {
+    "kind": "evaluation",
+    "step": 8,
+    "epoch": 2,
+    "correct": 30,
+    "images": 40,
+    "loss": 0.5,
+}
+
+
+@pytest.fixture
+def metrics(tmp_path):
+    path = tmp_path / "laptop" / "finetune" / "scratch-vit_micro-digits-s0" / "metrics.jsonl"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def write(path, lines):
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that were drawn."""
+    figures = []
+    real = run_curves._figure
+    monkeypatch.setattr(
+        run_curves, "_figure", lambda *a, **k: figures.append(real(*a, **k)) or figures[-1]
+    )
+    return figures
+
+
+def plotted(axes):
+    return {
+        line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines
+    }
+
+
+def test_each_panel_shows_what_the_file_holds(metrics, drawn):
+    steps = range(1, 9)
+    write(metrics, [*(train(step) for step in steps), TEST])
+    write_curves(metrics, out=metrics.with_name("curves.png"))
+    loss, correct, rate, speed = drawn[0].axes
+    epochs = [step / 4 for step in steps]
+    assert plotted(loss) == {
+        "training objective": (epochs, [4 / step for step in steps]),
+        "test, cross-entropy": ([2], [0.5]),
+    }
+    assert plotted(correct) == {
+        "training, augmented": (epochs, [2.5 * step for step in steps]),
+        "test": ([2], [75.0]),
+    }
+    assert [values for _, values in plotted(rate).values()] == [[1e-3 / step for step in steps]]
+    assert [values for _, values in plotted(speed).values()] == [[100.0 + step for step in steps]]
+    assert speed.get_ylim()[0] == 0
+    assert drawn[0].get_suptitle() == "laptop · finetune · scratch-vit_micro-digits-s0"
+
+
+def test_the_file_is_a_picture_that_does_not_depend_on_the_day(metrics):
+    write(metrics, [train(1), train(2)])
+    out = metrics.with_name("curves.png")
+    write_curves(metrics, out=out)
+    first = out.read_bytes()
+    with Image.open(out) as image:
+        assert image.width > 1500
+        assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 10
+        assert "Software" not in image.info
+    write_curves(metrics, out=out)
+    assert out.read_bytes() == first
+
+
+def test_the_style_of_others_is_left_alone(metrics):
+    before = dict(mpl.rcParams)
+    write(metrics, [train(1)])
+    write_curves(metrics, out=metrics.with_name("curves.png"))
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ('{"kind": "train", "st', "cannot be read"),
+        ("[1]\n", "cannot be read"),
+        ("{}\n", "cannot be read"),
+        ("", "has no line of training"),
+        (json.dumps(TEST) + "\n", "has no line of training"),
+    ],
+)
+def test_a_damaged_file_is_named_and_nothing_is_drawn(metrics, content, text):
+    metrics.write_text(content)
+    with pytest.raises(DamagedFile, match=f"metrics.jsonl {text}.*run the same command again"):
+        write_curves(metrics, out=metrics.with_name("curves.png"))
+    assert [path.name for path in Path(metrics).parent.iterdir()] == ["metrics.jsonl"]
