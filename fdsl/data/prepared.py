@@ -43,7 +43,7 @@ class PreparedImages:
         self._kept: _Kept | None = None
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[Pixels, NDArray[np.int64]]:
-        """Return the planes, uint8 (B, C, S, S), and labels, int64 (B,), of some images.
+        """Return the planes, uint8 (B, C, S, S), and labels, int64 (B,) or (B, classes), of some images.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class PreparedImages:
         planes = joined([self.prepare(image) for image, _ in found])
         labels = np.array([label for _, label in found], np.int64)
         if self._kept is None and len(self.source) * planes[0].nbytes <= self.kept_mb * 10**6:
-            self._kept = _Kept(len(self.source), planes.shape[1:])
+            self._kept = _Kept(len(self.source), planes.shape[1:], labels.shape[1:])
             self._kept.take(indices, planes, labels)
         return planes, labels
 
@@ -74,9 +74,9 @@ class PreparedImages:
 class _Kept:
     """Room for all images of a source; pages that nothing was written to take no memory."""
 
-    def __init__(self, count: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, count: int, shape: tuple[int, ...], label: tuple[int, ...]) -> None:
         self.planes = np.empty((count, *shape), np.uint8)
-        self.labels = np.empty(count, np.int64)
+        self.labels = np.empty((count, *label), np.int64)
         self.there = np.zeros(count, bool)
 
     def take(self, indices: NDArray[np.int64], planes: Pixels, labels: NDArray[np.int64]) -> None:
