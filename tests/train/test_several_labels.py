@@ -38,7 +38,7 @@ def test_it_learns_and_leaves_a_record_that_tables_can_read(tmp_path):
     judged = [line for line in lines if line["kind"] == "evaluation"]
     assert [line["mean_average_precision"] for line in judged] == scores
     record = read_record(tmp_path / "record.json", scale="laptop")
-    assert record.result.percent == pytest.approx(result["map_last"])
+    assert record.result.scores() == {"map": pytest.approx(result["map_last"])}
 
 
 def test_it_trains_with_everything_that_draws_random_numbers(tmp_path):
