@@ -27,8 +27,8 @@ wildcard_constraints:
     released="[a-z][a-z0-9_]*",
     shard="[0-9]{4}",
     stage="pretrain|finetune",
-    table="[a-z][a-z0-9-]*",
-    figure="[a-z][a-z0-9-]*",
+    table="[a-z][a-z0-9_-]*",
+    figure="[a-z][a-z0-9_-]*",
 
 
 onstart:
