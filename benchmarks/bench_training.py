@@ -34,6 +34,7 @@ from fdsl.data.mixing import Finish
 from fdsl.data.samplers import Stream
 from fdsl.recipe import Recipe
 from fdsl.train import loop, models, optim
+from fdsl.train.classification import Classification
 from fdsl.train.distributed import Processes
 from fdsl.train.interrupt import StopRequest
 from fdsl.train.journal import History, Journal
@@ -138,10 +139,12 @@ def engine(
     processes = Processes(0, 1, CPU)
     schedule = Schedule(IMAGES, BATCH, 10_000, 0, 1e-3, 0.0, 0.0)
     trainee = Trainee(
-        model, None, optim.optimizer(model, recipe=recipe), GradScaler("cpu", enabled=False)
+        Classification(model, None, recipe, CPU, finish),
+        optim.optimizer(model, recipe=recipe),
+        GradScaler("cpu", enabled=False),
     )
     parts = split(BATCH, world=1, micro_batch=None)
-    course = Course(recipe, schedule, parts, 0, processes, finish, 0)
+    course = Course(recipe, schedule, parts, 0, processes, 0)
     journal = Journal(
         History(), schedule=schedule, path=folder / "metrics.jsonl", display=None, lag=0
     )

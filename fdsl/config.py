@@ -102,6 +102,11 @@ class RealStandIn(Strict):
 
     dataset: str = Field(description="a downstream dataset, of which the training part is used")
     title: str = Field(min_length=1, description="stands in the row's name")
+    pictures: int | None = Field(
+        default=None,
+        gt=0,
+        description="how many of its training pictures, the same number of each class; null = all that no fine-tuning uses",
+    )
 
 
 class Finetuning(Training):
@@ -374,6 +379,7 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
         choose("model", config.recipe(name, training).model, list(config.models), where=where)
     for pretraining in scale.skip:
         choose("skip", pretraining, _pretrainings(config), where=where)
+    _check_kinds(config, name, where)
     for columns in scale.stand_ins.values():
         _check_columns(config, "stand_ins", columns, where)
     for dataset in scale.finetune.keys() - {"default"}:
@@ -384,6 +390,23 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
                 f"{where}: finetune.{dataset}: objective = {recipe.objective}, but {config.downstream[dataset].title} "
                 + (f"needs {needed}" if needed else "has nothing to classify or no part to test on")
             )
+
+
+def _check_kinds(config: Config, scale: str, where: str) -> None:
+    """Raise ConfigError where labels would be learned by a recipe of self-supervision, or the other way round."""
+    rules = config.scales[scale].pretrain
+    without_labels = [config.recipe(scale, rule).dino is not None for rule in rules]
+    kinds = dict.fromkeys(config.synthetic, "synthetic") | {
+        name: entry.kind for name, entry in config.pretrainings.items()
+    }
+    for name in kinds.keys() - config.scales[scale].skip.keys():
+        for model in config.models:
+            rule = config.pretraining(scale, name, model)
+            if without_labels[rules.index(rule)] != (kinds[name] == "dino"):
+                raise ConfigError(
+                    f"{where}: pretrain: {name} is of kind {kinds[name]}, but its recipe {rule.recipe} is for "
+                    f"{'other kinds' if kinds[name] == 'dino' else 'kind dino'}; give it a rule of its own (of: [{name}])."
+                )
 
 
 def _check_study(config: Config, where: str, study: Study) -> None:

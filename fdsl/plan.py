@@ -179,6 +179,7 @@ class Plan:
             images = self.config.scales[scale].images
             return {"kind": "synthetic", "images": images, **self._synthetic(entry)}
         real = self.config.real(scale, pretraining)
+        stand_in = self.config.scales[scale].real.get(pretraining)
         labels = self.config.finetuning(scale, real.dataset).train_labels
         return {
             "kind": real.kind,
@@ -187,6 +188,8 @@ class Plan:
             # no picture may serve both: those that any seed is fine-tuned on are left out
             "train_labels": labels,
             "left_out_seeds": [] if labels is None else self.config.seeds(scale),
+            "pictures": None if stand_in is None else stand_in.pictures,
+            "seed": self.config.user.dataset_seed,
         }
 
     def adoption(self, scale: str, name: str) -> str:
@@ -343,8 +346,9 @@ class Plan:
         name = Run.read(key).pretraining
         if name in self.config.synthetic:
             return self.image_code("fdsl.train.pretrain", "fdsl.data.synthetic", dataset=name)
-        engine = {"supervised": "fdsl.train.pretrain", "dino": "fdsl.train.dino"}
-        return fingerprint(engine[self.config.pretrainings[name].kind], "fdsl.data.parts")
+        objectives = {"supervised": [], "dino": ["fdsl.train.dino"]}
+        kind = self.config.pretrainings[name].kind
+        return fingerprint("fdsl.train.pretrain", *objectives[kind], "fdsl.data.parts")
 
     def attention_code(self, key: str) -> str:
         """Return the fingerprint behind an `attention` job."""

@@ -80,6 +80,69 @@ class Augmentation(Strict):
         return self
 
 
+class Views(Strict):
+    """What DINO sees of an image: two large views, cropped as `augmentation` says, and small ones of details."""
+
+    local_crops: int = Field(ge=0, le=32, description="small views of an image")
+    local_size_px: int = Field(ge=4, le=1024, description="side of a small view")
+    local_scale: tuple[float, float] = Field(
+        description="area range of a small view, as a fraction of the image"
+    )
+    jitter: float = Field(ge=0, le=1, description="probability of the four changes that follow")
+    brightness: float = Field(ge=0, le=1, description="largest change of the factor 1")
+    contrast: float = Field(ge=0, le=1, description="largest change of the factor 1")
+    saturation: float = Field(ge=0, le=1, description="largest change of the factor 1")
+    hue: float = Field(ge=0, le=0.5, description="largest turn, as a share of the colour circle")
+    gray: float = Field(ge=0, le=1, description="probability of losing all colour")
+    blur: tuple[float, float, float] = Field(
+        description="probabilities for the first large, the second large and each small view"
+    )
+    blur_radius_px: tuple[float, float] = Field(description="range of the Gaussian's radius")
+    solarize: float = Field(
+        ge=0, le=1, description="probability of inverting bright values, second large view alone"
+    )
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> Views:
+        for name in ("local_scale", "blur_radius_px"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name} = ({low}, {high}) must be two ascending numbers above 0")
+        if self.local_scale[1] > 1:
+            raise ValueError(f"local_scale = {self.local_scale} must not exceed 1")
+        if not all(0 <= probability <= 1 for probability in self.blur):
+            raise ValueError(f"blur = {self.blur} must be three probabilities")
+        return self
+
+
+class Dino(Strict):
+    """Self-distillation without labels (DINO, Caron et al. 2021, arXiv:2104.14294): head, teacher, loss and views."""
+
+    out_dim: int = Field(ge=2, le=2**20, description="outputs of the projection head")
+    hidden_dim: int = Field(ge=1, le=2**16, description="of the head's two hidden layers")
+    bottleneck_dim: int = Field(ge=1, le=2**16, description="before the head's last layer")
+    norm_last_layer: bool = Field(description="keep the length of the last layer's rows at 1")
+    freeze_last_layer_epochs: int = Field(
+        ge=0, description="epochs in which the last layer does not change"
+    )
+    teacher_momentum: float = Field(
+        ge=0, le=1, description="of the teacher's average of the student, at the first update"
+    )
+    teacher_momentum_end: float = Field(ge=0, le=1, description="where its cosine ends")
+    teacher_temperature_start: float = Field(gt=0, description="in the first epoch")
+    teacher_temperature: float = Field(gt=0, description="after the warm-up, which is linear")
+    teacher_temperature_warmup_epochs: int = Field(ge=0)
+    student_temperature: float = Field(gt=0)
+    center_momentum: float = Field(ge=0, lt=1, description="of the teacher outputs' mean")
+    weight_decay_end: float = Field(
+        ge=0, lt=1, description="where the cosine that begins at weight_decay ends"
+    )
+    clip_each: bool = Field(
+        description="clip_norm is for each tensor's gradient by itself rather than for all together"
+    )
+    views: Views
+
+
 class Preparation(Strict):
     """What an evaluation depends on: the network and how images come into it, nothing of how it is trained."""
 
@@ -151,6 +214,25 @@ class Recipe(Preparation):
         description="of the forward and backward pass; master weights stay fp32"
     )
     augmentation: Augmentation
+    dino: Dino | None = Field(
+        default=None, description="self-supervised training; null = the labels are learned"
+    )
+
+    @model_validator(mode="after")
+    def _labels_are_not_needed(self) -> Recipe:
+        if self.dino is None:
+            return self
+        augmentation = self.augmentation
+        if augmentation.crop != "random_resized":
+            raise ValueError(f"crop = {augmentation.crop!r}: dino needs random_resized")
+        unused = {
+            "label_smoothing": self.label_smoothing, "ema_decay": self.ema_decay, "mixup": augmentation.mixup,
+            "cutmix": augmentation.cutmix, "rand_augment": augmentation.rand_augment,
+            "random_erasing": augmentation.random_erasing,
+        }  # fmt: skip
+        if used := [name for name, value in unused.items() if value]:
+            raise ValueError(f"{', '.join(used)} cannot be used with dino: switch off (0 or null)")
+        return self
 
     @property
     def all_epochs(self) -> int:

@@ -158,7 +158,7 @@ def pretrain(
         recipe=Recipe.model_validate(spec["recipe"]),
         model=ModelEntry.model_validate(spec["model"]),
         images=pictures,
-        classes=pictures.classes,
+        **_learning(spec["kind"], pictures),
         out=weights,
         record=record,
         checkpoints=checkpoints,
@@ -436,6 +436,7 @@ def _synthetic(spec: dict[str, Any], files: list[Path]) -> Any:
 
 
 def _real(spec: dict[str, Any], data: str, manifest: Path) -> Any:
+    """Return the real pictures of a pre-training, without those that any seed is fine-tuned on."""
     from fdsl.data.parts import pretraining_part
 
     entry, root = _entry(data)
@@ -443,9 +444,21 @@ def _real(spec: dict[str, Any], data: str, manifest: Path) -> Any:
         entry,
         root,
         manifest=storage.read_json(manifest),
-        train_labels=spec["train_labels"],
-        left_out_seeds=spec["left_out_seeds"],
+        exclude=[(spec["train_labels"], seed) for seed in spec["left_out_seeds"]],
+        images=spec["pictures"],
+        seed=spec["seed"],
     )
+
+
+def _learning(kind: str, pictures: Any) -> dict[str, Any]:
+    """Return what a kind of pre-training learns from its images: number of classes and objective."""
+    if kind == "dino":
+        from fdsl.train.dino import SelfDistillation
+
+        return {"classes": 0, "objective": SelfDistillation}
+    if kind in {"synthetic", "supervised"}:
+        return {"classes": pictures.classes}
+    raise ValueError(f"kind = {kind!r} is no pre-training; use synthetic, supervised or dino")
 
 
 def _streamed(spec: dict[str, Any], path: Path) -> Any:

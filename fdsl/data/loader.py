@@ -20,7 +20,8 @@ from fdsl.seeding import Stage
 from fdsl.seeding_batch import uniforms
 
 PREFETCHED = 4
-TrainingTransform = Callable[[NDArray[np.uint8], np.random.Generator], Tensor]
+Images = Tensor | tuple[Tensor, ...]
+TrainingTransform = Callable[[NDArray[np.uint8], np.random.Generator], Images]
 EvaluationTransform = Callable[[NDArray[np.uint8]], Tensor]
 
 
@@ -50,9 +51,13 @@ class VaryingSource(Protocol):
 
 
 class Batch(NamedTuple):
-    """Images uint8 (B, C, S, S), labels int64 (B,) or (B, classes), and keys int64 (B, 3): epoch, index and repeat of each image."""
+    """Images uint8 (B, C, S, S), labels int64 (B,) or (B, classes), and keys int64 (B, 3): epoch, index and repeat of each image.
 
-    images: Tensor
+    Where the transform gives several tensors for an image, such as the crops of `fdsl.data.multi_crop`, `images` is a tuple
+    of batches of them.
+    """
+
+    images: Images
     labels: Tensor
     keys: Tensor
 
@@ -107,7 +112,7 @@ class TrainingImages(Dataset[Batch]):
         placed = self.transform.placed(planes, drawn)
         return Batch(*map(torch.from_numpy, (placed, labels, keys)))
 
-    def _item(self, key: tuple[int, int, int]) -> tuple[Tensor, Any, tuple[int, int, int]]:
+    def _item(self, key: tuple[int, int, int]) -> tuple[Images, Any, tuple[int, int, int]]:
         image, label = self._image(key)
         rng = seeding.generator(self.seed, *key, Stage.AUGMENT)
         return self.transform(image, rng), label, key
@@ -172,11 +177,18 @@ def evaluation_batches(
     return _loader(images, order, workers=min(workers, len(order)), pin_memory=pin_memory)
 
 
-def stack(items: Sequence[tuple[Tensor, Any, tuple[int, int, int]]]) -> Batch:
+def stack(items: Sequence[tuple[Images, Any, tuple[int, int, int]]]) -> Batch:
     """Join images of one shape to a batch; ValueError if their shapes differ."""
-    require_one_shape({tuple(image.shape) for image, _, _ in items})
     images, labels, keys = zip(*items, strict=True)
-    return Batch(torch.stack(images), torch.from_numpy(np.array(labels)), torch.tensor(keys))
+    return Batch(_joined(images), torch.from_numpy(np.array(labels)), torch.tensor(keys))
+
+
+def _joined(images: Sequence[Images]) -> Images:
+    """Stack the images of a batch, or each of the parts that they have in common."""
+    if isinstance(images[0], tuple):
+        return tuple(torch.stack(parts) for parts in zip(*images, strict=True))
+    require_one_shape({tuple(image.shape) for image in images})
+    return torch.stack(images)
 
 
 def _loader(

@@ -1,15 +1,17 @@
-"""What a fine-tuning sees of a downstream dataset: some labelled images to train on, and the test split."""
+"""What a training sees of a downstream dataset: a fine-tuning some labelled images and the test split, a pre-training the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fdsl.catalog import BOTH, DownstreamDataset
+from fdsl.catalog import DownstreamDataset
 from fdsl.data import downstream
+from fdsl.data.real.readers import Split
 from fdsl.data.real.sources import ImageSource, Subset
 from fdsl.data.real.splits import few_labels
 from fdsl.storage import DamagedFile
@@ -52,16 +54,8 @@ def load_parts(
     """
     if entry.objective is None:
         raise ValueError(f"{entry.title} has no labelled test part: it is not for fine-tuning")
-    sources = {}
-    for split in BOTH:
-        source = downstream.load(entry, data_root, split=split)
-        if source.digest() != manifest["parts"][split]["sha256"]:
-            raise DamagedFile(
-                f"the {split} part of {entry.title} changed after it was checked; "
-                "delete its manifest below results/ and run the same command again"
-            )
-        sources[split] = source
-    train, test = sources["train"], sources["test"]
+    train = _checked(entry, data_root, manifest=manifest, split="train")
+    test = _checked(entry, data_root, manifest=manifest, split="test")
     if train_labels is not None:
         if entry.objective == "binary":
             raise ValueError(
@@ -76,3 +70,57 @@ def load_parts(
             )
         test = Subset(test, np.arange(test_images))
     return Parts(train, test)
+
+
+def pretraining_part(
+    entry: DownstreamDataset,
+    data_root: str | Path,
+    *,
+    manifest: dict[str, Any],
+    exclude: Iterable[tuple[int, int]],
+    images: int | None,
+    seed: int,
+) -> ImageSource | Subset:
+    """Return training images of a downstream dataset to pre-train on; the test split is never among them.
+
+    Parameters
+    ----------
+    manifest
+        Of `fdsl.data.downstream.check`, made when the workflow began.
+    exclude
+        (train_labels, seed) of every fine-tuning on this dataset whose few labelled images `load_parts` chooses: none of
+        these images is returned, so that a network is not pre-trained on what it is then fine-tuned on.
+    images
+        How many of the others, the same number of each class, chosen by `seed`; None = all.
+
+    Raises
+    ------
+    DamagedFile
+        If the data are no longer those of the manifest.
+    ValueError
+        If fewer images are left than asked for.
+    """
+    train = _checked(entry, data_root, manifest=manifest, split="train")
+    taken = [few_labels(train.labels, count=count, seed=other) for count, other in exclude]
+    left = np.setdiff1d(np.arange(len(train)), np.concatenate([[], *taken])).astype(np.int64)
+    if len(left) < max(images or 1, 1):
+        raise ValueError(
+            f"{images or 'some'} images of {entry.title} to pre-train on: {len(left)} of its {len(train)} training images "
+            "are not fine-tuned on; use fewer images, fewer train_labels or fewer seeds"
+        )
+    if images is not None:
+        left = left[few_labels(train.labels[left], count=images, seed=seed)]
+    return train if len(left) == len(train) else Subset(train, left)
+
+
+def _checked(
+    entry: DownstreamDataset, data_root: str | Path, *, manifest: dict[str, Any], split: Split
+) -> ImageSource:
+    """Load one split, or raise DamagedFile if it is no longer that of the manifest."""
+    source = downstream.load(entry, data_root, split=split)
+    if source.digest() != manifest["parts"][split]["sha256"]:
+        raise DamagedFile(
+            f"the {split} part of {entry.title} changed after it was checked; "
+            "delete its manifest below results/ and run the same command again"
+        )
+    return source

@@ -10,11 +10,10 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import numpy as np
-from torch import Tensor, nn
 from torch.amp import GradScaler
 
 from fdsl import storage
-from fdsl.data.augment import EvalTransform, TrainTransform
+from fdsl.data.augment import EvalTransform
 from fdsl.data.loader import (
     Batch,
     EvaluationImages,
@@ -22,14 +21,14 @@ from fdsl.data.loader import (
     evaluation_batches,
     training_batches,
 )
-from fdsl.data.mixing import Finish
 from fdsl.locks import alone
 from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim, ranking
+from fdsl.train.classification import classification, finished
 from fdsl.train.compilation import compiler
 from fdsl.train.distributed import Processes
 from fdsl.train.journal import History, Journal, NonFiniteLoss
 from fdsl.train.loop import Course, Trainee
-from fdsl.train.patches import choose_patches
+from fdsl.train.objective import MakeObjective, Prepare
 from fdsl.train.progress import Display
 from fdsl.train.schedule import schedule, split
 from fdsl.train.task import Task, check
@@ -38,7 +37,11 @@ log = logging.getLogger(__name__)
 
 
 def fit(
-    task: Task, *, processes: Processes, prepare: Callable[[nn.Module], None]
+    task: Task,
+    *,
+    processes: Processes,
+    prepare: Prepare,
+    objective: MakeObjective = classification,
 ) -> tuple[Trainee, History]:
     """Train to the end of the recipe, from the newest checkpoint if there is one.
 
@@ -50,6 +53,8 @@ def fit(
         Who shares it.
     prepare
         Puts pre-trained weights into the fresh network; not called when a checkpoint is taken up.
+    objective
+        What the network is trained for.
 
     Raises
     ------
@@ -64,14 +69,14 @@ def fit(
     lock = task.checkpoints.with_name(f"{task.checkpoints.name}.lock")
     # a job whose Snakemake was killed may still be running: two writers would spoil each other's checkpoints
     with alone(lock, doing=f"training {task.run}") if processes.leads else nullcontext():
-        return _fit(task, processes, prepare)
+        return _fit(task, processes, prepare, objective)
 
 
 def _fit(
-    task: Task, processes: Processes, prepare: Callable[[nn.Module], None]
+    task: Task, processes: Processes, prepare: Prepare, objective: MakeObjective
 ) -> tuple[Trainee, History]:
     """Train, interrupted or to the end."""
-    trainee, history = _begin(task, processes, prepare)
+    trainee, history = _begin(task, processes, prepare, objective)
     devices = task.devices
     with interrupt.listening(wall_seconds=devices.wall_seconds) as stop:
         course = _course(task, processes)
@@ -82,7 +87,7 @@ def _fit(
                 loop.train(
                     trainee,
                     course,
-                    batches=_batches(task, course, start=trainee.step),
+                    batches=_batches(task, course, trainee),
                     journal=journal,
                     evaluate=judge,
                     save=keeper.save,
@@ -103,26 +108,14 @@ def _fit(
 
 
 def _begin(
-    task: Task, processes: Processes, prepare: Callable[[nn.Module], None]
+    task: Task, processes: Processes, prepare: Prepare, objective: MakeObjective
 ) -> tuple[Trainee, History]:
     """Make the trainee, fresh or from the newest checkpoint."""
     recipe, device = task.recipe, processes.device
-    model = models.build(
-        task.model,
-        image_size_px=recipe.image_size_px,
-        classes=task.classes,
-        drop_path=recipe.drop_path,
-        seed=task.seed,
-    )
     snapshot = checkpoint.load(task.checkpoints, identity=task.identity())
-    if snapshot is None:
-        prepare(model)
-    models.choose_attention(model, device=device, precision=recipe.precision)
-    choose_patches(model, device=device, image_size_px=recipe.image_size_px)
-    model.to(device)
+    made = objective(task, processes, prepare if snapshot is None else lambda network: None)  # noqa: ARG005
     scaler = GradScaler(device.type, enabled=recipe.precision == "fp16")
-    average = optim.average(model, recipe=recipe)
-    trainee = Trainee(model, average, optim.optimizer(model, recipe=recipe), scaler)
+    trainee = Trainee(made, optim.optimizer(made.network, recipe=recipe), scaler)
     history = History()
     if snapshot is not None:
         trainee.restore(snapshot["trainee"])
@@ -132,9 +125,8 @@ def _begin(
     _require_agreement(trainee.step, processes)
     if processes.leads:
         checkpoint.remove_leftovers(task.checkpoints)
-    log.info(
-        "%s: %s with %s parameters", task.run, recipe.model, f"{models.parameter_count(model):,}"
-    )
+    parameters = f"{models.parameter_count(made.network):,}"
+    log.info("%s: %s with %s parameters", task.run, recipe.model, parameters)
     return trainee, history
 
 
@@ -160,39 +152,22 @@ def _course(task: Task, processes: Processes) -> Course:
         split=split(recipe.global_batch, world=processes.world, micro_batch=micro_batch),
         seed=task.seed,
         processes=processes,
-        finish=_finish(task, processes, train=True),
         evaluate_every_epochs=task.evaluate_every_epochs,
         compiled=compiler(task.devices),
     )
 
 
-def _finish(
-    task: Task, processes: Processes, *, train: bool
-) -> Callable[[Batch, int], tuple[Tensor, Tensor]]:
-    """Return what turns a batch and the number of the update into what the network and the loss take."""
-    channels = models.channels(task.model)
-    finish = Finish(task.recipe, channels=channels, classes=task.classes, train=train)
-
-    def finished(batch: Batch, step: int) -> tuple[Tensor, Tensor]:
-        return finish(*batch, seed=task.seed, step=step, device=processes.device)
-
-    return finished
-
-
-def _batches(task: Task, course: Course, *, start: int) -> Iterator[Batch]:
-    """Yield this process's micro-batches from update `start` on."""
+def _batches(task: Task, course: Course, trainee: Trainee) -> Iterator[Batch]:
+    """Yield this process's micro-batches of the updates that are left."""
+    transform = trainee.objective.transform()
     images = TrainingImages(
-        task.train,
-        TrainTransform(task.recipe),
-        stream=task.stream(),
-        seed=task.seed,
-        kept_mb=task.devices.kept_mb,
+        task.train, transform, stream=task.stream(), seed=task.seed, kept_mb=task.devices.kept_mb
     )
     rank = course.processes.rank
     return training_batches(
         images,
         lambda step: course.split.slices(step, rank=rank),
-        steps=range(start, course.schedule.steps),
+        steps=range(trainee.step, course.schedule.steps),
         workers=task.devices.loader_workers,
         pin_memory=course.processes.device.type == "cuda",
     )
@@ -264,7 +239,7 @@ def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Ca
         workers=task.devices.loader_workers,
         pin_memory=cuda,
     )
-    finish = _finish(task, processes, train=False)
+    finish = finished(task, processes, train=False)
     several = recipe.objective == "binary"
     judged = partial(ranking.rank, classes=task.classes) if several else evaluate.evaluate
 

@@ -4,7 +4,8 @@ metrics.jsonl holds one JSON object a line, in order, without gaps or repetition
 
 - training: `{"kind": "train", "step", "epoch", "lr", "loss", "correct", "images", "images_per_second"}` — `step` counts the
   updates done, `epoch` is the fraction of the stream in epochs; `loss` is the mean objective, `correct` of `images` the
-  augmented training images whose likeliest class is the (mixed) target's, all over the updates since the line before.
+  augmented training images whose likeliest class is the (mixed) target's (or what the objective counts in its place: see
+  `fdsl.train.dino`), all over the updates since the line before.
 - evaluation: `{"kind": "evaluation", "step", "epoch", "correct", "images", "loss"}`; where images have several labels,
   `"mean_average_precision"` and `"average_precision"` (percent, and of each class) stand in the place of `"correct"`.
 """

@@ -15,11 +15,11 @@ from fdsl import seeding
 from fdsl.data.loader import Batch
 from fdsl.recipe import Recipe
 from fdsl.seeding import Stage
-from fdsl.train import objective, optim
+from fdsl.train import optim
 from fdsl.train.distributed import Processes, unsynchronised
-from fdsl.train.evaluate import autocast
 from fdsl.train.interrupt import Interrupted, StopRequest
 from fdsl.train.journal import Journal
+from fdsl.train.objective import Objective
 from fdsl.train.schedule import Schedule, Split
 
 
@@ -27,22 +27,20 @@ from fdsl.train.schedule import Schedule, Split
 class Trainee:
     """What a training changes; together with the journal's history this is all that a checkpoint holds."""
 
-    model: nn.Module
-    average: nn.Module | None
+    objective: Objective
     optimizer: Optimizer
     scaler: GradScaler
     step: int = 0
 
     @property
     def result(self) -> nn.Module:
-        """The network that is evaluated and saved: the averaged one where the recipe has an average."""
-        return self.model if self.average is None else self.average.module
+        """The network that is evaluated and saved."""
+        return self.objective.result
 
     def state(self) -> dict[str, Any]:
         """Return tensors and plain data from which `restore` goes on."""
         return {
-            "model": self.model.state_dict(),
-            "average": None if self.average is None else self.average.module.state_dict(),
+            "objective": self.objective.state(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "step": self.step,
@@ -50,9 +48,7 @@ class Trainee:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `state` was made."""
-        self.model.load_state_dict(state["model"])
-        if self.average is not None:
-            self.average.module.load_state_dict(state["average"])
+        self.objective.restore(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
@@ -62,9 +58,7 @@ class Trainee:
 class Course:
     """What stays the same from the first update to the last.
 
-    `finish` turns a batch and the number of the update into float images (B, channels, S, S) on the device, and targets:
-    class indices (B,), or shares or answers (B, classes) that are smoothed already. `compiled` may give a network faster kernels
-    for the training passes; its parameters stay those of the network that it is given.
+    `compiled` may give a network faster kernels for the training passes; its parameters stay those of the network that it is given.
     """
 
     recipe: Recipe
@@ -72,7 +66,6 @@ class Course:
     split: Split
     seed: int
     processes: Processes
-    finish: Callable[[Batch, int], tuple[Tensor, Tensor]]
     evaluate_every_epochs: int
     compiled: Callable[[nn.Module], nn.Module] = lambda network: network
 
@@ -115,21 +108,23 @@ def train(
         If a loss is infinite or not a number; nothing is saved.
     """
     schedule, recipe, processes = course.schedule, course.recipe, course.processes
-    network = course.compiled(processes.parallel(trainee.model))
+    objective = trainee.objective
+    network = course.compiled(processes.parallel(objective.network))
     network.train()
     for step in range(trainee.step, schedule.steps):
         lr = schedule.lr_at(step)
         optim.set_lr(trainee.optimizer, lr)
-        measured = _gradients(network, trainee.scaler, course, batches=batches, step=step)
+        measured = _gradients(trainee, network, course, batches=batches, step=step)
+        objective.before_update(trainee.optimizer, step=step)
         optim.update(
             trainee.optimizer,
             scaler=trainee.scaler,
-            model=trainee.model,
+            model=objective.network,
             clip_norm=recipe.clip_norm,
+            clip_each=objective.clip_each,
         )
+        objective.after_update(step=step)
         trainee.step = step + 1
-        if trainee.average is not None:
-            trainee.average.update(trainee.model, step=trainee.step)
 
         wishes = [measured.new_full((1,), wish) for wish in (stop.reason() is not None, save_due())]
         measured = processes.sum(torch.cat([measured, *wishes]))
@@ -147,30 +142,21 @@ def train(
 
 
 def _gradients(
-    network: nn.Module,
-    scaler: GradScaler,
-    course: Course,
-    *,
-    batches: Iterator[Batch],
-    step: int,
+    trainee: Trainee, network: nn.Module, course: Course, *, batches: Iterator[Batch], step: int
 ) -> Tensor:
     """Fill the gradients of one global batch; return float64 (2,) this process's part of mean loss and correct images."""
-    recipe, split, processes = course.recipe, course.split, course.processes
-    device = processes.device
-    measured = torch.zeros(2, dtype=torch.float64, device=device)
+    split, processes = course.split, course.processes
+    measured = torch.zeros(2, dtype=torch.float64, device=processes.device)
     network.zero_grad(set_to_none=True)
     for micro in range(split.accumulate):
-        images, targets = course.finish(next(batches), step)
+        batch = next(batches)
         number = micro * split.world + processes.rank
         seed_layers(course.seed, step=step, number=number)
         with unsynchronised(network, last=micro == split.accumulate - 1):
-            with autocast(device, recipe.precision):
-                logits = network(images)
-            logits = logits.float()
-            loss = objective.loss(logits, targets, recipe=recipe)
-            scaler.scale(loss / split.accumulate).backward()
+            loss, correct = trainee.objective.loss(network, batch, step=step)
+            trainee.scaler.scale(loss / split.accumulate).backward()
         measured[0] += loss.detach() / (split.accumulate * split.world)
-        measured[1] += objective.right(logits, targets, recipe=recipe)
+        measured[1] += correct
     return measured
 
 

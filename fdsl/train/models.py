@@ -17,7 +17,13 @@ GIVEN_BY_RECIPE = ("num_classes", "drop_path_rate")
 
 
 def build(
-    entry: ModelEntry, *, image_size_px: int, classes: int, drop_path: float, seed: int
+    entry: ModelEntry,
+    *,
+    image_size_px: int,
+    classes: int,
+    drop_path: float,
+    seed: int,
+    any_size: bool = False,
 ) -> nn.Module:
     """Make a network with weights that depend on the seed alone.
 
@@ -28,11 +34,14 @@ def build(
     image_size_px
         Side of the square that the network will see; given to networks that are made for one size.
     classes
-        Outputs of the head.
+        Outputs of the head; 0 = no head, the network gives its features.
     drop_path
         Stochastic depth of the last block, 0 to 1.
     seed
         Root seed; the global torch generator is left as it was.
+    any_size
+        Whether the network takes images of other sizes as well (timm's `dynamic_img_size`, which resamples the position
+        embedding at each call). The tensors are the same ones.
 
     Raises
     ------
@@ -46,6 +55,8 @@ def build(
         near = ", ".join(timm.list_models(f"*{entry.timm[:6]}*")[:5]) or "none similar"
         raise ConfigError(f"{where}: timm = {entry.timm!r} is unknown to timm. Similar: {near}.")
     given = arguments(entry, image_size_px)
+    if any_size and "img_size" in given:
+        given["dynamic_img_size"] = True
     if drop_path > 0:
         given["drop_path_rate"] = drop_path
     with torch.random.fork_rng():

@@ -1,46 +1,59 @@
-"""What a training minimises, and which of its answers count as right while it runs."""
+"""What a network is trained for: the part of a training that the loop leaves open."""
 
 from __future__ import annotations
 
-from torch import Tensor
-from torch.nn import functional
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from fdsl.recipe import Recipe
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
-
-def loss(logits: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
-    """Return the objective of one micro-batch, in nats.
-
-    Parameters
-    ----------
-    logits
-        float32 (B, classes).
-    targets
-        cross_entropy: labels int64 (B,), which are smoothed here, or shares float32 (B, classes), which are smoothed
-        already. binary: float32 (B, classes) from 0 to 1, smoothed already; below 0 where the answer is unknown.
-    recipe
-        `objective` and `label_smoothing`.
-
-    Returns
-    -------
-    A scalar: the mean over images; with binary over images × classes, where an unknown answer counts as 0. Both are means
-    over a fixed number, so the mean over equal micro-batches is that of the whole batch.
-    """
-    if recipe.objective == "binary":
-        known = (targets >= 0).to(logits.dtype)
-        return functional.binary_cross_entropy_with_logits(logits, targets.clamp(min=0), known)
-    smoothing = recipe.label_smoothing if targets.ndim == 1 else 0.0
-    return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+from fdsl.data.loader import Batch, TrainingTransform
+from fdsl.train.distributed import Processes
+from fdsl.train.task import Task
 
 
-def right(logits: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
-    """Return how many images have their likeliest class right, int64 ().
+class Objective(Protocol):
+    """Networks and loss of a training; a checkpoint holds its `state`."""
 
-    Right is the target's class, or its largest share. With binary it is any class whose target is the image's largest;
-    of an image without a class that is every class.
-    """
-    answers = logits.detach().argmax(1)
-    if recipe.objective == "binary":
-        return (targets.gather(1, answers[:, None])[:, 0] == targets.amax(1)).sum()
-    labels = targets if targets.ndim == 1 else targets.argmax(1)
-    return (answers == labels).sum()
+    network: nn.Module
+    """What gradients change; on the training's device."""
+
+    clip_each: bool
+    """Whether the recipe's `clip_norm` is for each tensor by itself."""
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that is evaluated and saved."""
+
+    def transform(self) -> TrainingTransform:
+        """Return what turns a stored image into what `loss` gets of it."""
+
+    def loss(self, network: nn.Module, batch: Batch, *, step: int) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of a micro-batch, float32 (), and how many of its images count as answered correctly.
+
+        Parameters
+        ----------
+        network
+            `network`, or what averages its gradients over processes.
+        batch
+            On the CPU.
+        step
+            The update that the micro-batch belongs to.
+        """
+
+    def before_update(self, optimizer: Optimizer, *, step: int) -> None:
+        """Change gradients or the optimiser's settings before update `step`; its first group is the one with weight decay."""
+
+    def after_update(self, *, step: int) -> None:
+        """Follow the network after update `step`."""
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain data from which `restore` goes on."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `state` was made."""
+
+
+Prepare = Callable[[nn.Module], None]
+MakeObjective = Callable[[Task, Processes, Prepare], Objective]

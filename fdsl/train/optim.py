@@ -85,11 +85,26 @@ def set_lr(optimizer: Optimizer, lr: float) -> None:
 
 
 def update(
-    optimizer: Optimizer, *, scaler: GradScaler, model: nn.Module, clip_norm: float | None
+    optimizer: Optimizer,
+    *,
+    scaler: GradScaler,
+    model: nn.Module,
+    clip_norm: float | None,
+    clip_each: bool = False,
 ) -> None:
-    """Change the weights by the gradients that are there, clipped to `clip_norm`; fp16 gradients that overflowed change nothing."""
+    """Change the weights by the gradients that are there; fp16 gradients that overflowed change nothing.
+
+    Parameters
+    ----------
+    clip_norm
+        Largest norm of all gradients together, or None.
+    clip_each
+        `clip_norm` is for the gradient of each tensor by itself instead.
+    """
     if clip_norm is not None:
         scaler.unscale_(optimizer)
-        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+        parameters = list(model.parameters())
+        for group in [[parameter] for parameter in parameters] if clip_each else [parameters]:
+            nn.utils.clip_grad_norm_(group, clip_norm)
     scaler.step(optimizer)
     scaler.update()

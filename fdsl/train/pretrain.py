@@ -1,4 +1,4 @@
-"""Pre-training on a synthetic dataset: images in, `model.safetensors` with model card, and `record.json` out."""
+"""Pre-training on synthetic or real images: images in, `model.safetensors` with model card, and `record.json` out."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from fdsl.data.streamed import StreamedImages
 from fdsl.data.synthetic import ShardedImages
 from fdsl.recipe import Recipe
 from fdsl.train import Devices
+from fdsl.train.classification import classification
 from fdsl.train.distributed import processes
 from fdsl.train.fit import fit
+from fdsl.train.objective import MakeObjective
 from fdsl.train.record import leave
 from fdsl.train.task import Origin, Task
 
@@ -38,17 +40,25 @@ def pretrain(
     devices: Devices,
     origin: Origin,
     tensorboard: Path | None = None,
+    objective: MakeObjective = classification,
 ) -> None:
-    """Train a network from fresh weights to tell the categories of a synthetic dataset apart.
+    """Train a network from fresh weights, to tell the classes of a dataset apart unless the objective is another.
 
-    Started again after an interruption it goes on from the newest checkpoint. The parameters are those of `Task`; `out` is
-    where the weights go, the averaged ones where the recipe has an average, with `config.json` and README.md beside them.
+    Started again after an interruption it goes on from the newest checkpoint. The other parameters are those of `Task`.
+
+    Parameters
+    ----------
+    out
+        Where the weights go: the averaged ones where the recipe has an average, the teacher's for DINO;
+        `config.json` and README.md stand beside them.
+    objective
+        `classification`, or `fdsl.train.dino.SelfDistillation` (then `classes` is 0: the result has no head).
 
     Raises
     ------
     ValueError
-        Before training, if classes, batch and number of processes do not fit together, if the images cannot be varied as
-        the recipe's `augmentation.ofdb` says, or if the checkpoints are of another training.
+        Before training, if classes, objective, recipe, batch and number of processes do not fit together, if the images
+        cannot be varied as the recipe's `augmentation.ofdb` says, or if the checkpoints are of another training.
     Interrupted
         After saving a checkpoint, on SIGTERM, SIGUSR1 or the end of the wall time: exit code 85.
     NonFiniteLoss
@@ -78,5 +88,10 @@ def pretrain(
         origin=origin,
     )
     with processes(devices) as here:
-        trainee, history = fit(task, processes=here, prepare=lambda model: None)  # noqa: ARG005
+        trainee, history = fit(
+            task,
+            processes=here,
+            prepare=lambda network: None,  # noqa: ARG005
+            objective=objective,
+        )
         leave(task, trainee, history, processes=here, out=out)

@@ -187,6 +187,11 @@ def _require_in_range(step: int, steps: int) -> None:
         raise ValueError(f"step {step} is out of range 0 to {steps}")
 
 
+def cosine(step: int, *, steps: int, start: float, end: float) -> float:
+    """Return half a cosine from `start` (update 0) that would reach `end` at update `steps`."""
+    return end + (start - end) * (1 + math.cos(math.pi * (step / steps))) / 2
+
+
 @dataclass(frozen=True)
 class Split:
     """How one global batch reaches the devices: `global_batch` = `world` × `micro_batch` × `accumulate`.

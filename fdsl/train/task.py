@@ -72,7 +72,7 @@ class Task:
     train, test
         Image sources; `test` None = nothing to evaluate on.
     classes
-        Outputs of the network.
+        Outputs of the network; 0 for self-supervised training, which takes no notice of labels.
     record, checkpoints
         The JSON file, and the folder that is removed on success. metrics.jsonl stands beside the record.
     code, inputs
@@ -142,7 +142,7 @@ def check(task: Task, *, world: int) -> None:
             continue
         if len(source) == 0:
             raise ValueError(f"{task.run}: the {name} images of {task.dataset} are none")
-        if source.classes != task.classes:
+        if task.recipe.dino is None and source.classes != task.classes:
             raise ValueError(
                 f"{task.run}: {task.dataset} has {source.classes} classes in its {name} images, {task.classes} are stated"
             )

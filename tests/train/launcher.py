@@ -4,6 +4,7 @@ launcher.py all FOLDER PORT PORT
                                FOLDER/killed0 and FOLDER/killed2: killed three times with SIGKILL, with 0 and 2 loader
                                processes, then let to its end; FOLDER/pair, FOLDER/ranked: trainings shared by two
                                processes, with one label per image and with several;
+                               FOLDER/dino and FOLDER/dinos: the same of self-supervised trainings;
                                FOLDER/nonfinite: another, of which only the second process sees that it fails
 launcher.py here FOLDER        one training in this process, for torchrun
 """
@@ -17,8 +18,17 @@ import traceback
 from pathlib import Path
 
 import timm  # noqa: F401
-from train.tiny_training import Mixtures, everything_random, finetune, pretrain, recipe
+from train.tiny_training import (
+    Mixtures,
+    dino_recipe,
+    everything_random,
+    finetune,
+    pretrain,
+    pretrain_dino,
+    recipe,
+)
 
+import fdsl.train.dino
 import fdsl.train.pretrain  # noqa: F401
 from fdsl.train.journal import NonFiniteLoss
 
@@ -62,6 +72,15 @@ def spoilt_in_the_second(folder):
     nonfinite(folder, **({"std": SPOILING} if os.environ["RANK"] == "1" else {}))
 
 
+def train_dino(folder, **devices):
+    pretrain_dino(folder, recipe=dino_recipe(epochs=10), devices=devices)
+
+
+def shared_dino(folder):
+    recipe = dino_recipe(epochs=6, drop_path=0.0, clip_norm=None)
+    pretrain_dino(folder, recipe=recipe, devices={"micro_batch": 4})
+
+
 def forked(work, **environment):
     child = os.fork()
     if child:
@@ -82,20 +101,22 @@ def lines(folder):
     return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
-def killed(folder, *, workers, seed):
+def killed(folder, *, workers, seed, training):
     """Kill a training at three random moments, each time a little later."""
     rng = random.Random(seed)
+
+    def work():
+        training(folder, loader_workers=workers, checkpoint_steps=CHECKPOINT_STEPS)
+
     for target in (rng.randrange(1, 8), rng.randrange(10, 16), rng.randrange(20, 30)):
-        child = forked(
-            lambda: train(folder, loader_workers=workers, checkpoint_steps=CHECKPOINT_STEPS)
-        )
+        child = forked(work)
         while lines(folder) < target:
             time.sleep(0.0005)
         time.sleep(rng.random() * 0.02)
         os.kill(child, signal.SIGKILL)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
         assert not (folder / "record.json").exists()
-    last = forked(lambda: train(folder, loader_workers=workers, checkpoint_steps=CHECKPOINT_STEPS))
+    last = forked(work)
     assert os.waitstatus_to_exitcode(os.waitpid(last, 0)[1]) == 0
 
 
@@ -120,9 +141,11 @@ if __name__ == "__main__":
     what, where, *rest = sys.argv[1:]
     folder = Path(where)
     if what == "all":
-        killed(folder / "killed0", workers=0, seed=1)
-        killed(folder / "killed2", workers=2, seed=2)
+        killed(folder / "killed0", workers=0, seed=1, training=train)
+        killed(folder / "killed2", workers=2, seed=2, training=train)
+        killed(folder / "dino", workers=0, seed=3, training=train_dino)
         ranks(shared, folder / "pair", world=2, port=rest[0])
+        ranks(shared_dino, folder / "dinos", world=2, port=rest[0])
         ranks(ranked, folder / "ranked", world=2, port=rest[0])
         ranks(spoilt_in_the_second, folder / "nonfinite", world=2, port=rest[1])
     else:

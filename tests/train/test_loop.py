@@ -6,6 +6,7 @@ from torch import nn
 from torch.amp import GradScaler
 
 from fdsl.train import optim
+from fdsl.train.classification import Classification
 from fdsl.train.loop import Trainee, seed_layers
 
 
@@ -25,16 +26,18 @@ def trainee(recipe, *, seed, **changes):
     plan = recipe(ema_decay=0.5, **changes)
     model = nn.Linear(3, 2)
     scaler = GradScaler("cpu", enabled=True)
-    made = Trainee(
-        model, optim.average(model, recipe=plan), optim.optimizer(model, recipe=plan), scaler
+    objective = Classification(
+        model, optim.average(model, recipe=plan), plan, torch.device("cpu"), finish=None
     )
+    made = Trainee(objective, optim.optimizer(model, recipe=plan), scaler)
     scaler.scale(model(torch.rand(4, 3)).sum()).backward()
     return made
 
 
 def advance(trainee):
-    optim.update(trainee.optimizer, scaler=trainee.scaler, model=trainee.model, clip_norm=1.0)
-    trainee.average.update(trainee.model, step=5)
+    network = trainee.objective.network
+    optim.update(trainee.optimizer, scaler=trainee.scaler, model=network, clip_norm=1.0)
+    trainee.objective.after_update(step=5)
     trainee.step += 1
 
 
@@ -48,10 +51,10 @@ def test_a_restored_trainee_is_the_same_in_every_part(recipe, optimizer):
     assert other.scaler.get_scale() == 8.0
     assert other.step == 1
     for one in (source, other):
-        one.model.zero_grad()
-        one.scaler.scale(one.model(torch.full((4, 3), 0.1)).sum()).backward()
+        one.objective.network.zero_grad()
+        one.scaler.scale(one.objective.network(torch.full((4, 3), 0.1)).sum()).backward()
         advance(one)
-    for name, tensor in source.model.state_dict().items():
-        assert torch.equal(tensor, other.model.state_dict()[name])
+    for name, tensor in source.objective.network.state_dict().items():
+        assert torch.equal(tensor, other.objective.network.state_dict()[name])
         assert torch.equal(source.result.state_dict()[name], other.result.state_dict()[name])
         assert not torch.equal(tensor, source.result.state_dict()[name])

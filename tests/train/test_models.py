@@ -70,6 +70,16 @@ def test_the_last_scale_of_resnets_blocks_is_that_of_torchvision():
     assert torch.equal(make(small).layer1[0].bn2.weight, torch.ones(64))
 
 
+def test_a_network_for_any_size_has_the_same_tensors_and_answers(entry):
+    fixed, free = make(entry, classes=0), make(entry, classes=0, any_size=True)
+    assert free(torch.zeros(2, 1, 8, 8)).shape == free(torch.zeros(2, 1, 24, 24)).shape == (2, 32)
+    free.load_state_dict(fixed.state_dict())
+    images = torch.rand(2, 1, 16, 16)
+    assert torch.allclose(free(images), fixed(images), atol=1e-6)
+    with pytest.raises(AssertionError, match="height"):
+        fixed(torch.zeros(2, 1, 8, 8))
+
+
 def test_unknown_networks_are_named_with_similar_ones(entry):
     with pytest.raises(
         ConfigError, match=r"'vit_tinny_patch16' is unknown to timm\. Similar: .*vit_tin"

@@ -101,6 +101,17 @@ def test_gradients_are_clipped_to_the_norm(clip_norm):
     assert moved == pytest.approx(5.0 if clip_norm is None else 0.5, rel=1e-4)
 
 
+def test_gradients_are_clipped_tensor_by_tensor():
+    layer = nn.Linear(2, 1)
+    before = [parameter.detach().clone() for parameter in layer.parameters()]
+    layer.weight.grad, layer.bias.grad = torch.tensor([[3.0, 4.0]]), torch.tensor([0.2])
+    sgd = torch.optim.SGD(layer.parameters(), lr=1.0)
+    scaler = GradScaler("cpu", enabled=False)
+    optim.update(sgd, scaler=scaler, model=layer, clip_norm=0.5, clip_each=True)
+    moved = [(a - b).norm().item() for a, b in zip(layer.parameters(), before, strict=True)]
+    assert moved == pytest.approx([0.5, 0.2], rel=1e-4)
+
+
 def test_gradients_are_clipped_after_the_loss_scale_is_taken_out():
     layer = nn.Linear(2, 1, bias=False)
     before = layer.weight.detach().clone()

@@ -52,10 +52,15 @@ def launched(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_training_killed_at_random_moments_ends_with_the_same_bits(tmp_path, launched, workers):
-    launcher.train(tmp_path)
-    killed = launched / f"killed{workers}"
+@pytest.mark.parametrize(
+    ("name", "training"),
+    [("killed0", launcher.train), ("killed2", launcher.train), ("dino", launcher.train_dino)],
+)
+def test_a_training_killed_at_random_moments_ends_with_the_same_bits(
+    tmp_path, launched, name, training
+):
+    training(tmp_path)
+    killed = launched / name
     weights_file = "model.safetensors"
     assert (killed / weights_file).read_bytes() == (tmp_path / weights_file).read_bytes()
     assert record(killed)["result"] == record(tmp_path)["result"]
@@ -101,6 +106,11 @@ def test_a_process_whose_loss_is_not_finite_stops_all_and_the_whole_batch_is_nam
     stream = Stream(50, seed=3, repeats=3)
     assert [tuple(draw.values()) for draw in shared["batch"]] == [stream.at(k) for k in range(16)]
     assert not (launched / "nonfinite" / "record.json").exists()
+
+
+def test_two_processes_equal_one_without_labels_too(tmp_path, launched):
+    launcher.shared_dino(tmp_path)
+    assert_shared_equals_alone(launched / "dinos", tmp_path)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fdsl.catalog import ModelEntry
-from fdsl.recipe import Augmentation, Recipe
+from fdsl.recipe import Augmentation, Dino, Recipe, Views
 from fdsl.train import Devices
 from fdsl.train.task import Drawn, Origin
 
@@ -132,6 +132,51 @@ def everything_random(**changes):
     return recipe(**(values | changes))
 
 
+def dino_recipe(*, views=None, **changes):
+    """Return a recipe for self-supervised training, with all that draws random numbers or carries state between updates."""
+    looks = {
+        "local_crops": 2,
+        "local_size_px": 8,
+        "local_scale": (0.1, 0.4),
+        "jitter": 0.8,
+        "brightness": 0.4,
+        "contrast": 0.4,
+        "saturation": 0.2,
+        "hue": 0.1,
+        "gray": 0.2,
+        "blur": (1.0, 0.1, 0.5),
+        "blur_radius_px": (0.1, 1.0),
+        "solarize": 0.2,
+    }
+    settings = {
+        "out_dim": 16,
+        "hidden_dim": 24,
+        "bottleneck_dim": 8,
+        "norm_last_layer": True,
+        "freeze_last_layer_epochs": 1,
+        "teacher_momentum": 0.9,
+        "teacher_momentum_end": 1.0,
+        "teacher_temperature_start": 0.04,
+        "teacher_temperature": 0.07,
+        "teacher_temperature_warmup_epochs": 3,
+        "student_temperature": 0.1,
+        "center_momentum": 0.9,
+        "weight_decay_end": 0.4,
+        "clip_each": True,
+    }
+    settings |= {name: changes.pop(name) for name in list(changes) if name in settings}
+    values = {
+        "crop": "random_resized",
+        "crop_scale": (0.4, 1.0),
+        "horizontal_flip": 0.5,
+        "label_smoothing": 0.0,
+        "drop_path": 0.1,
+        "clip_norm": 3.0,
+    }
+    section = Dino(**settings, views=Views(**(looks | (views or {}))))
+    return recipe(**(values | changes)).model_copy(update={"dino": section})
+
+
 def _where(folder, devices):
     return {
         "scale": "laptop",
@@ -160,6 +205,13 @@ def pretrain(folder, *, recipe, images=None, devices=None, **changes):
         "origin": ORIGIN,
     }
     run(**(values | changes))
+
+
+def pretrain_dino(folder, **changes):
+    """Pre-train without labels in `folder`."""
+    from fdsl.train.dino import SelfDistillation
+
+    pretrain(folder, **({"classes": 0, "objective": SelfDistillation} | changes))
 
 
 def finetune(folder, *, recipe, devices=None, **changes):

@@ -90,6 +90,12 @@ def test_a_fault_on_the_command_line_stops_with_key_value_and_range(project, cha
             ["contours.yaml", "carz", "cars"],
         ),
         (
+            "workflow/scales/laptop.yaml",
+            "of: [imagenet1k_dino, pass_dino]",
+            "of: [pass_dino]",
+            ["laptop.yaml", "imagenet1k_dino is of kind dino", "recipe pretrain_laptop"],
+        ),
+        (
             "workflow/recipes/pretrain_laptop.yaml",
             "source: ours",
             "source: hearsay",

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from fdsl.data.mixing import Finish, Mix
-from fdsl.train.objective import loss, right
+from fdsl.train.label_loss import loss, right
 
 
 def binary(logits, targets):
