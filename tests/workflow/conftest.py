@@ -82,12 +82,14 @@ def tiny(project):
 
     def shrink_scale(scale):
         scale["seeds"] = [0]
-        scale["skip"] |= dict.fromkeys(["rcdb1k", "exfractaldb1k"], "not part of the tiny scale")
+        skipped = ["rcdb1k", "exfractaldb1k", "imagenet1k_supervised", "imagenet1k_dino"]
+        scale["skip"] |= dict.fromkeys(skipped, "not part of the tiny scale")
         scale["stand_ins"] = {"default": [{"label": "Digits", "dataset": "digits"}]}
         reduced = scale["datasets"]["fractaldb1k"]
         reduced.update(classes=4, instances=8)
         reduced["settings"]["points"] = 500
-        scale["pretrain"][0]["override"] = {"epochs": 2, "global_batch": 8, "warmup_epochs": 0.5}
+        short = {"epochs": 2, "global_batch": 8, "warmup_epochs": 0.5}
+        scale["pretrain"] = [{"recipe": "pretrain_laptop", "override": short}]
         scale["finetune"]["digits"].update(train_labels=20, test_images=50)
         scale["finetune"]["digits"]["override"].update(epochs=2, warmup_epochs=0.5, global_batch=8)
 
