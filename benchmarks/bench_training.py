@@ -47,7 +47,7 @@ STEPS, BLOCKS, IMAGES, CLASSES = 4, 25, 10_000, 100
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[1]
 LAPTOP = settings.load(yaml.safe_load((ROOT / "config.yaml").read_text()))
-RECIPE = LAPTOP.recipe("laptop", LAPTOP.scales["laptop"].pretrain)
+RECIPE = LAPTOP.recipe("laptop", LAPTOP.pretraining("laptop", "fractaldb1k", "vit_micro"))
 ENTRY = LAPTOP.models[RECIPE.model]
 BATCH, SIZE = RECIPE.global_batch, RECIPE.image_size_px
 

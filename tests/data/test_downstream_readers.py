@@ -1,5 +1,6 @@
 """Every reader on its real layout, with real pictures where there are some, against torchvision's readers."""
 
+import gzip
 import os
 import pickle
 import shutil
@@ -10,7 +11,9 @@ from oracles import downstream_layouts as layouts
 from oracles.downstream_layouts import pixels
 
 from fdsl.data.downstream import check, load, locate
+from fdsl.data.real import digits
 from fdsl.data.real.location import Found
+from fdsl.storage import DamagedFile
 
 FILE_SETS = {
     "cars": (layouts.cars, {"train": [0, 1, 0, 1, 0, 1], "test": [0, 1, 0, 1]}),
@@ -124,6 +127,16 @@ def test_digits_split_is_fixed_stratified_and_whole(tmp_path):
         np.sort(rows.reshape(-1, 64), axis=0), np.sort(theirs.reshape(-1, 64), axis=0)
     )
     assert parts[1].digest() == "24ffe251190709b6c86159417c2c53c76e75f0af328bdafd31bd4629a4db20a9"
+
+
+@pytest.mark.parametrize("content", [None, b"no gzip", gzip.compress(b"1,2,3\n")])
+def test_a_damaged_file_of_digits_is_named(tmp_path, content):
+    path = tmp_path / "datasets" / "data" / "digits.csv.gz"
+    path.parent.mkdir(parents=True)
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"digits\.csv\.gz cannot be read .*scikit-learn again"):
+        digits.read(layouts.entry("digits"), Found(tmp_path), "train")
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -7,6 +7,8 @@ launcher.py all FOLDER PORT PORT
                                FOLDER/dino and FOLDER/dinos: the same of self-supervised trainings;
                                FOLDER/nonfinite: another, of which only the second process sees that it fails
 launcher.py here FOLDER        one training in this process, for torchrun
+launcher.py compiled FOLDER PORT
+                               the same training, compiled, shared by two processes
 """
 
 import os
@@ -40,10 +42,14 @@ def train(folder, **devices):
     pretrain(folder, recipe=everything_random(epochs=12), devices=devices)
 
 
-def shared(folder):
+def shared(folder, **devices):
     # pairs of images are mixed within a micro-batch; slices of 8 exist in one process and in two
     recipe = everything_random(epochs=6, clip_norm=None)
-    pretrain(folder, recipe=recipe, devices={"micro_batch": 4})
+    pretrain(folder, recipe=recipe, devices={"micro_batch": 4} | devices)
+
+
+def compiled(folder):
+    shared(folder, compile=True, compile_backend="eager")
 
 
 def ranked(folder, **changes):
@@ -148,5 +154,7 @@ if __name__ == "__main__":
         ranks(shared_dino, folder / "dinos", world=2, port=rest[0])
         ranks(ranked, folder / "ranked", world=2, port=rest[0])
         ranks(spoilt_in_the_second, folder / "nonfinite", world=2, port=rest[1])
+    elif what == "compiled":
+        ranks(compiled, folder, world=2, port=rest[0])
     else:
         shared(folder)

@@ -95,6 +95,14 @@ def test_two_processes_equal_one(tmp_path, launched):
     assert cost["device_seconds"] == 2 * cost["wall_seconds"]
 
 
+@pytest.mark.slow
+def test_two_compiled_processes_equal_one_plain(tmp_path):
+    launcher.shared(tmp_path / "alone")
+    (tmp_path / "pair").mkdir()
+    launch("compiled", tmp_path / "pair", free_port())
+    assert_shared_equals_alone(tmp_path / "pair", tmp_path / "alone")
+
+
 def test_a_process_whose_loss_is_not_finite_stops_all_and_the_whole_batch_is_named(
     tmp_path, launched
 ):
