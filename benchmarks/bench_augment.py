@@ -16,6 +16,7 @@ from timm.data import create_transform
 from fdsl.data.augment import TrainTransform
 from fdsl.data.mixing import Finish
 from fdsl.recipe import Augmentation, Recipe
+from fdsl.seeding_batch import uniforms
 
 IMAGES = 64
 
@@ -124,14 +125,14 @@ def _never_empty(transform, image):
 
 
 def test_shift_and_flip_at_32(benchmark):
-    """The reduced scales."""
-    images = [fractal_like(32, 32, seed=seed) for seed in range(IMAGES)]
-    transform, rng = (
-        TrainTransform(recipe(size=32, crop="pad_and_shift", rand_augment=None)),
-        np.random.default_rng(0),
-    )
+    """The reduced scales, whose batches are augmented at once; drawing the numbers included."""
+    planes = np.stack([fractal_like(32, 32, seed=seed)[None] for seed in range(IMAGES)])
+    transform = TrainTransform(recipe(size=32, crop="pad_and_shift", rand_augment=None))
+    branches = np.column_stack([np.arange(IMAGES)] * 4)
     benchmark.group = "32 px"
-    benchmark(lambda: [transform(image, rng) for image in images])
+    benchmark(
+        lambda: transform.placed(planes, uniforms(0, branches, draws=transform.draws)),
+    )
 
 
 @pytest.mark.parametrize("size", [32, 224])
