@@ -9,6 +9,7 @@ import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -103,7 +104,16 @@ _drawing: tuple[DrawnImages, int]
 
 def _begin(content: bytes) -> None:
     global _drawing  # noqa: PLW0603 - what a worker process is for, given once
-    _drawing = pickle.loads(content)
+    images, _ = _drawing = pickle.loads(content)
+    prepare(images)
+
+
+def prepare(images: DrawnImages) -> None:
+    """See to it that the kernels of some images are compiled, but not in this process, so that it stays small."""
+    from fdsl.raster.first_use import compile_apart
+
+    name = f"{type(images).__name__}-{images.dataset.formula}"
+    compile_apart(name, partial(images.image, category=0, instance=0))
 
 
 def _draw_chunk(indices: list[int]) -> list[Sample]:
