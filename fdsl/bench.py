@@ -58,7 +58,7 @@ def _measure(name: str, seconds: float, seed: int) -> dict[str, Any]:
 
     dataset = load(name, seed=seed)
     categories = min(CATEGORIES, dataset.classes)
-    prepare(dataset.images)
+    prepare(dataset.images, 0)
     dataset.image(category=0, instance=0)  # loads the kernels
     begun = time.perf_counter()
     for category in range(1, categories):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -70,6 +71,18 @@ class SearchedParameters:
         self._found |= {category: known.of(category) for category in range(known.classes)}
 
 
+@dataclass(frozen=True)
+class SomeParameters:
+    """The parameters of some of `classes` categories."""
+
+    classes: int
+    rows: dict[int, Rows]
+
+    def of(self, category: int) -> Rows:
+        """Return the rows of one of the categories that are held."""
+        return self.rows[category]
+
+
 class DrawnImages(ABC):
     """Images by index: index i is instance i % instances of category i // instances."""
 
@@ -122,6 +135,14 @@ class StreamedImages(DrawnImages):
     def __init__(self, dataset: SyntheticDataset, parameters: Categories, *, seed: int) -> None:
         settings = parameter_file.formula_settings(dataset)
         super().__init__(dataset, parameters, seed=seed, settings=settings)
+
+    def part(self, indices: Iterable[int]) -> StreamedImages:
+        """Return the same images with the parameters of these indices alone: what another process needs to draw them."""
+        categories = {index // self.dataset.instances for index in indices}
+        rows = {category: self.parameters.of(category) for category in categories}
+        return StreamedImages(
+            self.dataset, SomeParameters(self.dataset.classes, rows), seed=self.seed
+        )
 
     def image(self, *, category: int, instance: int) -> NDArray[np.uint8]:
         """Return one image, a pure function of seed, settings and its two indices."""

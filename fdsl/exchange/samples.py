@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.data.streamed import DrawnImages
+from fdsl.data.streamed import DrawnImages, StreamedImages
 
 PIXELS_PER_CHUNK = 4_000_000
 IMAGES_PER_CHUNK = 16
@@ -52,7 +52,9 @@ def samples(
         for index in indices:
             yield draw(images, index, compression)
         return
-    content = pickle.dumps((images, compression))
+    # parameters go along with the images that need them, so that a worker's memory does not grow with the dataset
+    streamed = isinstance(images, StreamedImages)
+    content = pickle.dumps((None if streamed else images, compression))
     # spawn, because a forked child of a process with threads (numba, pyarrow) can hang
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(content,)
@@ -60,7 +62,8 @@ def samples(
         waiting: deque[Future[list[Sample]]] = deque()
         try:
             for chunk in _chunks(indices, _chunk_size(images)):
-                waiting.append(pool.submit(_draw_chunk, chunk))
+                part = images.part(chunk) if streamed else None
+                waiting.append(pool.submit(_draw_chunk, chunk, part))
                 if len(waiting) >= CHUNKS_PER_WORKER * workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -99,26 +102,28 @@ def digest(image: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
 
 
-_drawing: tuple[DrawnImages, int]
+_drawing: tuple[DrawnImages | None, int]
 
 
 def _begin(content: bytes) -> None:
     global _drawing  # noqa: PLW0603 - what a worker process is for, given once
-    images, _ = _drawing = pickle.loads(content)
-    prepare(images)
+    _drawing = pickle.loads(content)
 
 
-def prepare(images: DrawnImages) -> None:
-    """See to it that the kernels of some images are compiled, but not in this process, so that it stays small."""
+def _draw_chunk(indices: list[int], part: StreamedImages | None) -> list[Sample]:
+    given, compression = _drawing
+    images = part or given
+    assert images is not None
+    prepare(images, indices[0])
+    return [draw(images, index, compression) for index in indices]
+
+
+def prepare(images: DrawnImages, index: int) -> None:
+    """See to it that the kernels of some images are compiled, but not in this process, so that it stays small; `index` is one of them."""
     from fdsl.raster.first_use import compile_apart
 
     name = f"{type(images).__name__}-{images.dataset.formula}"
-    compile_apart(name, partial(images.image, category=0, instance=0))
-
-
-def _draw_chunk(indices: list[int]) -> list[Sample]:
-    images, compression = _drawing
-    return [draw(images, index, compression) for index in indices]
+    compile_apart(name, partial(images.draw, index))
 
 
 def _chunks(indices: Iterable[int], size: int) -> Iterator[list[int]]:

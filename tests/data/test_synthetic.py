@@ -88,6 +88,17 @@ def test_an_image_does_not_depend_on_how_many_others_there_are():
     assert not np.array_equal(few.image(category=1, instance=1), many.image(category=1, instance=2))
 
 
+def test_a_part_draws_the_same_and_does_not_grow_with_the_dataset():
+    few, many = streamed(dataset()), streamed(dataset(classes=12))
+    parts = [pickle.loads(pickle.dumps(images.part([8, 9, 15]))) for images in (few, many)]
+    for index in (8, 9, 15):
+        for part in parts:
+            assert np.array_equal(part.draw(index)[0], few.draw(index)[0])
+    with pytest.raises(KeyError):
+        parts[0].draw(0)
+    assert abs(len(pickle.dumps(few.part([8]))) - len(pickle.dumps(many.part([8])))) < 10
+
+
 def test_another_seed_gives_another_dataset():
     assert not same(streamed(dataset(), seed=0), streamed(dataset(), seed=1))
 
