@@ -178,10 +178,19 @@ class Runs:
             )
             for pretraining in pretrainings
             for column in columns
-            if column.dataset and self.skipped(pretraining, column.dataset) is None
+            if column.dataset and self._offered(pretraining, column)
             for seed in self.config.seeds(self.scale)
         ]
         return list(dict.fromkeys(found))
+
+    def _offered(self, pretraining: str, column: Column) -> bool:
+        """Say whether a column can be filled; published weights are of one network, and of none that detects."""
+        if self.skipped(pretraining, str(column.dataset)) is not None:
+            return False
+        if pretraining not in self.config.released:
+            return True
+        model = self.config.released[pretraining].model
+        return column.stage == "finetune" and column.model in {None, model}
 
     def _model(self, pretraining: str, column: Column) -> str:
         if pretraining in self.config.released:

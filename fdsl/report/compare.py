@@ -79,12 +79,13 @@ def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
             bases.get(row.label),
             row.quoted,
             column.measure or MEAN + group,
+            row.printed,
         )
         for row in table.rows
         for group, column in grouped(table.columns, scale)
     ]
     columns = [
-        "table", "row", "column", "metric", "group", "pretraining", "base", "quoted", "measure",
+        "table", "row", "column", "metric", "group", "pretraining", "base", "quoted", "measure", "printed",
     ]  # fmt: skip
     return pd.DataFrame(cells, columns=columns).astype(object)
 
@@ -281,7 +282,7 @@ def _join(records: pd.Series) -> str:
 
 def _require_same_cells(cells: pd.DataFrame, published: pd.DataFrame) -> None:
     """Refuse a study and published numbers that name different cells."""
-    paper = cells[cells["group"] == PAPER]
+    paper = cells[(cells["group"] == PAPER) & cells["printed"].astype(bool)]
     ours = set(zip(paper["row"], paper["column"], strict=True))
     theirs = set(zip(published["row"], published["column"], strict=True))
     faults = [

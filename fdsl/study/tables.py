@@ -62,6 +62,9 @@ class Row(Strict):
     quoted: str | None = Field(
         default=None, min_length=1, description="why the published number is only quoted"
     )
+    printed: bool = Field(
+        default=True, description="whether the paper's table has the row; ours have no published number"
+    )
     gain_over: str | None = Field(
         default=None,
         description="the pre-training that this one is set beside; null = scratch, where the table has it",
