@@ -13,7 +13,7 @@ Optimizer = Literal["adamw", "sgd", "momentum"]
 Curve = Literal["cosine", "step"]
 Precision = Literal["fp32", "bf16", "fp16"]
 OfdbAugmentation = Literal["ifs", "pattern", "rotation", "texture"]
-Objective = Literal["cross_entropy", "binary"]
+Objective = Literal["cross_entropy", "binary", "dino"]
 
 
 class Augmentation(Strict):
@@ -197,7 +197,7 @@ class Recipe(Preparation):
     objective: Objective = Field(
         default="cross_entropy",
         description="cross_entropy where an image has one label, scored by top-1; binary where it has several: one yes-or-no "
-        "question per class, binary cross-entropy over classes, scored by mean average precision",
+        "question per class, binary cross-entropy over classes, scored by mean average precision; dino without any label, see `dino`",
     )
     label_smoothing: float = Field(
         ge=0,
@@ -215,19 +215,24 @@ class Recipe(Preparation):
     )
     augmentation: Augmentation
     dino: Dino | None = Field(
-        default=None, description="self-supervised training; null = the labels are learned"
+        default=None, description="of the objective dino; null with the others"
     )
 
     @model_validator(mode="after")
     def _labels_are_not_needed(self) -> Recipe:
+        if (self.objective == "dino") != (self.dino is not None):
+            raise ValueError(
+                f"objective = {self.objective} with {'a' if self.dino else 'no'} section dino: the section belongs to the "
+                "objective dino, and to no other"
+            )
         if self.dino is None:
             return self
         augmentation = self.augmentation
         if augmentation.crop != "random_resized":
             raise ValueError(f"crop = {augmentation.crop!r}: dino needs random_resized")
         unused = {
-            "label_smoothing": self.label_smoothing, "ema_decay": self.ema_decay, "mixup": augmentation.mixup,
-            "cutmix": augmentation.cutmix, "rand_augment": augmentation.rand_augment,
+            "label_smoothing": self.label_smoothing, "ema_decay": self.ema_decay, "layer_decay": self.layer_decay,
+            "mixup": augmentation.mixup, "cutmix": augmentation.cutmix, "rand_augment": augmentation.rand_augment,
             "random_erasing": augmentation.random_erasing,
         }  # fmt: skip
         if used := [name for name, value in unused.items() if value]:

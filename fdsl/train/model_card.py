@@ -16,6 +16,7 @@ from torch import nn
 from fdsl import storage
 from fdsl.catalog import ModelEntry
 from fdsl.data.augment import MARGIN, SMALL_PX
+from fdsl.recipe import Recipe
 from fdsl.train import models
 from fdsl.train.task import Origin, Task
 
@@ -153,8 +154,9 @@ def _of_pretraining(
 ) -> str:
     """Return the card of a pre-training of this workflow."""
     recipe = task.recipe
+    labels = f"{task.classes:,} classes" if task.classes else "without their labels"
     data = {
-        "Images": f"{origin.title} (`{task.dataset}`), {task.classes:,} classes, {result['train_images']:,} images",
+        "Images": f"{origin.title} (`{task.dataset}`), {labels}, {result['train_images']:,} images",
         "Published sizes and settings": origin.source or "not stated",
     }
     limits = [
@@ -172,27 +174,38 @@ def _of_pretraining(
         limits.append(f"- {origin.scale_title}: not for comparison with published numbers.")
     training = {
         "Network": f"{origin.model_title} (`{task.model.timm}` of timm)",
-        "Weights": f"moving average, decay {recipe.ema_decay}" if recipe.ema_decay else "after the last update",
+        "Weights": _which_weights(recipe),
         "Updates": f"{result['steps']:,} of {recipe.global_batch:,} images",
         "Loss of the last epoch": f"{result['final_loss']:.4g}",
-        "Right on augmented training images": f"{result['training_correct']:,} of {result['training_images']:,}",
+        "Views that student and teacher answer alike" if recipe.dino else "Right on augmented training images": f"{result['training_correct']:,} of {result['training_images']:,}",
         "Seed": task.seed,
         "Digest of the code": f"`{task.code}`",
     }  # fmt: skip
     values = recipe.model_dump(mode="json")
     augmentation = values.pop("augmentation")
+    dino = (
+        f"\n\nSelf-distillation:\n\n{_json(settings)}" if (settings := values.pop("dino")) else ""
+    )
     return page(
         title=f"{origin.model_title}, pre-trained on {origin.title}",
         banner=origin.banner,
         licence=_licence(origin),
         parts={
             "What it was pre-trained on": f"{table(data)}{parameters}",
-            "Training": f"{table(training)}\n\nRecipe:\n\n{table(values)}\n\nAugmentation:\n\n{table(augmentation)}",
+            "Training": f"{table(training)}\n\nRecipe:\n\n{table(values)}\n\nAugmentation:\n\n{table(augmentation)}{dino}",
             "Limits": "\n".join(limits),
             "Where it comes from": "`record.json` beside this file holds the digests of the images that were read, the "
             "versions and the machine; `model.safetensors` repeats what decided the weights in its metadata.",
         },
         about=about,
+    )
+
+
+def _which_weights(recipe: Recipe) -> str:
+    if recipe.dino is not None:
+        return "of the teacher, without a head"
+    return (
+        f"moving average, decay {recipe.ema_decay}" if recipe.ema_decay else "after the last update"
     )
 
 

@@ -12,7 +12,6 @@ from fdsl.cli import app
 from fdsl.data import downstream
 from fdsl.train import weights
 
-
 WORDS = {
     "title": "Digits", "source": "a test", "terms": "CC BY 4.0", "model_title": "a small network", "banner": "a test",
     "scale_title": "test scale", "comparable": False,

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 from torchvision.transforms import functional
-from train.tiny_training import dino_recipe
+from train.tiny_training import dino_recipe, recipe
 
 from fdsl.data.multi_crop import MultiCrop, blurred, turned
 from fdsl.recipe import Recipe
@@ -14,8 +14,8 @@ CALM = {"jitter": 0.0, "gray": 0.0, "blur": (0.0, 0.0, 0.0), "solarize": 0.0}
 
 
 def crops(image=PICTURE, key=(1, 2, 0), *, views=None, **changes):
-    recipe = dino_recipe(views=views, **changes)
-    return MultiCrop(recipe)(image, generator(3, *key, Stage.AUGMENT))
+    settings = dino_recipe(views=views, **changes)
+    return MultiCrop(settings)(image, generator(3, *key, Stage.AUGMENT))
 
 
 def equal(a, b):
@@ -125,7 +125,7 @@ def test_blur_keeps_the_mean_and_loses_contrast():
 
 def test_a_recipe_without_the_section_is_refused():
     with pytest.raises(ValueError, match="has no section dino"):
-        MultiCrop(dino_recipe().model_copy(update={"dino": None}))
+        MultiCrop(recipe())
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,9 @@ def test_a_recipe_without_the_section_is_refused():
         ({"crop": "none"}, "dino needs random_resized"),
         ({"label_smoothing": 0.1}, "label_smoothing cannot be used with dino"),
         ({"ema_decay": 0.9, "clip_norm": None}, "ema_decay cannot be used"),
+        ({"layer_decay": 0.7}, "layer_decay cannot be used"),
+        ({"objective": "cross_entropy"}, "objective = cross_entropy with a section dino"),
+        ({"dino": None}, "objective = dino with no section dino"),
     ],
 )
 def test_settings_that_need_labels_are_refused(changes, text):

@@ -84,6 +84,10 @@ def test_the_teacher_is_left_without_a_head_and_can_be_finetuned(tmp_path, refer
     assert {"cls_token", "pos_embed", "blocks.1.mlp.fc2.weight", "norm.bias"} <= found.keys()
     result = record(reference)["result"]
     assert (result["classes"], result["steps"]) == (0, 6 * 50 // 16)
+    card = (reference / "README.md").read_text()
+    for words in ["without their labels", "of the teacher, without a head", "student and teacher"]:
+        assert words in card
+    assert '"out_dim": 16' in card
     assert record(reference)["recipe"]["dino"]["views"]["local_crops"] == 2
     frozen = recipe(epochs=1, lr=1e-9, warmup_lr=0, min_lr=0, weight_decay=0)
     finetune(
@@ -92,20 +96,14 @@ def test_the_teacher_is_left_without_a_head_and_can_be_finetuned(tmp_path, refer
     assert torch.allclose(tensors(tmp_path)["pos_embed"], found["pos_embed"], atol=1e-6)
 
 
-def test_timm_loads_the_teacher_from_a_local_folder(tmp_path, reference):
-    (tmp_path / "model.safetensors").write_bytes((reference / "model.safetensors").read_bytes())
-    config = {
-        "architecture": ENTRY.timm,
-        "num_classes": 0,
-        "num_features": 32,
-        "model_args": ENTRY.arguments | {"img_size": 16},
-        "pretrained_cfg": {"input_size": [1, 16, 16], "num_classes": 0},
-    }
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    model = timm.create_model(f"local-dir:{tmp_path}", pretrained=True)
+def test_timm_loads_the_teacher_from_its_folder(reference):
+    model = timm.create_model(f"local-dir:{reference}", pretrained=True)
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, tensors(reference)[name])
     assert model(torch.zeros(2, 1, 16, 16)).shape == (2, 32)
+    headed = timm.create_model(f"local-dir:{reference}", pretrained=True, num_classes=7)
+    assert torch.equal(headed.pos_embed, tensors(reference)["pos_embed"])
+    assert headed(torch.zeros(2, 1, 16, 16)).shape == (2, 7)
 
 
 class Shades(Pictures):

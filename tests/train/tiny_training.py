@@ -172,9 +172,10 @@ def dino_recipe(*, views=None, **changes):
         "label_smoothing": 0.0,
         "drop_path": 0.1,
         "clip_norm": 3.0,
+        "objective": "dino",
     }
     section = Dino(**settings, views=Views(**(looks | (views or {}))))
-    return recipe(**(values | changes)).model_copy(update={"dino": section})
+    return recipe(**(values | changes), dino=section)
 
 
 def _where(folder, devices):
