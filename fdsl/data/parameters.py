@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fdsl import formulas
+from fdsl import workers as pools
 from fdsl.catalog import SyntheticDataset
 from fdsl.storage import DamagedFile, digest_json, replacing
 from fdsl.strict import Strict, validate
@@ -66,8 +65,7 @@ def sample(
     if workers == 1:
         yield from map(one, wanted)
         return
-    # spawn, because a forked child of a process with threads (numba, pyarrow) can hang
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with pools.processes(workers) as pool:
         chunk = max(1, min(32, len(wanted) // (4 * workers)))
         yield from pool.map(one, wanted, chunksize=chunk)
 

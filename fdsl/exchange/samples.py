@@ -8,14 +8,14 @@ import itertools
 import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from functools import partial
-from multiprocessing import get_context
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fdsl import workers as pools
 from fdsl.data.streamed import DrawnImages, StreamedImages
 
 PIXELS_PER_CHUNK = 4_000_000
@@ -55,10 +55,7 @@ def samples(
     # parameters go along with the images that need them, so that a worker's memory does not grow with the dataset
     streamed = isinstance(images, StreamedImages)
     content = pickle.dumps((None if streamed else images, compression))
-    # spawn, because a forked child of a process with threads (numba, pyarrow) can hang
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(content,)
-    ) as pool:
+    with pools.processes(workers, initializer=_begin, initargs=(content,)) as pool:
         waiting: deque[Future[list[Sample]]] = deque()
         try:
             for chunk in _chunks(indices, _chunk_size(images)):

@@ -63,7 +63,8 @@ class Row(Strict):
         default=None, min_length=1, description="why the published number is only quoted"
     )
     printed: bool = Field(
-        default=True, description="whether the paper's table has the row; ours have no published number"
+        default=True,
+        description="whether the paper's table has the row; ours have no published number",
     )
     gain_over: str | None = Field(
         default=None,
