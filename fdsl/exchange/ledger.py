@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fdsl.exchange.parts import Row
-from fdsl.storage import DamagedFile, digest, read_json, replacing, write_json
+from fdsl.storage import DamagedFile, digest, replacing, write_json
 
 FORMAT = 1
 KEY = b"fdsl"
@@ -33,26 +33,41 @@ def begin(folder: Path, order: dict[str, Any]) -> None:
     """
     path = folder / ORDER
     if not path.exists():
-        if foreign := sorted(p.name for p in folder.iterdir()):
+        begun = set(
+            folder.glob(f".{ORDER}.*.tmp")
+        )  # by a run that was killed while it claimed the folder
+        if foreign := sorted(p.name for p in set(folder.iterdir()) - begun):
             raise DamagedFile(
                 f"{folder} is not empty and not made by fdsl render: it holds {foreign[0]}. Choose an empty folder"
             )
         write_json(path, order)
         return
-    held = read_order(folder)
-    for key in sorted(order.keys() | held.keys()):
-        if held.get(key) != order.get(key):
+    held, wanted = _flat(read_order(folder)), _flat(order)
+    for key in sorted(wanted.keys() | held.keys()):
+        if held.get(key) != wanted.get(key):
             raise DamagedFile(
-                f"{folder} was begun with {key} = {held.get(key)!r}, not {order.get(key)!r}. "
-                "Choose another folder, or delete this one"
+                f"{folder} was begun with {key} = {held.get(key)!r}, not {wanted.get(key)!r}. {_ELSEWHERE}"
             )
 
 
 def read_order(folder: Path) -> dict[str, Any]:
     """Return the order of a folder."""
-    order = read_json(folder / ORDER)
-    if not isinstance(order, dict) or order.get("format") != FORMAT:
-        raise DamagedFile(f"{folder / ORDER} is not of fdsl render, or of another version of it")
+    path = folder / ORDER
+    try:
+        order = json.loads(path.read_text(encoding="utf-8"))
+    except (
+        ValueError
+    ) as error:  # without its order nobody can go on with a folder: its deletion is no remedy
+        raise DamagedFile(f"{path} is not valid JSON ({error}). {_ELSEWHERE}") from None
+    if (
+        not isinstance(order, dict)
+        or order.get("format") != FORMAT
+        or not (order.keys() >= _KEYS and isinstance(order["origin"], dict))
+        or not order["origin"].keys() >= _ORIGIN_KEYS
+    ):
+        raise DamagedFile(
+            f"{path} is not of fdsl render, or of another version of it. {_ELSEWHERE}"
+        )
     return order
 
 
@@ -166,6 +181,18 @@ def write_manifest(folder: Path, order: dict[str, Any], *, parts: int, environme
 
 
 _AGAIN = "Delete it and run the same command again."
+_ELSEWHERE = "Choose another folder, or delete this one"
+_KEYS = {"origin", "files", "layout", "images_per_file", "code"}
+_ORIGIN_KEYS = {"dataset", "formula", "classes", "instances", "seed", "settings"}
+
+
+def _flat(order: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Return the values of nested dictionaries by their dotted names."""
+    values: dict[str, Any] = {}
+    for key, value in order.items():
+        inner = _flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value}
+        values |= inner
+    return values
 
 
 def _all(folder: Path, parts: int) -> Iterator[tuple[int, tuple[list[Row], dict[str, Any]]]]:

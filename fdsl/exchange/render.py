@@ -103,6 +103,8 @@ def render(
         If something foreign, different or damaged is in the way; the message names it.
     """
     plan = _plan(dataset, folder, format, layout, images_per_file, workers, progress)
+    if plan.folder.exists() and not plan.folder.is_dir():
+        raise DamagedFile(f"{plan.folder} is a file, not a folder: choose another name")
     plan.folder.mkdir(parents=True, exist_ok=True)
     with locks.holding(plan.folder) as alone:
         if not alone:
@@ -136,8 +138,8 @@ def _plan(
 
 
 def _render(plan: Plan) -> dict[str, Any]:
-    _remove_leftovers(plan.folder)
     ledger.begin(plan.folder, plan.order())
+    _remove_leftovers(plan.folder)
     known = _parameters(plan)
     checked = plan.progress(
         range(plan.count), total=plan.count, unit="parts", title=f"{plan.title}: looking for parts"
@@ -221,7 +223,7 @@ def _write_parameters(path: Path, dataset: Dataset, classes: int) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed run had not finished."""
+    """Remove what a killed run had not finished, from a folder that is known to be ours."""
     shutil.rmtree(folder / parts.WORKSPACE, ignore_errors=True)
     for path in folder.glob(".*.tmp"):
         path.unlink()

@@ -12,7 +12,7 @@ from fdsl.catalog import SyntheticDataset
 from fdsl.data.parameters import read_table
 from fdsl.dataset import Dataset, build
 from fdsl.exchange import layouts, ledger
-from fdsl.storage import DamagedFile
+from fdsl.storage import DamagedFile, digest
 
 KEY_IN_TAR = re.compile(r"(\d{6,})_(\d{6,})(?:\.(?:png|cls|json))?")
 
@@ -78,7 +78,7 @@ def index_of_file(path: Path, *, member: str | None) -> tuple[Path, int]:
     Raises
     ------
     DamagedFile
-        If the file is not one of the folder's, or the member is not one of the file's.
+        If the file is not one of the folder's, is not what was written, or the member is not one of the file's.
     """
     folder = folder_of(path)
     order = ledger.read_order(folder)
@@ -93,7 +93,22 @@ def index_of_file(path: Path, *, member: str | None) -> tuple[Path, int]:
         0 <= place[0] < origin["classes"] and 0 <= place[1] < origin["instances"]
     ):
         raise DamagedFile(f"{path} is not an image of {origin['dataset']} as {folder} holds it")
-    return folder, place[0] * origin["instances"] + place[1]
+    index = place[0] * origin["instances"] + place[1]
+    _check_content(path, folder, index, order["images_per_file"])
+    return folder, index
+
+
+def _check_content(path: Path, folder: Path, index: int, images_per_file: int) -> None:
+    """Compare a file with what was written down of it; that of a part still being drawn is known by its name alone."""
+    part = index // images_per_file
+    if not (folder / ledger.provenance_name(part)).exists():
+        return
+    rows, about = ledger.read_provenance(folder, part)
+    wanted = about["sha256"] or rows[index - part * images_per_file].png.hex()
+    if digest(path) != wanted:
+        raise DamagedFile(
+            f"{path} is damaged or another picture: its digest is not the one of image {index} of {folder}"
+        )
 
 
 def _part_of(inside: str, path: Path) -> int:

@@ -56,6 +56,20 @@ def test_official_images_keep_their_parameters(tmp_path):
     np.testing.assert_array_equal(dataset[index][0], expected)
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_file_that_is_not_what_was_written_is_refused(tmp_path, format):
+    render(fdsl.load("fractaldb1k", seed=4, **SMALL), tmp_path, format=format, images_per_file=40)
+    pattern, member = ("*/*.png", None) if format == "png" else ("data/*", "7")
+    files = sorted(tmp_path.glob(pattern))
+    files[0].write_bytes(files[1].read_bytes())
+    with pytest.raises(DamagedFile, match=f"{files[0].name} is damaged or another picture"):
+        which.index_of_file(files[0], member=member)
+    assert which.index_of_file(files[1], member=member)
+    (tmp_path / "order.json").write_text('{"format": 1}')
+    with pytest.raises(DamagedFile, match=r"order\.json is not of fdsl render"):
+        which.index_of_file(files[1], member=member)
+
+
 def test_foreign_files_are_refused_by_name(folders, tmp_path):
     stranger = tmp_path / "stranger.png"
     stranger.write_bytes(b"")
