@@ -46,24 +46,32 @@ def _bar(items: Iterable[Item], total: int, unit: str, title: str) -> Iterator[I
         begun = time.monotonic()
         for done, item in enumerate(items, start=1):
             yield item
-            bar.update(task, advance=1, rate=f"{done / (time.monotonic() - begun):,.0f} {unit}/s")
+            bar.update(
+                task, advance=1, rate=f"{_number(done / (time.monotonic() - begun))} {unit}/s"
+            )
 
 
 def _lines(items: Iterable[Item], total: int, unit: str, title: str) -> Iterator[Item]:
-    begun = said = time.monotonic()
+    begun = first = said = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
+        if done == 1:  # it also waits for workers and compilers, which tells nothing about the rest
+            first = said = now
         if now - said >= SECONDS_BETWEEN_LINES or done == total:
-            rate = done / (now - begun)
+            rate = done / (now - begun) if done == total else (done - 1) / (now - first)
             log.info(
-                "%s: %d of %d %s, %.0f %s/s, %.0f s left",
+                "%s: %d of %d %s, %s %s/s, %.0f s left",
                 title,
                 done,
                 total,
                 unit,
-                rate,
+                _number(rate),
                 unit,
                 (total - done) / rate,
             )
             said = now
+
+
+def _number(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
