@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fdsl import formulas
 from fdsl.catalog import SyntheticDataset
 from fdsl.data.streamed import DrawnImages, SearchedParameters, StreamedImages
+from fdsl.seeding import MAX_SEED
 from fdsl.strict import ConfigError, Strict, choose, validate
 from fdsl.yaml_files import catalog, workflow_folder
 
@@ -111,9 +112,11 @@ class Dataset:
             ("category", category, self.classes),
             ("instance", instance, self.instances),
         ):
-            if not 0 <= value < count:
+            if not 0 <= operator.index(value) < count:
                 raise IndexError(f"{word} {value} is out of range 0 to {count - 1}")
-        return self.images.image(category=category, instance=instance)
+        return self.images.image(
+            category=operator.index(category), instance=operator.index(instance)
+        )
 
     def search(self, *, workers: int = 1) -> Iterator[int]:
         """Find the parameters of all categories and yield each one's number; the same for any number of workers.
@@ -161,6 +164,11 @@ def load(
     """
     entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
     entry = entries[choose("dataset", name, list(entries), where="fdsl.load")]
+    if not (hasattr(seed, "__index__") and 0 <= seed <= MAX_SEED):
+        raise ConfigError(
+            f"fdsl.load: seed = {seed!r} is not possible: use an integer from 0 to {MAX_SEED}"
+        )
+    seed = operator.index(seed)
     if official and parameters is not None:
         raise ConfigError("fdsl.load: official = True searches by itself: leave parameters out")
     if threads != 1 and not official:

@@ -104,6 +104,10 @@ def test_it_crosses_process_borders(method):
         ),
         ({"points": 0}, "points = 0: should be greater"),
         ({"classes": 1}, "classes = 1"),
+        ({"seed": -1}, "seed = -1 is not possible: use an integer from 0 to 9223372036854775807"),
+        ({"seed": 2**63}, "seed = 9223372036854775808"),
+        ({"seed": 1.5}, "seed = 1.5"),
+        ({"seed": "0"}, "seed = '0'"),
         ({"threads": 4}, "threads = 4 means nothing without official"),
         ({"official": True, "parameters": "x"}, "leave parameters out"),
         ({"official": True, "patch_mode": "per_image"}, "override = 'patch_mode' is unknown"),
@@ -112,6 +116,11 @@ def test_it_crosses_process_borders(method):
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ConfigError, match=message):
         load(**arguments)
+
+
+def test_half_a_category_is_refused():
+    with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer"):
+        load().image(category=0.5, instance=0)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

@@ -194,8 +194,10 @@ def bench(
     from fdsl import bench as benchmark
     from fdsl.cli.progress import track
     from fdsl.provenance import environment
-    from fdsl.storage import write_json
+    from fdsl.storage import DamagedFile, write_json
 
+    if save is not None and save.exists():
+        raise DamagedFile(f"{save} is in the way: delete it, or choose another name")
     names = datasets or benchmark.one_per_formula()
     measured = benchmark.measure(names, seconds=seconds, seed=seed)
     rows = list(track(measured, total=len(names), unit="datasets", title="bench"))

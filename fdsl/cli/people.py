@@ -84,7 +84,7 @@ def show(
     from fdsl.data.parameters import formula_settings
     from fdsl.data.synthetic import preview
     from fdsl.report.grid import image_grid
-    from fdsl.storage import replacing
+    from fdsl.storage import DamagedFile, replacing
 
     entry = _synthetic(dataset)
     changes = dict(assignment(text) for text in set_ or [])
@@ -99,6 +99,8 @@ def show(
     if settings:
         typer.echo(yaml.safe_dump(checked.model_dump(mode="json"), sort_keys=False).strip())
         return
+    if out.exists():
+        raise DamagedFile(f"{out} is in the way: delete it, or choose another name with --out")
     grid = image_grid(
         preview(entry, seed=seed)[:categories],
         title=f"{entry.title}, seed {seed}",

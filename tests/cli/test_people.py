@@ -85,6 +85,10 @@ def test_show_draws_a_labelled_grid(tmp_path):
     with Image.open(tmp_path / "grid.png") as grid:
         assert np.asarray(grid.convert("L")).std() > 10
         assert f"{grid.width} × {grid.height} px" in shown.output
+    drawn = (tmp_path / "grid.png").read_bytes()
+    again = run("show", "perlin100", "--categories", 2, "--out", tmp_path / "grid.png")
+    assert "grid.png is in the way" in str(again.exception)
+    assert (tmp_path / "grid.png").read_bytes() == drawn
 
 
 def test_generation_needs_none_of_the_extras(tmp_path):
