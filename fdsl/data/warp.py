@@ -42,8 +42,7 @@ def affine(
         uint8 (C, H, W); equal to `PIL.Image.transform` with `Image.AFFINE`.
     """
     mapped = np.empty_like(image)
-    kernel = _affine_cubic if cubic else _affine_linear
-    kernel(image, *(float(value) for value in matrix), fill, mapped)
+    _affine(image, *(float(value) for value in matrix), cubic, fill, mapped)
     return mapped
 
 
@@ -107,15 +106,36 @@ def _cubic_row(image, channel, row, left, t):
     return _cubic(p, q, r, float(image[channel, row, _within(left + 2, width)]), t)
 
 
-_AFFINE = (
-    "void(Array(uint8, 3, 'C', readonly=True), "
-    "float64, float64, float64, float64, float64, float64, uint8[::1], uint8[:, :, ::1])"
-)
-
-
-@njit(_AFFINE, cache=True, nogil=True)
-def _affine_linear(image, a, b, c, d, e, f, fill, out):
+@njit(inline="always")
+def _linear_at(image, channel, left, top, du, dv):
     """Bilinear interpolation; pixels beyond the edge repeat the edge."""
+    _, height, width = image.shape
+    x0, x1 = _within(left, width), _within(left + 1, width)
+    y0, y1 = _within(top, height), _within(top + 1, height)
+    upper = _linear(image[channel, y0, x0], image[channel, y0, x1], du)
+    lower = _linear(image[channel, y1, x0], image[channel, y1, x1], du)
+    return _linear(upper, lower, dv)
+
+
+@njit(inline="always")
+def _cubic_at(image, channel, left, top, du, dv):
+    """Bicubic interpolation, cut to what a pixel holds; pixels beyond the edge repeat the edge."""
+    height = image.shape[1]
+    above = _cubic_row(image, channel, _within(top - 1, height), left, du)
+    upper = _cubic_row(image, channel, _within(top, height), left, du)
+    lower = _cubic_row(image, channel, _within(top + 1, height), left, du)
+    below = _cubic_row(image, channel, _within(top + 2, height), left, du)
+    return min(max(_cubic(above, upper, lower, below, dv), 0.0), 255.0)
+
+
+@njit(
+    "void(Array(uint8, 3, 'C', readonly=True), float64, float64, float64, float64, float64, "
+    "float64, boolean, uint8[::1], uint8[:, :, ::1])",
+    cache=True,
+    nogil=True,
+)
+def _affine(image, a, b, c, d, e, f, cubic, fill, out):
+    """See `affine`."""
     channels, height, width = image.shape
     for y in range(height):
         for x in range(width):
@@ -127,35 +147,12 @@ def _affine_linear(image, a, b, c, d, e, f, fill, out):
                 continue
             left, du = _split(u - 0.5)
             top, dv = _split(v - 0.5)
-            x0, x1 = _within(left, width), _within(left + 1, width)
-            y0, y1 = _within(top, height), _within(top + 1, height)
             for channel in range(channels):
-                upper = _linear(image[channel, y0, x0], image[channel, y0, x1], du)
-                lower = _linear(image[channel, y1, x0], image[channel, y1, x1], du)
-                out[channel, y, x] = np.uint8(_linear(upper, lower, dv))
-
-
-@njit(_AFFINE, cache=True, nogil=True)
-def _affine_cubic(image, a, b, c, d, e, f, fill, out):
-    """Bicubic interpolation; pixels beyond the edge repeat the edge."""
-    channels, height, width = image.shape
-    for y in range(height):
-        for x in range(width):
-            u = a * (x + 0.5) + b * (y + 0.5) + c
-            v = d * (x + 0.5) + e * (y + 0.5) + f
-            if not (0.0 <= u < width and 0.0 <= v < height):
-                for channel in range(channels):
-                    out[channel, y, x] = fill[channel]
-                continue
-            left, du = _split(u - 0.5)
-            top, dv = _split(v - 0.5)
-            for channel in range(channels):
-                above = _cubic_row(image, channel, _within(top - 1, height), left, du)
-                upper = _cubic_row(image, channel, _within(top, height), left, du)
-                lower = _cubic_row(image, channel, _within(top + 1, height), left, du)
-                below = _cubic_row(image, channel, _within(top + 2, height), left, du)
-                value = _cubic(above, upper, lower, below, dv)
-                out[channel, y, x] = np.uint8(min(max(value, 0.0), 255.0))
+                if cubic:
+                    value = _cubic_at(image, channel, left, top, du, dv)
+                else:
+                    value = _linear_at(image, channel, left, top, du, dv)
+                out[channel, y, x] = np.uint8(value)
 
 
 @njit(inline="always")

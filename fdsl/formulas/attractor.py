@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from fdsl.strict import Strict
 
@@ -45,6 +46,31 @@ class Placement(NamedTuple):
     column_step: int
     rows: slice
     columns: slice
+
+
+class WindowSettings(Strict):
+    """What FractalDB and 1p-frac share: the windows of an image and of the search, and the points of the search."""
+
+    pad_px: int = Field(
+        default=6,
+        ge=0,
+        le=512,
+        description="pixels left free on each side; below 4 the border cuts patches off",
+    )
+    search_size_px: int = Field(
+        default=512, ge=16, le=4096, description="side of the image of the search"
+    )
+    search_pad_px: int = Field(
+        default=6, ge=0, le=512, description="pixels left free on each side in the search"
+    )
+    search_points: int = Field(
+        default=100_000, ge=1, le=10_000_000, description="points of the search"
+    )
+
+    @model_validator(mode="after")
+    def _has_windows(self) -> WindowSettings:
+        check_windows(self, ("image_size_px", "pad_px"), ("search_size_px", "search_pad_px"))
+        return self
 
 
 def check_windows(settings: Strict, *sides: tuple[str, str]) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fdsl import seeding
+from fdsl.formulas import constants
 from fdsl.seeding import Stage
 from fdsl.strict import Strict
 
@@ -63,12 +64,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     ValueError
         If the grid has fewer categories.
     """
-    if category >= settings.grid**2:
-        raise ValueError(
-            f"category {category} is outside of the grid of {settings.grid} x {settings.grid}: "
-            f"use at most {settings.grid**2} classes, or raise grid"
-        )
-    points, curves = category % settings.grid + FEWEST_POINTS, category // settings.grid + 1
+    fewer, below = constants.square_cell(category, side=settings.grid, setting="grid")
+    points, curves = fewer + FEWEST_POINTS, below + 1
     rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
     x, y = rng.uniform(settings.margin, 1 - settings.margin, (2, curves * points))
     return {"curve": np.repeat(np.arange(curves, dtype=np.int32), points), "x": x, "y": y}

@@ -50,6 +50,21 @@ def read(
     return values
 
 
+def square_cell(category: int, *, side: int, setting: str) -> tuple[int, int]:
+    """Return category % side and category // side, the cell of a square grid whose side is the named setting.
+
+    Raises
+    ------
+    ValueError
+        If the grid has fewer categories.
+    """
+    if category >= side**2:
+        raise ValueError(
+            f"category {category} is outside of the grid of {side} x {side}: use at most {side**2} classes, or raise {setting}"
+        )
+    return category % side, category // side
+
+
 def check_ranges(settings: Strict, limits: Mapping[str, tuple[float, float]]) -> None:
     """Raise a ValueError unless each named setting is two ascending numbers within its limits."""
     for name, (lowest, highest) in limits.items():

@@ -25,11 +25,7 @@ from fdsl.strict import Strict
 FORMULA_ID = 2
 TITLE = "ExFractalDB"
 COEFFICIENTS = "abcdefghijkl"
-PARAMETERS = {
-    "map": "int32",
-    **dict.fromkeys([*COEFFICIENTS, "p"], "float64"),
-    "candidate": "int32",
-}
+PARAMETERS = ifs.parameter_types(COEFFICIENTS)
 VIEWS = 12
 JITTER_TURNS = np.pi / 360  # the code's ±pi, which it takes for radians, are degrees
 

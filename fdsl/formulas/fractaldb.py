@@ -18,31 +18,20 @@ from pydantic import Field, model_validator
 
 from fdsl import seeding
 from fdsl.formulas import attractor, ifs, svd_sampler
-from fdsl.formulas.attractor import Look, Orbit
+from fdsl.formulas.attractor import Look, Orbit, WindowSettings
 from fdsl.seeding import Stage
-from fdsl.strict import Strict
 
 FORMULA_ID = 1
 TITLE = "FractalDB"
 COEFFICIENTS = "abcdef"
-PARAMETERS = {
-    "map": "int32",
-    **dict.fromkeys([*COEFFICIENTS, "p"], "float64"),
-    "candidate": "int32",
-}
+PARAMETERS = ifs.parameter_types(COEFFICIENTS)
 FLIPS = 4
 
 
-class Settings(Strict):
+class Settings(WindowSettings):
     """Search and drawing. The defaults are those of the released recipe for FractalDB-1k."""
 
     image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
-    pad_px: int = Field(
-        default=6,
-        ge=0,
-        le=512,
-        description="pixels left free on each side; below 4 the border cuts patches off",
-    )
     points: int = Field(
         default=200_000, ge=1, le=100_000_000, description="points of the chaos game"
     )
@@ -93,15 +82,6 @@ class Settings(Strict):
         lt=1,
         description="share of pixels that a category must reach in the search",
     )
-    search_size_px: int = Field(
-        default=512, ge=16, le=4096, description="side of the image of the search"
-    )
-    search_pad_px: int = Field(
-        default=6, ge=0, le=512, description="pixels left free on each side in the search"
-    )
-    search_points: int = Field(
-        default=100_000, ge=1, le=10_000_000, description="points of the search"
-    )
     coefficient_limit: float = Field(
         default=1.0,
         gt=0,
@@ -112,9 +92,6 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Settings:
-        attractor.check_windows(
-            self, ("image_size_px", "pad_px"), ("search_size_px", "search_pad_px")
-        )
         if not 1 <= self.maps[0] <= self.maps[1] <= ifs.MAX_MAPS:
             raise ValueError(
                 f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}"

@@ -44,6 +44,11 @@ def probabilities(system: NDArray[np.float64]) -> NDArray[np.float64]:
     return areas / total if total > 0 else np.full(len(areas), 1 / len(areas))
 
 
+def parameter_types(names: str) -> dict[str, str]:
+    """Return the types of the parameter columns of systems with coefficients `names`, as `columns` makes them."""
+    return {"map": "int32", **dict.fromkeys([*names, "p"], "float64"), "candidate": "int32"}
+
+
 def columns(
     names: str, system: NDArray[np.float64], shares: NDArray[np.float64], *, candidate: int
 ) -> dict[str, NDArray]:

@@ -16,32 +16,21 @@ from pydantic import Field, model_validator
 
 from fdsl import seeding
 from fdsl.formulas import attractor, ifs, svd_sampler
-from fdsl.formulas.attractor import Look, Orbit
+from fdsl.formulas.attractor import Look, Orbit, WindowSettings
 from fdsl.seeding import Stage
-from fdsl.strict import Strict
 
 FORMULA_ID = 5
 TITLE = "1p-frac"
 COEFFICIENTS = "abcdef"
-PARAMETERS = {
-    "map": "int32",
-    **dict.fromkeys([*COEFFICIENTS, "p"], "float64"),
-    "candidate": "int32",
-}
+PARAMETERS = ifs.parameter_types(COEFFICIENTS)
 BASE = 2**32 - 1  # the base system's place in the seed tree: a category that no dataset has
 MAX_CANDIDATES = 1000
 
 
-class Settings(Strict):
+class Settings(WindowSettings):
     """Base system, perturbation and drawing. The defaults are those of the released code, but for the sigma factor of the paper's table."""
 
     image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
-    pad_px: int = Field(
-        default=6,
-        ge=0,
-        le=512,
-        description="pixels left free on each side; below 4 the border cuts patches off",
-    )
     points: int = Field(
         default=100_000, ge=1, le=100_000_000, description="points of the chaos game"
     )
@@ -73,21 +62,9 @@ class Settings(Strict):
     filling_rate: float = Field(
         default=0.05, gt=0, lt=1, description="share of lit pixels that a category must exceed"
     )
-    search_size_px: int = Field(
-        default=512, ge=16, le=4096, description="side of the image of that test"
-    )
-    search_pad_px: int = Field(
-        default=6, ge=0, le=512, description="pixels left free on each side in that test"
-    )
-    search_points: int = Field(
-        default=100_000, ge=1, le=10_000_000, description="points of that test"
-    )
 
     @model_validator(mode="after")
     def _fits(self) -> Settings:
-        attractor.check_windows(
-            self, ("image_size_px", "pad_px"), ("search_size_px", "search_pad_px")
-        )
         low, high = self.sigma_factor - self.sigma_spread, self.sigma_factor + self.sigma_spread
         if not 0 <= low <= high <= 3 * self.maps:
             raise ValueError(

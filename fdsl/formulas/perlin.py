@@ -57,12 +57,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
         If the grid has fewer categories.
     """
     del seed
-    side = settings.frequencies
-    if category >= side**2:
-        raise ValueError(
-            f"category {category} is outside of the grid of {side} x {side}: use at most {side**2} classes, or raise frequencies"
-        )
-    return constants.row(PARAMETERS, category % side + 1, category // side + 1)
+    across, down = constants.square_cell(category, side=settings.frequencies, setting="frequencies")
+    return constants.row(PARAMETERS, across + 1, down + 1)
 
 
 def render(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from fdsl.catalog import SyntheticDataset
 from fdsl.data.parameters import Rows
@@ -17,6 +18,30 @@ from fdsl.official.python_random import PythonRandom
 from fdsl.strict import ConfigError, Strict
 
 Values = dict[str, float]
+
+
+class ContourSettings(Strict):
+    """What both released programs let a user choose; lengths are pixels at any size."""
+
+    RANGES: ClassVar[tuple[str, ...]]  # settings of two ascending numbers
+
+    image_size_px: int = Field(default=512, ge=16, le=8192, description="side of the square image")
+    vertices: tuple[int, int]
+    noise: tuple[float, float] = Field(default=(0.0, 4.0), description="noise coefficient, pixels")
+    step: tuple[float, float] = Field(default=(0.0, 0.1), description="step, pixels")
+    radius: tuple[int, int]
+    oval: float = Field(default=2.0, ge=1, le=4, description="stretch of x and of y, at most")
+    centre_range_px: int
+
+    @model_validator(mode="after")
+    def _ascend(self) -> ContourSettings:
+        for name in self.RANGES:
+            low, high = getattr(self, name)
+            if not 0 <= low <= high <= 5000:
+                raise ValueError(f"{name} = ({low}, {high}) must be ascending, from 0 to 5000")
+        if self.vertices[0] < 1:
+            raise ValueError(f"vertices = {self.vertices}: a polygon has at least one")
+        return self
 
 
 class Angles(NamedTuple):
@@ -52,9 +77,10 @@ class SequentialContours(DrawnImages):
 
     BACKGROUND: int
     POLYGONS: str  # name of the constant that counts them
+    settings: ContourSettings
 
     def __init__(
-        self, dataset: SyntheticDataset, settings: Strict, *, threads: int, where: str
+        self, dataset: SyntheticDataset, settings: ContourSettings, *, threads: int, where: str
     ) -> None:
         if threads < 1 or dataset.classes % threads:
             raise ConfigError(
@@ -87,6 +113,17 @@ class SequentialContours(DrawnImages):
     @abstractmethod
     def draw_gray(self, random: PythonRandom) -> int:
         """Draw the gray level of a polygon."""
+
+    def draw_ovals(self, random: PythonRandom) -> Values:
+        """Draw how much x and then y are stretched."""
+        return {name: random.uniform(1, self.settings.oval) for name in ("oval_x", "oval_y")}
+
+    def draw_centre(self, random: PythonRandom) -> Values:
+        """Draw the centre, y before x."""
+        size, reach = self.settings.image_size_px, self.settings.centre_range_px
+        return {
+            name: (size + random.randint(-reach, reach)) / 2 for name in ("centre_y", "centre_x")
+        }
 
     def image(self, *, category: int, instance: int) -> NDArray[np.uint8]:
         """Return one image, uint8 (image_size_px, image_size_px); far ahead in a thread this takes a while."""

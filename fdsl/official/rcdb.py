@@ -7,37 +7,25 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from fdsl.catalog import SyntheticDataset
-from fdsl.official.contours import SequentialContours, Values, Walk
+from fdsl.official.contours import ContourSettings, SequentialContours, Values, Walk
 from fdsl.official.python_random import PythonRandom
-from fdsl.strict import Strict, validate
+from fdsl.strict import validate
 
 
-class Settings(Strict):
+class Settings(ContourSettings):
     """What the released program lets a user choose; lengths are pixels at any size."""
 
-    image_size_px: int = Field(default=512, ge=16, le=8192, description="side of the square image")
+    RANGES = ("vertices", "polygons", "noise", "step", "radius")
+
     vertices: tuple[int, int] = Field(default=(3, 200), description="fewest and most vertices")
     polygons: tuple[int, int] = Field(default=(1, 200), description="fewest and most polygons")
-    noise: tuple[float, float] = Field(default=(0.0, 4.0), description="noise coefficient, pixels")
-    step: tuple[float, float] = Field(default=(0.0, 0.1), description="step, pixels")
     radius: tuple[int, int] = Field(default=(0, 100), description="first radius, pixels")
-    oval: float = Field(default=2.0, ge=1, le=4, description="stretch of x and of y, at most")
     centre_range_px: int = Field(
         default=400, ge=0, le=8192, description="width of the square that centres lie in"
     )
-
-    @model_validator(mode="after")
-    def _ascend(self) -> Settings:
-        for name in ("vertices", "polygons", "noise", "step", "radius"):
-            low, high = getattr(self, name)
-            if not 0 <= low <= high <= 5000:
-                raise ValueError(f"{name} = ({low}, {high}) must be ascending, from 0 to 5000")
-        if self.vertices[0] < 1:
-            raise ValueError(f"vertices = {self.vertices}: a polygon has at least one")
-        return self
 
 
 class OfficialRCDB(SequentialContours):
@@ -64,14 +52,14 @@ class OfficialRCDB(SequentialContours):
             "step": random.uniform(*settings.step),
         }
         radius = random.randint(*settings.radius)
-        ovals = self._ovals(random)
-        return constants, {"radius": radius, **ovals, **self._centre(random)}
+        ovals = self.draw_ovals(random)
+        return constants, {"radius": radius, **ovals, **self.draw_centre(random)}
 
     def draw_situation(self, random: PythonRandom) -> Values:
         """Draw in the original's order: ovals, radius, centre."""
-        ovals = self._ovals(random)
+        ovals = self.draw_ovals(random)
         radius = random.randint(*self.settings.radius)
-        return {"radius": radius, **ovals, **self._centre(random)}
+        return {"radius": radius, **ovals, **self.draw_centre(random)}
 
     def draw_gray(self, random: PythonRandom) -> int:
         """Draw 0 to half the image size, which is cut off at 255."""
@@ -88,12 +76,3 @@ class OfficialRCDB(SequentialContours):
         """The noise of mean -coefficient, less the step."""
         coefficient = walk.constants["noise"]
         return noise * coefficient * 2 - coefficient - walk.constants["step"]
-
-    def _ovals(self, random: PythonRandom) -> Values:
-        return {name: random.uniform(1, self.settings.oval) for name in ("oval_x", "oval_y")}
-
-    def _centre(self, random: PythonRandom) -> Values:
-        size, reach = self.settings.image_size_px, self.settings.centre_range_px
-        return {
-            name: (size + random.randint(-reach, reach)) / 2 for name in ("centre_y", "centre_x")
-        }

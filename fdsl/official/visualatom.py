@@ -10,37 +10,29 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl.catalog import SyntheticDataset
-from fdsl.official.contours import SequentialContours, Values, Walk
+from fdsl.official.contours import ContourSettings, SequentialContours, Values, Walk
 from fdsl.official.python_random import PythonRandom
-from fdsl.strict import Strict, validate
+from fdsl.strict import validate
 
 
-class Settings(Strict):
+class Settings(ContourSettings):
     """What the released program lets a user choose, with the values of its recommended script; lengths are pixels at any size."""
 
-    image_size_px: int = Field(default=512, ge=16, le=8192, description="side of the square image")
+    RANGES = ("vertices", "orbits", "noise", "step", "radius", "frequency_1", "frequency_2")
+
     vertices: tuple[int, int] = Field(default=(200, 1000), description="fewest and most vertices")
     orbits: tuple[int, int] = Field(default=(1, 200), description="fewest and most polygons")
-    noise: tuple[float, float] = Field(default=(0.0, 4.0), description="noise coefficient, pixels")
-    step: tuple[float, float] = Field(default=(0.0, 0.1), description="step, pixels")
     radius: tuple[int, int] = Field(default=(10, 60), description="first radius, pixels")
     frequency_1: tuple[int, int] = Field(default=(0, 20), description="periods of the first wave")
     frequency_2: tuple[int, int] = Field(
         default=(0, 20), description="periods of the second, not the first's unless that has none"
     )
-    oval: float = Field(default=2.0, ge=1, le=4, description="stretch of x and of y, at most")
     centre_range_px: int = Field(
         default=512, ge=0, le=8192, description="width of the square that centres lie in"
     )
 
     @model_validator(mode="after")
-    def _ascend(self) -> Settings:
-        for name in ("vertices", "orbits", "noise", "step", "radius", "frequency_1", "frequency_2"):
-            low, high = getattr(self, name)
-            if not 0 <= low <= high <= 5000:
-                raise ValueError(f"{name} = ({low}, {high}) must be ascending, from 0 to 5000")
-        if self.vertices[0] < 1:
-            raise ValueError(f"vertices = {self.vertices}: a polygon has at least one")
+    def _second_wave_differs(self) -> Settings:
         low, high = self.frequency_2
         if low == high and self.frequency_1[0] <= low <= self.frequency_1[1] and low > 0:
             raise ValueError(
@@ -74,16 +66,12 @@ class OfficialVisualAtom(SequentialContours):
         }
         while constants["frequency_2"] == constants["frequency_1"] != 0:
             constants["frequency_2"] = random.randint(*settings.frequency_2)
-        for name in ("oval_x", "oval_y"):
-            constants[name] = random.uniform(1, settings.oval)
+        constants |= self.draw_ovals(random)
         return constants, self.draw_situation(random)
 
     def draw_situation(self, random: PythonRandom) -> Values:
         """Draw the centre."""
-        size, reach = self.settings.image_size_px, self.settings.centre_range_px
-        return {
-            name: (size + random.randint(-reach, reach)) / 2 for name in ("centre_y", "centre_x")
-        }
+        return self.draw_centre(random)
 
     def draw_gray(self, random: PythonRandom) -> int:
         """Draw 0 to 255; 0 is the background's."""
