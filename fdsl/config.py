@@ -66,6 +66,9 @@ class UserConfig(Strict):
         le=launch.MAX_PROCESSES,
         description="that share one training; null = one for each GPU of the job, 1 without a GPU",
     )
+    spread: dict[str, Annotated[str, Field(pattern=f"^{launch.SPREAD}$")]] = Field(
+        description="network -> hosts x processes on each that share one of its pre-trainings, for example 4x8"
+    )
     compile: bool = Field(description="let torch.compile write the network's kernels")
     checkpoint_seconds: int = Field(gt=0, description="time between checkpoints")
 
@@ -314,6 +317,8 @@ def _merge(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def _check(config: Config) -> None:
     """Check what one file says about another."""
+    for name in config.user.spread:
+        choose("spread", name, list(config.models), where="config.yaml (or --config)")
     for name, entry in config.synthetic.items():
         where = f"workflow/catalog/synthetic.yaml: {name}"
         choose("formula", entry.formula, list(formulas.FORMULAS), where=where)

@@ -13,7 +13,7 @@ from typing import Any
 from fdsl import ofdb
 from fdsl.catalog import RealPretraining, SyntheticDataset
 from fdsl.config import Config, Resources
-from fdsl.launch import launcher
+from fdsl.launch import Spread, launcher
 from fdsl.provenance import fingerprint
 from fdsl.recipe import Preparation
 from fdsl.runs import Run, Runs
@@ -384,19 +384,47 @@ class Plan:
         """Return what one job of a rule may use at a scale."""
         return self.config.scales[scale].resources[rule]
 
-    def processes(self, scale: str, rule: str) -> int:
-        """Return how many processes share one training of a rule: the user's number, else one for each of its GPUs."""
+    def spread(self, scale: str, rule: str, key: str) -> Spread:
+        """Return the processes that share one training: as the user spreads its network, the user's number, or one for each GPU."""
         user = self.config.user
+        wanted = user.spread.get(Run.read(key).model) if rule == "pretrain" else None
+        if wanted is not None:
+            return Spread.read(wanted)
         gpus = 0 if user.device == "cpu" else self.resources(scale, rule).gpu
-        return user.processes or max(gpus, 1)
+        return Spread(1, user.processes or max(gpus, 1))
 
-    def threads(self, scale: str, rule: str) -> int:
-        """Return the CPU threads of one training of a rule, all its processes together: at least one for each."""
-        return max(self.resources(scale, rule).threads, self.processes(scale, rule))
+    def threads(self, scale: str, rule: str, key: str) -> int:
+        """Return the CPU threads of one training on each host, all its processes together: at least one for each."""
+        return max(self.resources(scale, rule).threads, self.spread(scale, rule, key).each)
 
-    def launcher(self, scale: str, rule: str) -> str:
-        """Return how the command line of a training of a rule begins."""
-        return launcher(self.processes(scale, rule))
+    def gpus(self, scale: str, rule: str, key: str) -> int:
+        """Return the GPUs of one training on each host: the scale's, or one for each process of a network that the user spreads."""
+        if self.config.user.device == "cpu":
+            return 0
+        gpus = self.resources(scale, rule).gpu
+        spread = rule == "pretrain" and Run.read(key).model in self.config.user.spread
+        return self.spread(scale, rule, key).each if spread and gpus else gpus
+
+    def launcher(self, scale: str, rule: str, key: str) -> str:
+        """Return how the command line of a training begins."""
+        threads, gpus = self.threads(scale, rule, key), self.gpus(scale, rule, key) > 0
+        return launcher(self.spread(scale, rule, key), threads=threads, gpus=gpus)
+
+    def devices(self, scale: str, rule: str, key: str) -> dict[str, int | str]:
+        """Return the resources of one training beyond threads, memory and time, under the names of Snakemake's SLURM plugin."""
+        spread, gpus = self.spread(scale, rule, key), self.gpus(scale, rule, key)
+        if spread.hosts == 1:
+            return {"gpu": gpus}
+        alone = spread.each == 1
+        return {
+            "mpi": "srun",  # the training's command begins with srun, so the plugin must not put another before it
+            "nodes": spread.hosts,
+            # the plugin refuses tasks_per_node = 1
+            **({"tasks": spread.hosts} if alone else {"tasks_per_node": spread.each}),
+            "tasks_per_gpu": 0,  # else the plugin asks for `tasks` on each GPU
+            "cpus_per_task": max(self.threads(scale, rule, key) // spread.each, 1),
+            **({"gres": f"gpu:{gpus}"} if gpus else {}),
+        }
 
     def pretraining_data(self, scale: str, key: str) -> str:
         """Return where the real pictures of a pre-training are found; empty for a synthetic dataset."""

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,17 @@ from hypothesis import strategies as st
 
 from fdsl import config as settings
 from fdsl import yaml_files
-from fdsl.launch import launcher
+from fdsl.launch import Spread, launcher
 from fdsl.plan import Plan
 from fdsl.runs import Run
 from fdsl.strict import ConfigError
 
 ROOT = Path(__file__).parents[1]
 names = st.from_regex(yaml_files.NAME, fullmatch=True).filter(lambda name: "\n" not in name)
+
+
+TINY = "fractaldb1k-vit_tiny-s0"
+BASE = "fractaldb21k-vit_base-s0"
 
 
 def plan(**changes):
@@ -342,10 +347,54 @@ def test_a_training_has_a_process_for_each_gpu_or_as_many_as_the_user_says(scale
     if gpu:
         resources = here.config.scales[scale].resources
         resources["pretrain"] = resources["pretrain"].model_copy(update={"gpu": gpu})
-    assert here.processes(scale, "pretrain") == count
-    assert here.launcher(scale, "pretrain") == launcher(count)
+    assert here.spread(scale, "pretrain", TINY) == Spread(1, count)
+    assert here.launcher(scale, "pretrain", TINY) == launcher(Spread(1, count))
 
 
 def test_a_job_has_a_thread_for_each_of_its_processes():
-    assert plan(processes=3).threads("laptop", "finetune") == 3
-    assert plan(scale="paper", processes=3).threads("paper", "pretrain") == 16
+    assert plan(processes=3).threads("laptop", "finetune", TINY) == 3
+    assert plan(scale="paper", processes=3).threads("paper", "pretrain", TINY) == 16
+    assert plan(scale="paper", spread={"vit_base": "2x24"}).threads("paper", "pretrain", BASE) == 24
+
+
+def test_a_spread_network_has_hosts_and_gpus_and_others_have_none():
+    here = plan(scale="paper", spread={"vit_base": "4x8"})
+    assert here.devices("paper", "pretrain", BASE) == {
+        "mpi": "srun", "nodes": 4, "tasks_per_node": 8, "tasks_per_gpu": 0, "cpus_per_task": 2, "gres": "gpu:8",
+    }  # fmt: skip
+    assert here.launcher("paper", "pretrain", BASE) == launcher(Spread(4, 8), threads=16, gpus=True)
+    assert here.devices("paper", "pretrain", TINY) == {"gpu": 1}
+    tuned = BASE.replace("-s0", "-cifar10-s0")
+    assert here.devices("paper", "finetune", tuned) == {"gpu": 1}
+    assert here.launcher("paper", "finetune", tuned) == launcher(Spread(1, 1))
+
+
+def test_one_process_on_each_of_many_hosts():
+    shape = plan(scale="paper", spread={"vit_base": "2x1"}).devices("paper", "pretrain", BASE)
+    assert (shape["tasks"], shape["gres"], "tasks_per_node" in shape) == (2, "gpu:1", False)
+
+
+def test_a_network_spread_on_one_host_needs_no_srun():
+    here = plan(scale="paper", spread={"vit_base": "1x8"})
+    assert here.devices("paper", "pretrain", BASE) == {"gpu": 8}
+    assert here.launcher("paper", "pretrain", BASE) == launcher(Spread(1, 8))
+
+
+def test_without_gpus_none_is_asked_for():
+    here = plan(scale="paper", spread={"vit_base": "2x1"}, device="cpu")
+    assert here.devices("paper", "pretrain", TINY) == {"gpu": 0}
+    assert "gres" not in here.devices("paper", "pretrain", BASE)
+    assert "--gres" not in here.launcher("paper", "pretrain", BASE)
+
+
+@pytest.mark.parametrize(
+    ("spread", "words"),
+    [
+        ({"vit_bas": "4x8"}, "did you mean 'vit_base'"),
+        ({"vit_base": "32"}, "spread.vit_base = '32'"),
+        ({"vit_base": "2x2; true"}, "spread.vit_base = '2x2; true'"),
+    ],
+)
+def test_a_spread_that_cannot_be_is_refused(spread, words):
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        plan(spread=spread)

@@ -99,6 +99,8 @@ def _fit(
                     _report(task, course, error)
                 raise
             except interrupt.Interrupted as error:
+                # whoever started the processes ends all of them when the first one leaves: none may, before the leader has saved
+                processes.wait()
                 log.warning("%s: %s; saved after update %d", task.run, stop.reason(), error.step)
                 raise
             journal.settle()

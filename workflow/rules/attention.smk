@@ -19,8 +19,9 @@ rule attention:
         "benchmarks/{scale}/attention/{run}.tsv"
     threads: lambda w: PLAN.resources(w.scale, "attention").threads
     resources:
-        mem_mb=lambda w: PLAN.resources(w.scale, "attention").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "attention").runtime,
+        mem_mb=lambda w, attempt: attempt * PLAN.resources(w.scale, "attention").mem_mb,
+        runtime=lambda w, attempt: attempt
+        * PLAN.resources(w.scale, "attention").runtime,
         data=lambda w: PLAN.pretraining_data(w.scale, w.run),
     params:
         order=lambda w: PLAN.pretraining(w.scale, w.run),

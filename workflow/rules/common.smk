@@ -31,6 +31,18 @@ wildcard_constraints:
     figure="[a-z][a-z0-9_-]*",
 
 
+DEVICES = "gpu mpi nodes tasks tasks_per_node tasks_per_gpu cpus_per_task gres".split()
+
+
+def devices(rule):
+    """Return the resources of a rule that trains; a training has only some of them, and None is as good as absent."""
+
+    def resource(name):
+        return lambda w: PLAN.devices(w.scale, rule, w.run).get(name)
+
+    return {name: resource(name) for name in DEVICES}
+
+
 onstart:
     # Before the first job, so that a missing dataset is not found out after a day of pre-training.
     PLAN.require_downstream(

@@ -16,8 +16,10 @@ rule fetch_downstream:
     priority: 100
     threads: lambda w: PLAN.resources(w.scale, "fetch_downstream").threads
     resources:
-        mem_mb=lambda w: PLAN.resources(w.scale, "fetch_downstream").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "fetch_downstream").runtime,
+        mem_mb=lambda w, attempt: attempt
+        * PLAN.resources(w.scale, "fetch_downstream").mem_mb,
+        runtime=lambda w, attempt: attempt
+        * PLAN.resources(w.scale, "fetch_downstream").runtime,
         data=lambda w: PLAN.data(w.dataset),
     params:
         order=lambda w: PLAN.fetching(w.dataset),

@@ -18,13 +18,13 @@ rule finetune:
         "logs/{scale}/finetune/{run}.log",
     benchmark:
         "benchmarks/{scale}/finetune/{run}.tsv"
-    threads: lambda w: PLAN.threads(w.scale, "finetune")
+    threads: lambda w: PLAN.threads(w.scale, "finetune", w.run)
     resources:
+        **devices("finetune"),
         mem_mb=lambda w: PLAN.resources(w.scale, "finetune").mem_mb,
         runtime=lambda w: PLAN.resources(w.scale, "finetune").runtime,
-        gpu=lambda w: PLAN.resources(w.scale, "finetune").gpu,
         machine=PLAN.machine(),
-        launch=lambda w: PLAN.launcher(w.scale, "finetune"),
+        launch=lambda w: PLAN.launcher(w.scale, "finetune", w.run),
         data=lambda w: PLAN.data(Run.read(w.run).downstream),
     params:
         order=lambda w: PLAN.finetuning(w.scale, w.run),

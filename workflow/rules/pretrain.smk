@@ -23,13 +23,13 @@ rule pretrain:
         "benchmarks/{scale}/pretrain/{run}.tsv"
     # the longest jobs first, so that the short ones fill the gaps
     priority: 10
-    threads: lambda w: PLAN.threads(w.scale, "pretrain")
+    threads: lambda w: PLAN.threads(w.scale, "pretrain", w.run)
     resources:
+        **devices("pretrain"),
         mem_mb=lambda w: PLAN.resources(w.scale, "pretrain").mem_mb,
         runtime=lambda w: PLAN.resources(w.scale, "pretrain").runtime,
-        gpu=lambda w: PLAN.resources(w.scale, "pretrain").gpu,
         machine=PLAN.machine(),
-        launch=lambda w: PLAN.launcher(w.scale, "pretrain"),
+        launch=lambda w: PLAN.launcher(w.scale, "pretrain", w.run),
         data=lambda w: PLAN.pretraining_data(w.scale, w.run),
         about=lambda w: PLAN.about(w.scale, w.run),
     params:

@@ -19,8 +19,8 @@ rule probe:
         "benchmarks/{scale}/probe/{run}.tsv"
     threads: lambda w: PLAN.resources(w.scale, "probe").threads
     resources:
-        mem_mb=lambda w: PLAN.resources(w.scale, "probe").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "probe").runtime,
+        mem_mb=lambda w, attempt: attempt * PLAN.resources(w.scale, "probe").mem_mb,
+        runtime=lambda w, attempt: attempt * PLAN.resources(w.scale, "probe").runtime,
         gpu=lambda w: PLAN.resources(w.scale, "probe").gpu,
         machine=PLAN.machine(),
         data=lambda w: PLAN.data(Run.read(w.run).downstream),

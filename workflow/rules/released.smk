@@ -19,8 +19,10 @@ rule adopt_weights:
         "benchmarks/{scale}/adopt_weights/{released}.tsv"
     threads: lambda w: PLAN.resources(w.scale, "adopt_weights").threads
     resources:
-        mem_mb=lambda w: PLAN.resources(w.scale, "adopt_weights").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "adopt_weights").runtime,
+        mem_mb=lambda w, attempt: attempt
+        * PLAN.resources(w.scale, "adopt_weights").mem_mb,
+        runtime=lambda w, attempt: attempt
+        * PLAN.resources(w.scale, "adopt_weights").runtime,
         data=lambda w: PLAN.weights(w.released),
     params:
         order=lambda w: PLAN.adoption(w.scale, w.released),

@@ -21,8 +21,10 @@ rule sample_parameters:
     priority: 30
     threads: lambda w: PLAN.resources(w.scale, "sample_parameters").threads
     resources:
-        mem_mb=lambda w: PLAN.resources(w.scale, "sample_parameters").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "sample_parameters").runtime,
+        mem_mb=lambda w, attempt: attempt
+        * PLAN.resources(w.scale, "sample_parameters").mem_mb,
+        runtime=lambda w, attempt: attempt
+        * PLAN.resources(w.scale, "sample_parameters").runtime,
     params:
         order=lambda w: PLAN.sampling(w.scale, w.dataset),
         code=lambda w: PLAN.image_code("fdsl.data.parameters", dataset=w.dataset),
@@ -48,8 +50,10 @@ rule render_shard:
     priority: 20
     threads: lambda w: PLAN.resources(w.scale, "render_shard").threads
     resources:
-        mem_mb=lambda w: PLAN.resources(w.scale, "render_shard").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "render_shard").runtime,
+        mem_mb=lambda w, attempt: attempt
+        * PLAN.resources(w.scale, "render_shard").mem_mb,
+        runtime=lambda w, attempt: attempt
+        * PLAN.resources(w.scale, "render_shard").runtime,
     params:
         order=lambda w: PLAN.rendering(w.scale, w.dataset, w.shard),
         code=lambda w: PLAN.image_code("fdsl.data.synthetic", dataset=w.dataset),
