@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-fast test-slow lint bench schemas clean fashion-mnist
+.PHONY: demo test test-fast test-slow test-cluster slurm lint bench schemas clean fashion-mnist
 
 demo: $(STAMP) fashion-mnist
 	@snakemake --cores all -- results/tables/table3.csv results/figures/figure2.png
@@ -15,13 +15,17 @@ demo: $(STAMP) fashion-mnist
 	@echo "Logs:    logs/   Records: results/laptop/finetune/*/record.json"
 
 test: $(STAMP) lint
-	pytest -n 2
+	pytest -n 2 -m "not cluster"
 
 test-fast: $(STAMP)
-	pytest -n 2 -m "not slow"
+	pytest -n 2 -m "not slow and not cluster"
 
 test-slow: $(STAMP)
 	pytest -n 2 -m slow
+
+# Two SLURM nodes on this machine, and the workflow on them through faults; minutes, as root.
+test-cluster: $(STAMP) slurm
+	pytest -m cluster tests/cluster
 
 lint: $(STAMP)
 	ruff check .
@@ -43,6 +47,16 @@ fashion-mnist:
 	    apt-get install --yes --quiet=2 --no-install-recommends dataset-fashion-mnist \
 	    || { apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends dataset-fashion-mnist; } \
 	    || echo "apt-get could not install it; the workflow tries a download instead"; \
+	fi
+
+# Debian's SLURM, where apt can install it; elsewhere the tests say what they lack and are skipped.
+slurm:
+	@if [ -x /usr/sbin/slurmctld ] && [ -x /usr/sbin/munged ]; then :; \
+	elif command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "Installing Debian's packages slurm-wlm and munge"; \
+	    apt-get install --yes --quiet=2 --no-install-recommends slurm-wlm munge \
+	    || { apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends slurm-wlm munge; } \
+	    || echo "apt-get could not install them"; \
 	fi
 
 $(STAMP): pyproject.toml constraints.txt

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,10 +126,33 @@ class Cluster:
         return dict(line.split("|") for line in lines)
 
     def jobs(self, rule: str, *, state: str = "RUNNING") -> list[str]:
-        """Return the numbers of the jobs of a rule that are in a state; `1_[…]` are tasks of an array."""
+        """Return the numbers of the jobs of a rule that are in a state, or in `all`; tasks of an array are like 1_2."""
         listed = run("squeue", "--noheader", f"--states={state}", "--format=%i|%k", check=False)
         lines = [line.split("|") for line in listed.splitlines()]
         return [number for number, comment in lines if comment.startswith(f"rule_{rule}_")]
+
+    def hasten(self) -> None:
+        """Start requeued jobs at once; SLURM lets them wait for two minutes."""
+        for number in run(
+            "squeue", "--noheader", "--states=PENDING", "--format=%A", check=False
+        ).split():
+            run("scontrol", "update", f"JobId={number}", "StartTime=now", check=False)
+
+    def node_of(self, number: str) -> str:
+        """Return the node of a running job, or several as n[1-2]."""
+        return run("squeue", "--noheader", f"--jobs={number}", "--format=%N").strip()
+
+    def cancel(self, number: str) -> None:
+        """End a job as its owner or an administrator does."""
+        run("scancel", number)
+
+    def requeue(self, number: str) -> None:
+        """End a job and put it back into the queue, as a pre-emption does."""
+        run("scontrol", "requeue", number)
+
+    def limit(self, number: str, *, minutes: int) -> None:
+        """Give a running job so much time from its start."""
+        run("scontrol", "update", f"JobId={number}", f"TimeLimit={minutes}")
 
     def start_node(self, node: str) -> None:
         """Start the daemon of a node."""
@@ -138,15 +161,15 @@ class Cluster:
     def kill_node(self, node: str) -> None:
         """End a node as a power cut does: its daemon and all jobs on it, without a word to anyone."""
         daemon = int((self.folder / f"slurmd.{node}.pid").read_text())
+        log = str(self.folder / "log" / f"slurmd.{node}.log")
         steps = [
             pid
             for pid in _processes()
-            if _command(pid).startswith(f"slurmstepd: [") and _of_node(pid, node)
+            if _command(pid).startswith("slurmstepd:") and log in _open_files(pid)
         ]
-        os.kill(daemon, signal.SIGKILL)
-        for step in steps:
-            for pid in [step, *_descendants(step)]:
-                _kill(pid)
+        for pid in [daemon, *_with_descendants(steps)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def end_node(self, node: str) -> None:
         """End the daemon of a node in good order."""
@@ -204,3 +227,36 @@ def _end(pid_file: Path) -> None:
     pid = int(pid_file.read_text())
     os.kill(pid, signal.SIGTERM)
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), what=f"the end of {pid_file.name}")
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _open_files(pid: int) -> set[str]:
+    found = set()
+    with suppress(OSError):
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found.add(str(path.readlink()))
+    return found
+
+
+def _with_descendants(pids: list[int]) -> list[int]:
+    """Return processes and all that they started, directly or not."""
+    parents = {}
+    for pid in _processes():
+        with suppress(OSError):
+            # the fields after the name, which may hold spaces and stands in brackets: state, parent, ...
+            parents[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    found = list(pids)
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found

@@ -1,97 +1,16 @@
-"""A copy of the workflow with a tiny laptop scale, in a folder of its own, and a way to run Snakemake there."""
-
-import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+"""The workflow in a folder of its own: as it is, and with a tiny laptop scale."""
 
 import pytest
-import yaml
-
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Project:
-    """A checkout (Snakefile, config.yaml, workflow, fdsl) and a working directory beside it."""
-
-    root: Path
-    work: Path
-
-    def snakemake(self, *arguments, targets=(), **options):
-        """Run Snakemake and return the finished process; output is captured as text."""
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--snakefile",
-            self.root / "Snakefile",
-            "--directory",
-            self.work,
-            *arguments,
-        ]
-        return self.run(*command, *(["--", *targets] if targets else []), **options)
-
-    def run(self, *command, **options):
-        return subprocess.run(
-            [str(part) for part in command],
-            cwd=self.root,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            **options,
-        )
-
-    def environment(self):
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "PYTHONPATH": str(self.root), "PATH": path, "OMP_NUM_THREADS": "1"}
-
-    def edit(self, file, change):
-        """Change a YAML file of the project through a function of its content."""
-        path = self.root / file
-        content = yaml.safe_load(path.read_text())
-        change(content)
-        path.write_text(yaml.safe_dump(content, sort_keys=False))
-
-    def replace(self, file, old, new):
-        path = self.root / file
-        text = path.read_text()
-        assert old in text, f"{file} no longer holds {old!r}"
-        path.write_text(text.replace(old, new))
+from workflow.checkout import checkout, shrink
 
 
 @pytest.fixture
 def project(tmp_path):
     """The project as it is, without results."""
-    root = tmp_path / "checkout"
-    ignore = shutil.ignore_patterns("__pycache__")
-    for name in ["workflow", "fdsl"]:
-        shutil.copytree(ROOT / name, root / name, ignore=ignore)
-    for name in ["Snakefile", "config.yaml"]:
-        shutil.copy(ROOT / name, root / name)
-    (tmp_path / "work").mkdir()
-    return Project(root, tmp_path / "work")
+    return checkout(tmp_path)
 
 
 @pytest.fixture
 def tiny(project):
     """The project with a laptop scale of seconds: scratch against FractalDB on Digits, one seed."""
-
-    def shrink_scale(scale):
-        scale["seeds"] = [0]
-        skipped = ["rcdb1k", "exfractaldb1k", "imagenet1k_supervised", "imagenet1k_dino"]
-        scale["skip"] |= dict.fromkeys(skipped, "not part of the tiny scale")
-        scale["stand_ins"] = {"default": [{"label": "Digits", "dataset": "digits"}]}
-        reduced = scale["datasets"]["fractaldb1k"]
-        reduced.update(classes=4, instances=8)
-        reduced["settings"]["points"] = 500
-        short = {"epochs": 2, "global_batch": 8, "warmup_epochs": 0.5}
-        scale["pretrain"] = [{"recipe": "pretrain_laptop", "override": short}]
-        scale["finetune"]["digits"].update(train_labels=20, test_images=50)
-        scale["finetune"]["digits"]["override"].update(epochs=2, warmup_epochs=0.5, global_batch=8)
-
-    project.edit("workflow/scales/laptop.yaml", shrink_scale)
-    return project
+    return shrink(project)

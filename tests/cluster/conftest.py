@@ -1,0 +1,18 @@
+"""Two SLURM nodes on this host for all tests of this folder; without SLURM they are skipped."""
+
+import os
+
+import pytest
+from cluster import local_cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """The running cluster. Its daemons end with the tests."""
+    reason = local_cluster.why_not()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        reason = "one process at a time can have the cluster: use `make test-cluster`"
+    if reason:
+        pytest.skip(reason)
+    with local_cluster.Cluster(tmp_path_factory.mktemp("slurm")) as running:
+        yield running

@@ -1,0 +1,228 @@
+"""The SLURM profile on a real, small cluster: arrays, two nodes, and faults that must not change a number."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pandas as pd
+import pytest
+from cluster.local_cluster import wait_for
+from safetensors.numpy import load_file
+from workflow.checkout import checkout, shrink
+
+from fdsl.storage import digest, read_json
+
+pytestmark = pytest.mark.cluster
+
+TABLE = "results/tables/table3.csv"
+RUN = "fractaldb1k-vit_micro-s0"
+RECORD = f"results/laptop/pretrain/{RUN}/record.json"
+# 3,000 updates: SLURM looks at time limits every 30 s only, and the training must still be running then
+EPOCHS = 750
+# What depends on this cluster and on patience; everything else is the profile as it is.
+HERE = [
+    "--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2",
+    "--seconds-between-status-checks", "2", "--latency-wait", "20",
+]  # fmt: skip
+
+
+def reduced(folder, *, epochs):
+    """Return the project with a scale of seconds, and a checkpoint every second."""
+    project = shrink(checkout(folder), epochs=epochs)
+
+    def exact(scale):
+        # two processes share each batch; half precision would round coarsely
+        scale["pretrain"][0]["override"]["precision"] = "fp32"
+
+    project.edit("workflow/scales/laptop.yaml", exact)
+    project.edit("config.yaml", lambda config: config.update(checkpoint_seconds=1, device="cpu"))
+    return project
+
+
+def locally(project, target):
+    """Build a target without the cluster."""
+    built = project.snakemake("--cores", "2", targets=[target])
+    assert built.returncode == 0, built.stdout + built.stderr
+
+
+@contextmanager
+def sent(project, target, *options):
+    """Build a target through the profile while the block runs; it must be built at its end."""
+    output = project.work / "snakemake.log"
+    command = [
+        *[
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            project.root / "Snakefile",
+            "--directory",
+            project.work,
+        ],
+        *["--profile", project.root / "workflow/profiles/slurm", *HERE, *options, "--", target],
+    ]
+    # the nodes have no names that could be looked up: processes meet on the loopback device
+    environment = project.environment() | {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [str(part) for part in command], cwd=project.root, env=environment, stdout=file, stderr=file,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+        process.wait(timeout=600)
+    except BaseException:
+        sys.stderr.write(output.read_text()[-10_000:])
+        raise
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def results(project):
+    """Return what must be the same after every way to the end: digests of data and weights, results of records."""
+    root = project.work / "results"
+    files = [path for end in ("parquet", "arrow", "safetensors") for path in root.rglob(f"*.{end}")]
+    held = {str(path.relative_to(root)): digest(path) for path in files}
+    records = {
+        str(path.relative_to(root)): read_json(path)["result"] for path in root.rglob("record.json")
+    }
+    assert held
+    assert records
+    return held | records
+
+
+def newest_update(project):
+    """Return the update of the newest checkpoint of the pre-training; -1 without one."""
+    names = [
+        path.stem for path in project.work.glob(f"results/laptop/checkpoints/{RUN}/step-*.json")
+    ]
+    return max((int(name.removeprefix("step-")) for name in names), default=-1)
+
+
+class Fault:
+    """Strikes the pre-training whenever it has gone on, and waits until it has."""
+
+    def __init__(self, cluster, project, snakemake):
+        self.cluster, self.project, self.snakemake = cluster, project, snakemake
+        self.struck_after = 0
+
+    def job(self):
+        """Return the number of the running pre-training once it has gone beyond the last fault."""
+
+        def going_on():
+            assert self.snakemake.poll() is None, "Snakemake ended before the last fault"
+            self.cluster.hasten()
+            running = self.cluster.jobs("pretrain")
+            update = newest_update(self.project)
+            # the log of this attempt begins anew
+            log = self.project.work / f"logs/laptop/pretrain/{RUN}.log"
+            started = log.exists() and "parameters" in log.read_text()
+            return running if started and update > self.struck_after else None
+
+        (number,) = wait_for(going_on, what="the pre-training to go on", seconds=240)
+        self.struck_after = newest_update(self.project)
+        return number
+
+    def over(self, number):
+        """Wait until a job does not run any more."""
+        wait_for(
+            lambda: number not in self.cluster.jobs("pretrain"),
+            what=f"the end of job {number}",
+            seconds=120,
+        )
+        return newest_update(self.project)
+
+
+def test_the_table_is_the_same_through_every_fault(cluster, tmp_path):
+    (tmp_path / "local").mkdir()
+    (tmp_path / "slurm").mkdir()
+    undisturbed = reduced(tmp_path / "local", epochs=EPOCHS)
+    locally(undisturbed, TABLE)
+
+    project = reduced(tmp_path / "slurm", epochs=EPOCHS)
+    with sent(project, TABLE) as snakemake:
+        fault = Fault(cluster, project, snakemake)
+
+        number = fault.job()
+        cluster.limit(number, minutes=1)
+        fault.over(number)
+
+        number = fault.job()
+        cluster.cancel(number)
+        fault.over(number)
+
+        number = fault.job()
+        cluster.requeue(number)
+        fault.over(number)
+
+        number = fault.job()
+        node = cluster.node_of(number)
+        cluster.kill_node(node)
+        wait_for(lambda: cluster.nodes()[node].startswith("down"), what=f"{node} to be missed")
+        cluster.start_node(node)
+        fault.job()
+    said = (project.work / "snakemake.log").read_text()
+    assert snakemake.returncode == 0, said
+    assert re.search(r"Submitted array job with Snakemake IDs \d+,\d+ ", said)
+    assert said.count("Trying to restart job") == 2, said
+    assert read_json(project.work / RECORD)["cost"]["resumed"] == 4
+    assert results(project) == results(undisturbed)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(project.work / TABLE), pd.read_csv(undisturbed.work / TABLE)
+    )
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """A pre-training of seconds, built without the cluster."""
+    project = reduced(tmp_path_factory.mktemp("short"), epochs=10)
+    locally(project, RECORD)
+    return project
+
+
+def test_two_nodes_share_a_pretraining(cluster, short, tmp_path):
+    project = reduced(tmp_path, epochs=10)
+    with sent(project, RECORD, "--config", "spread={vit_micro: 2x1}") as snakemake:
+        (number,) = wait_for(lambda: cluster.jobs("pretrain"), what="the pre-training", seconds=120)
+        assert cluster.node_of(number) == "n[1-2]"
+    assert snakemake.returncode == 0
+    log = (project.work / f"logs/laptop/pretrain/{RUN}.log").read_text()
+    assert "process 0 of 2 on cpu" in log
+    assert "process 1 of 2 on cpu" in log
+    ours, theirs = (read_json(p.work / RECORD) for p in (project, short))
+    assert ours["cost"]["device_seconds"] == 2 * ours["cost"]["wall_seconds"]
+    assert ours["result"]["steps"] == theirs["result"]["steps"]
+    found, expected = (
+        load_file(p.work / f"results/laptop/pretrain/{RUN}/model.safetensors")
+        for p in (project, short)
+    )
+    for name, tensor in expected.items():
+        assert abs(found[name] - tensor).max() < 1e-3, name
+
+
+def test_a_full_disk_stops_with_a_clear_error_and_the_same_command_goes_on(
+    cluster, short, tmp_path
+):
+    project = reduced(tmp_path, epochs=10)
+    folder = project.work / "results/laptop/checkpoints"
+    folder.mkdir(parents=True)
+    small = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(small, check=False, capture_output=True).returncode != 0:
+        pytest.skip("mount is not allowed here, so no disk can be made full")
+    try:
+        with sent(project, RECORD, "--retries", "0") as stopped:
+            pass
+        assert stopped.returncode != 0
+        assert "No space left on device" in (project.work / "snakemake.log").read_text()
+        assert not (project.work / RECORD).exists()
+        subprocess.run(["mount", "-o", "remount,size=256m", str(folder)], check=True)
+        with sent(project, RECORD) as snakemake:
+            pass
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+    assert snakemake.returncode == 0
+    assert results(project) == results(short)
