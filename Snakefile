@@ -13,12 +13,14 @@ configfile: workflow.source_path("config.yaml")
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/render.smk"
+include: "workflow/rules/compose.smk"
 include: "workflow/rules/downstream.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/released.smk"
 include: "workflow/rules/attention.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/probe.smk"
+include: "workflow/rules/detect.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -72,6 +72,47 @@ class Columns(Strict):
     label: str = Field(default="label", description="integers from 0 to classes - 1")
 
 
+class Composition(Strict):
+    """How a dataset in COCO's format is made of pictures of other datasets: objects laid over one another on canvases.
+
+    Ours. An object is what of its picture is at least as bright as `foreground_level`; what later objects cover is taken from
+    its mask and box.
+    """
+
+    sources: dict[str, list[Part]] = Field(
+        min_length=1,
+        description="downstream datasets -> their parts whose pictures become objects; each class is a category",
+    )
+    train_share: float = Field(
+        gt=0, lt=1, description="of each class's pictures; the others stand on test canvases alone"
+    )
+    train_images: int = Field(gt=0, le=10**6, description="canvases")
+    test_images: int = Field(gt=0, le=10**6, description="canvases")
+    size_px: tuple[int, int] = Field(description="smallest and largest side of a canvas")
+    objects: tuple[int, int] = Field(description="fewest and most objects on a canvas")
+    object_px: tuple[int, int] = Field(
+        description="smallest and largest side of an object's picture"
+    )
+    foreground_level: int = Field(ge=1, le=255, description="gray level")
+    background_level: int = Field(ge=0, le=255, description="largest mean gray level of a canvas")
+    min_visible: float = Field(
+        gt=0, le=1, description="share of an object's area that must stay uncovered"
+    )
+    seed: int = Field(ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> Composition:
+        for name, least in (("size_px", 8), ("objects", 1), ("object_px", 4)):
+            low, high = getattr(self, name)
+            if not least <= low <= high:
+                raise ValueError(f"{name} = ({low}, {high}) must ascend from {least} or more")
+        if self.object_px[1] > self.size_px[0]:
+            raise ValueError(
+                f"object_px = {self.object_px} must not exceed the smallest canvas, {self.size_px[0]}"
+            )
+        return self
+
+
 class DownstreamDataset(Entry):
     """Real images that a network is fine-tuned on, or pre-trained on for comparison."""
 
@@ -124,6 +165,10 @@ class DownstreamDataset(Entry):
         description="name below the folder -> md5 of its content, gunzipped; checked at each load",
     )
     archives: list[Archive] = Field(default_factory=list)
+    composed: Composition | None = Field(
+        default=None,
+        description="the rule `compose` makes this dataset below results/SCALE/composed; null = it comes from elsewhere",
+    )
     class_list: str | None = Field(
         default=None,
         description=f"one class name per line: a file below the folder, which the user gives, or {SHIPPED}NAME, "
@@ -173,6 +218,20 @@ class DownstreamDataset(Entry):
             )
         if self.loader == "unlabelled_folder" and "test" in self.parts:
             raise ValueError("parts.test cannot be evaluated: the pictures have no labels")
+        return self
+
+    @model_validator(mode="after")
+    def _composition_is_stated(self) -> DownstreamDataset:
+        made = self.composed
+        if made is None:
+            return self
+        if self.loader != "coco" or set(self.parts) != set(BOTH):
+            raise ValueError("composed needs the loader coco, parts.train and parts.test")
+        counts = (made.train_images, made.test_images)
+        if (self.train_images, self.test_images) != counts:
+            raise ValueError(
+                f"train_images = {self.train_images} and test_images = {self.test_images}, but composed makes {counts}"
+            )
         return self
 
     @property

@@ -16,6 +16,7 @@ from fdsl.catalog import (
     ReleasedWeights,
     SyntheticDataset,
 )
+from fdsl.detection_recipe import FOLDER, DetectionRecipe
 from fdsl.probe import Probe
 from fdsl.probe_files import read_probe
 from fdsl.recipe import Recipe
@@ -23,7 +24,7 @@ from fdsl.recipe_files import plain, recipes
 from fdsl.strict import ConfigError, Strict, choose, validate
 from fdsl.study.figures import Ablation, Scaling, Teaser
 from fdsl.study.paper import Study
-from fdsl.study.tables import SCRATCH, Column
+from fdsl.study.tables import SCRATCH, Column, Stage
 from fdsl.yaml_files import catalog, read_yaml, workflow_folder
 
 ScaleName = Literal["laptop", "workstation", "paper"]
@@ -125,6 +126,14 @@ class Finetuning(Training):
     )
 
 
+class Detection(Training):
+    """A detection recipe, of workflow/recipes/detection, and its seeds."""
+
+    seeds: Seeds | None = Field(
+        default=None, description="of the detection trainings; null = those of the fine-tunings"
+    )
+
+
 class Resources(Strict):
     """What one job of a rule may use; a profile can override it."""
 
@@ -171,6 +180,7 @@ class Scale(Strict):
     finetune: dict[str, Finetuning] = Field(
         description="by downstream dataset; `default` for those not named"
     )
+    detect: Detection
     resources: dict[str, Resources] = Field(description="by rule")
 
 
@@ -185,6 +195,7 @@ class Config(Strict):
     released: dict[str, ReleasedWeights]
     recipes: dict[str, dict[str, Any]]
     probe: Probe
+    detection_recipes: dict[str, dict[str, Any]]
     scales: dict[str, Scale]
     studies: dict[str, Study]
 
@@ -207,6 +218,15 @@ class Config(Strict):
             values["model"] = training.model
         where = f"scales/{scale}.yaml with recipes/{training.recipe}.yaml"
         return validate(Recipe, values, where=where)
+
+    def detection(self, scale: str) -> DetectionRecipe:
+        """Return the detection recipe with the scale's changes."""
+        training = self.scales[scale].detect
+        values = _merge(plain(self.detection_recipes[training.recipe]), training.override)
+        if training.model is not None:
+            values["model"] = training.model
+        where = f"scales/{scale}.yaml: detect with recipes/{training.recipe}.yaml"
+        return validate(DetectionRecipe, values, where=where)
 
     def real(self, scale: str, name: str) -> RealPretraining:
         """Return a pre-training on real pictures at a scale."""
@@ -235,9 +255,10 @@ class Config(Strict):
         plans = self.scales[scale].finetune
         return plans.get(downstream, plans["default"])
 
-    def seeds(self, scale: str) -> list[int]:
-        """Return the seeds of a scale: the user's, else the scale's own."""
-        return self.user.seeds or self.scales[scale].seeds
+    def seeds(self, scale: str, stage: Stage = "finetune") -> list[int]:
+        """Return the seeds of a stage at a scale: the user's, else the scale's own."""
+        own = self.scales[scale].detect.seeds if stage == "detect" else None
+        return self.user.seeds or own or self.scales[scale].seeds
 
 
 def load(
@@ -267,6 +288,7 @@ def load(
         released=catalog(folder, "released", ReleasedWeights),
         recipes=recipes(folder),
         probe=read_probe(folder),
+        detection_recipes=recipes(folder, DetectionRecipe, below=FOLDER),
         scales={
             name: validate(
                 Scale,
@@ -299,6 +321,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "study": Study,
         "recipe-values": Recipe,
         "probe-values": Probe,
+        "detection-recipe-values": DetectionRecipe,
     }
     catalogs = {
         name: {"type": "object", "additionalProperties": model.model_json_schema()}
@@ -334,7 +357,7 @@ def _check(config: Config) -> None:
             raise ConfigError(f"{where}: the name is taken; choose another")
     for name, weights in config.released.items():
         _check_released(config, name, weights)
-    for name, recipe in config.recipes.items():
+    for name, recipe in (config.recipes | config.detection_recipes).items():
         where = f"workflow/recipes/{recipe['model'].recipe}.yaml (for {name})"
         choose("model", recipe["model"].value, list(config.models), where=where)
     for scale_name, scale in config.scales.items():
@@ -382,6 +405,8 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
     for training in [*scale.pretrain, *scale.finetune.values()]:
         choose("recipe", training.recipe, list(config.recipes), where=where)
         choose("model", config.recipe(name, training).model, list(config.models), where=where)
+    choose("detect.recipe", scale.detect.recipe, list(config.detection_recipes), where=where)
+    choose("detect.model", config.detection(name).model, list(config.models), where=where)
     for pretraining in scale.skip:
         choose("skip", pretraining, _pretrainings(config), where=where)
     _check_kinds(config, name, where)

@@ -114,7 +114,7 @@ class Plan:
         reports = [name for study in studies for name in (*study.tables, *study.figures)]
         measured = [m for report in reports for m in self.runs.of_report(report)]
         pretrained = {("pretrain", run.key) for run in self.runs.pretrainings(measured)}
-        tuned = {(m.stage, m.run.key) for m in measured if m.stage == "finetune"}
+        tuned = {(m.stage, m.run.key) for m in measured if m.stage in {"finetune", "detect"}}
         return [
             f"results/{self.scale}/{stage}/{key}/curves.png"
             for stage, key in sorted(pretrained | tuned)
@@ -230,6 +230,31 @@ class Plan:
             preparation={name: tuned["recipe"][name] for name in Preparation.model_fields},
             probe=self.config.probe.model_dump(mode="json"),
         )
+
+    def detecting(self, scale: str, key: str) -> str:
+        """Return the order of a `detect` job."""
+        run = Run.read(key)
+        if run.downstream is None:
+            raise ValueError(f"{key!r} names no downstream dataset, so it is not a detection run")
+        recipe = self.config.detection(scale).model_copy(update={"model": run.model})
+        return _order(
+            run=key,
+            scale=scale,
+            pretraining=run.pretraining,
+            downstream=run.downstream,
+            classes=self.config.downstream[run.downstream].classes,
+            run_seed=run.seed,
+            recipe=recipe.model_dump(mode="json"),
+            model=self.config.models[run.model].deciding(),
+        )
+
+    def composing(self, dataset: str) -> str:
+        """Return the order of a `compose` job."""
+        entry = self.config.downstream[dataset]
+        if entry.composed is None:
+            raise ValueError(f"{dataset} is not composed: it comes from elsewhere")
+        composed = entry.composed.model_dump(mode="json")
+        return _order(name=dataset, parts=entry.parts, composed=composed)
 
     def fetching(self, dataset: str) -> str:
         """Return the order of a `fetch_downstream` job."""
@@ -366,12 +391,33 @@ class Plan:
             *(f"fdsl.formulas.{formula}" for formula in sorted(drawn)),
         )
 
+    def composed(self, scale: str, dataset: str) -> list[str]:
+        """Return the folder that `compose` makes a downstream dataset in, or nothing if it comes from elsewhere."""
+        entry = self.config.downstream[dataset]
+        return [] if entry.composed is None else [f"results/{scale}/composed/{entry.folder}"]
+
+    def ingredients(self, scale: str, dataset: str) -> list[str]:
+        """Return the manifests of the datasets whose pictures a composed one is made of."""
+        composed = self.config.downstream[dataset].composed
+        names = composed.sources if composed is not None else ()
+        return [f"results/{scale}/downstream/{name}.json" for name in names]
+
+    def ingredient_data(self, dataset: str) -> str:
+        """Return where the pictures for a composed dataset are found, as JSON by name: never part of an order."""
+        composed = self.config.downstream[dataset].composed
+        names = composed.sources if composed is not None else ()
+        return _order(**{name: json.loads(self.data(name)) for name in names})
+
     def require_downstream(self, names: Iterable[str]) -> None:
         """Raise MissingData, naming every one of these downstream datasets that is neither here nor fetchable."""
         from fdsl.data.downstream import require
 
         entries = {name: self.config.downstream[name] for name in names}
-        must_be_here = {name: entry for name, entry in entries.items() if not entry.fetchable}
+        must_be_here = {
+            name: entry
+            for name, entry in entries.items()
+            if not entry.fetchable and entry.composed is None
+        }
         require(must_be_here, self.config.user.data_root)
 
     def require_weights(self, names: Iterable[str]) -> None:
@@ -433,10 +479,16 @@ class Plan:
             return ""
         return self.data(self.config.real(scale, name).dataset)
 
-    def data(self, dataset: str | None) -> str:
-        """Return where and how a downstream dataset is found, as JSON: never part of an order."""
+    def data(self, dataset: str | None, *, scale: str | None = None) -> str:
+        """Return where and how a downstream dataset is found, as JSON: never part of an order.
+
+        A composed dataset belongs to a scale.
+        """
         entry = self.config.downstream[str(dataset)]
-        return _order(root=self.config.user.data_root, entry=entry.model_dump(mode="json"))
+        root = self.config.user.data_root
+        if entry.composed is not None:
+            root = f"results/{scale or self.scale}/composed"
+        return _order(root=root, entry=entry.model_dump(mode="json"))
 
     def weights(self, name: str) -> str:
         """Return where published weights are found and all that is said of them, as JSON: never part of an order."""

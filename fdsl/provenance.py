@@ -15,11 +15,13 @@ PACKAGE = Path(__file__).parent
 # longer description, re-trains nothing. Nor do better words in a model card.
 DECLARATIONS = {"fdsl.catalog", "fdsl.train.model_card"}
 RECORDED = [
+    "faster-coco-eval",
     "fdsl",
     "numba",
     "numpy",
     "pillow",
     "pyarrow",
+    "pycocotools",
     "scikit-learn",
     "snakemake",
     "timm",

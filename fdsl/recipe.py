@@ -156,8 +156,8 @@ class Preparation(Strict):
     std: float | tuple[float, float, float] = Field(description="then divided by")
 
 
-class Recipe(Preparation):
-    """One training: model, budget, optimiser, schedule, regularisation."""
+class Optimisation(Preparation):
+    """What every training has: budget, optimiser, schedule."""
 
     epochs: int = Field(
         gt=0, description="passes over the training images until the schedule has run its course"
@@ -194,6 +194,60 @@ class Recipe(Preparation):
     )
     min_lr: float = Field(ge=0, description="where the cosine ends; 0 for a step schedule")
     clip_norm: float | None = Field(gt=0, description="largest gradient norm, or null")
+    drop_path: float = Field(
+        ge=0, lt=1, description="stochastic depth of the last block; rises linearly from 0"
+    )
+    ema_decay: float | None = Field(
+        gt=0, lt=1, description="exponential moving average of the weights, or null"
+    )
+    precision: Precision = Field(
+        description="of the forward and backward pass; master weights stay fp32"
+    )
+
+    @property
+    def all_epochs(self) -> int:
+        """Passes over the training images, with the cool-down."""
+        return self.epochs + self.cooldown_epochs
+
+    @model_validator(mode="after")
+    def _curve_is_whole(self) -> Optimisation:
+        if self.schedule == "cosine":
+            if self.milestones or self.gamma is not None:
+                raise ValueError(
+                    f"milestones = {list(self.milestones)} and gamma = {self.gamma} belong to a step "
+                    "schedule: use [] and null with a cosine"
+                )
+            return self
+        borders = [self.warmup_epochs, *self.milestones, self.epochs]
+        if not self.milestones or any(a >= b for a, b in pairwise(borders)) or self.gamma is None:
+            raise ValueError(
+                f"milestones = {list(self.milestones)} and gamma = {self.gamma}: a step schedule needs "
+                f"ascending epochs between warmup_epochs = {self.warmup_epochs} and epochs = "
+                f"{self.epochs}, and a gamma between 0 and 1"
+            )
+        if self.min_lr or self.cooldown_epochs:
+            raise ValueError(
+                f"min_lr = {self.min_lr} and cooldown_epochs = {self.cooldown_epochs} belong to a "
+                "cosine: use 0 with a step schedule"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_fits(self) -> Optimisation:
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs = {self.warmup_epochs} must be below epochs = {self.epochs}"
+            )
+        if self.min_lr > self.lr or self.warmup_lr > self.lr:
+            raise ValueError(
+                f"min_lr = {self.min_lr} and warmup_lr = {self.warmup_lr} must not exceed lr = {self.lr}"
+            )
+        return self
+
+
+class Recipe(Optimisation):
+    """One training on single images: also what it minimises, and augmentation."""
+
     objective: Objective = Field(
         default="cross_entropy",
         description="cross_entropy where an image has one label, scored by top-1; binary where it has several: one yes-or-no "
@@ -203,15 +257,6 @@ class Recipe(Preparation):
         ge=0,
         lt=1,
         description="e: a class's target t becomes (1 - e) t + e / classes, or (1 - e) t + e / 2 with objective binary",
-    )
-    drop_path: float = Field(
-        ge=0, lt=1, description="stochastic depth of the last block; rises linearly from 0"
-    )
-    ema_decay: float | None = Field(
-        gt=0, lt=1, description="exponential moving average of the weights, or null"
-    )
-    precision: Precision = Field(
-        description="of the forward and backward pass; master weights stay fp32"
     )
     augmentation: Augmentation
     dino: Dino | None = Field(
@@ -237,44 +282,4 @@ class Recipe(Preparation):
         }  # fmt: skip
         if used := [name for name, value in unused.items() if value]:
             raise ValueError(f"{', '.join(used)} cannot be used with dino: switch off (0 or null)")
-        return self
-
-    @property
-    def all_epochs(self) -> int:
-        """Passes over the training images, with the cool-down."""
-        return self.epochs + self.cooldown_epochs
-
-    @model_validator(mode="after")
-    def _curve_is_whole(self) -> Recipe:
-        if self.schedule == "cosine":
-            if self.milestones or self.gamma is not None:
-                raise ValueError(
-                    f"milestones = {list(self.milestones)} and gamma = {self.gamma} belong to a step "
-                    "schedule: use [] and null with a cosine"
-                )
-            return self
-        borders = [self.warmup_epochs, *self.milestones, self.epochs]
-        if not self.milestones or any(a >= b for a, b in pairwise(borders)) or self.gamma is None:
-            raise ValueError(
-                f"milestones = {list(self.milestones)} and gamma = {self.gamma}: a step schedule needs "
-                f"ascending epochs between warmup_epochs = {self.warmup_epochs} and epochs = "
-                f"{self.epochs}, and a gamma between 0 and 1"
-            )
-        if self.min_lr or self.cooldown_epochs:
-            raise ValueError(
-                f"min_lr = {self.min_lr} and cooldown_epochs = {self.cooldown_epochs} belong to a "
-                "cosine: use 0 with a step schedule"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _schedule_fits(self) -> Recipe:
-        if self.warmup_epochs >= self.epochs:
-            raise ValueError(
-                f"warmup_epochs = {self.warmup_epochs} must be below epochs = {self.epochs}"
-            )
-        if self.min_lr > self.lr or self.warmup_lr > self.lr:
-            raise ValueError(
-                f"min_lr = {self.min_lr} and warmup_lr = {self.warmup_lr} must not exceed lr = {self.lr}"
-            )
         return self

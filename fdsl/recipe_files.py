@@ -44,11 +44,22 @@ class Head(Strict):
     )
 
 
-def recipes(folder: Path) -> dict[str, dict[str, Any]]:
-    """Read all recipes, each complete: nested mappings of keys to Stated values.
+def recipes(
+    folder: Path, kind: type[Strict] = Recipe, *, below: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Read all recipes of a kind, each complete: nested mappings of keys to Stated values.
 
     A file with `like: NAME` takes over the values of NAME, which may itself be like another, and overrides those that it
     names.
+
+    Parameters
+    ----------
+    folder
+        The workflow folder.
+    kind
+        What the values must be.
+    below
+        Folder of the kind's recipes below `recipes`, which ends in `/` and begins their names; empty for classification.
 
     Raises
     ------
@@ -56,15 +67,15 @@ def recipes(folder: Path) -> dict[str, dict[str, Any]]:
         If a value has no source or is out of range, if `like` names no recipe or leads back to its own, or if a file
         overrides nothing, a key that NAME lacks, or a value by the same value of the same kind of source.
     """
-    paths = {path.stem: path for path in sorted((folder / "recipes").glob("*.yaml"))}
-    files = {name: _read(path) for name, path in paths.items()}
+    found = sorted((folder / "recipes" / below).glob("*.yaml"))
+    files = {f"{below}{path.stem}": _read(f"{below}{path.stem}", path) for path in found}
     whole: dict[str, dict[str, Any]] = {}
     for name in files:
         for member in reversed(_ancestry(name, files)):
             if member not in whole:
                 head, values = files[member]
                 recipe = values if head.like is None else _merged(whole[head.like], values, member)
-                validate(Recipe, plain(recipe), where=_file(member))
+                validate(kind, plain(recipe), where=_file(member))
                 whole[member] = recipe
     return {name: whole[name] for name in files}
 
@@ -88,9 +99,9 @@ def _file(name: str) -> str:
     return f"workflow/recipes/{name}.yaml"
 
 
-def _read(path: Path) -> tuple[Head, dict[str, Any]]:
+def _read(name: str, path: Path) -> tuple[Head, dict[str, Any]]:
     """Read one file: its head, and the values that it names itself."""
-    where, content = _file(path.stem), read_yaml(path)
+    where, content = _file(name), read_yaml(path)
     if not isinstance(content, dict):
         raise ConfigError(f"{where} must be a mapping of keys to values with their sources")
     head = validate(Head, {k: v for k, v in content.items() if k in Head.model_fields}, where=where)
@@ -100,7 +111,7 @@ def _read(path: Path) -> tuple[Head, dict[str, Any]]:
             return {name: read(value, f"{key}.{name}") for name, value in entry.items()}
         sourced = validate(Sourced, entry, where=f"{where}: {key}")
         text = _spelled_out(sourced.where, head.references)
-        return Stated(value=sourced.value, source=sourced.source, where=text, recipe=path.stem)
+        return Stated(value=sourced.value, source=sourced.source, where=text, recipe=name)
 
     values = {k: read(v, k) for k, v in content.items() if k not in Head.model_fields}
     if not flat(values):

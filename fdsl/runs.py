@@ -179,7 +179,7 @@ class Runs:
             for pretraining in pretrainings
             for column in columns
             if column.dataset and self._offered(pretraining, column)
-            for seed in self.config.seeds(self.scale)
+            for seed in self.config.seeds(self.scale, column.stage)
         ]
         return list(dict.fromkeys(found))
 
@@ -197,6 +197,8 @@ class Runs:
             return self.config.released[pretraining].model
         if column.model is not None:
             return column.model
+        if column.stage == "detect":
+            return self.config.detection(self.scale).model
         training = self.config.finetuning(self.scale, str(column.dataset))
         return self.config.recipe(self.scale, training).model
 

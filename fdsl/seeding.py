@@ -28,6 +28,7 @@ class Stage(IntEnum):
     BOOTSTRAP = 8
     VIEW = 9
     VARY = 10
+    COMPOSE = 11
 
 
 def sequence(root: int, *path: int) -> np.random.SeedSequence:

@@ -56,6 +56,47 @@ def test_a_table_needs_each_row_column_and_seed_once():
     assert {run.downstream for run in runs} == {"fashion_mnist", "digits"}
 
 
+def test_table_5_needs_one_detection_for_each_row_whatever_its_columns():
+    laptop = plan()
+    found = laptop.runs.of_table("table5")
+    assert {measurement.stage for measurement in found} == {"detect"}
+    assert [measurement.run.pretraining for measurement in found] == [
+        row.pretraining for row in laptop.runs.table("table5").rows
+    ]
+    keys = {(m.run.model, m.run.downstream, m.run.seed) for m in found}
+    assert keys == {("vit_micro", "composed_pictures", 0)}
+    assert len(plan(seeds=[4, 5]).runs.of_table("table5")) == 14
+    paper = plan(scale="paper").runs.of_table("table5")
+    assert {(m.run.model, m.run.downstream) for m in paper} == {("swin_base", "coco2017")}
+
+
+def test_the_order_of_a_detection_holds_its_recipe_and_no_place():
+    laptop = plan(data_root="elsewhere")
+    key = "rcdb1k-vit_micro-composed_pictures-s0"
+    order = json.loads(laptop.detecting("laptop", key))
+    assert order["recipe"]["strides"] == [4, 8, 16]
+    assert (order["classes"], order["run_seed"], order["pretraining"]) == (20, 0, "rcdb1k")
+    assert order["model"]["arguments"]["in_chans"] == 1
+    assert "elsewhere" not in json.dumps(order)
+    with pytest.raises(ValueError, match="names no downstream dataset"):
+        laptop.detecting("laptop", "rcdb1k-vit_micro-s0")
+
+
+def test_a_composed_dataset_belongs_to_a_scale_and_is_made_of_others():
+    laptop = plan(data_root="elsewhere")
+    name = "composed_pictures"
+    assert laptop.composed("paper", name) == ["results/paper/composed/composed_pictures"]
+    assert laptop.composed("laptop", "digits") == []
+    assert json.loads(laptop.data(name, scale="paper"))["root"] == "results/paper/composed"
+    assert json.loads(laptop.data("digits"))["root"] == "elsewhere"
+    manifests = [f"results/laptop/downstream/{each}.json" for each in ("digits", "fashion_mnist")]
+    assert laptop.ingredients("laptop", name) == manifests
+    assert json.loads(laptop.ingredient_data(name))["digits"]["root"] == "elsewhere"
+    laptop.require_downstream([name])  # it will be made, so nothing is missing
+    with pytest.raises(ValueError, match="digits is not composed"):
+        laptop.composing("digits")
+
+
 def test_what_was_pretrained_on_the_labels_of_a_dataset_is_not_evaluated_on_it():
     laptop = plan()
     keys = {m.run.key for m in laptop.runs.of_table("table3")}
@@ -306,6 +347,8 @@ def test_the_model_card_of_real_pictures_names_their_terms():
         ("exfractaldb50k-vit_base-s0", 40, 8192, 1e-3),
         ("visualatom1k-vit_tiny-s0", 300, 1024, 1e-3),
         ("imagenet21k_supervised-vit_base-s0", 300, 1024, 1e-3),
+        ("rcdb21k-swin_base-s0", 90, 4096, 1e-3),
+        ("exfractaldb1k-swin_base-s0", 300, 1024, 1e-3),
     ],
 )
 def test_the_paper_scale_takes_the_recipe_of_network_and_dataset(key, epochs, batch, lr):

@@ -49,12 +49,14 @@ def register(app: typer.Typer) -> None:
     for verb in [
         sample_parameters,
         render_shard,
+        compose,
         fetch_downstream,
         pretrain,
         adopt_weights,
         attention,
         finetune,
         probe,
+        detect,
         table,
         figure,
         claims,
@@ -101,6 +103,33 @@ def render_shard(
         out, images, part=part, indices=track(part, total=len(part), unit="images", title=title)
     )
     _write_digest(digest, of=out)
+
+
+def compose(
+    order: Order,
+    data: Annotated[str, typer.Option(help="Where the pictures are, as JSON by dataset.")],
+    out: Annotated[Path, typer.Option(help="The folder to make.")],
+    manifests: Annotated[
+        list[Path] | None, typer.Argument(help="What is known of the pictures' datasets.")
+    ] = None,
+) -> None:
+    """Compose a small dataset in COCO's format from real pictures."""
+    from fdsl.catalog import Composition
+    from fdsl.data import compose as composing
+    from fdsl.data.parts import checked
+
+    spec = json.loads(order)
+    composition = Composition.model_validate(spec["composed"])
+    known = {path.stem: storage.read_json(path) for path in manifests or []}
+    sources = {}
+    for name, where in json.loads(data).items():
+        entry, root = _entry(json.dumps(where))
+        sources[name] = [
+            checked(entry, root, manifest=known[name], split=part)
+            for part in composition.sources[name]
+        ]
+    found = composing.categories(composition, sources)
+    composing.write(out, composition, found, names=spec["parts"])
 
 
 def fetch_downstream(data: Data, out: Out) -> None:
@@ -327,6 +356,48 @@ def probe(
         inputs=_digests([manifest, *(weights or [])]),
         environment=environment(),
         devices=_devices(machine, threads),
+    )
+
+
+def detect(
+    order: Order,
+    code: Code,
+    data: Data,
+    manifest: Manifest,
+    checkpoints: Checkpoints,
+    machine: Machine,
+    threads: Threads,
+    record: Record,
+    weights: Start = None,
+) -> None:
+    """Train a detector on a dataset in COCO's format and test it."""
+    from fdsl.data.parts import checked
+    from fdsl.detection_recipe import DetectionRecipe
+    from fdsl.provenance import environment
+    from fdsl.train.detection.detect import detect as train
+
+    spec = json.loads(order)
+    entry, root = _entry(data)
+    about = storage.read_json(manifest)
+    train(
+        run=spec["run"],
+        scale=spec["scale"],
+        seed=spec["run_seed"],
+        pretraining=spec["pretraining"],
+        weights=weights[0] if weights else None,
+        dataset=spec["downstream"],
+        recipe=DetectionRecipe.model_validate(spec["recipe"]),
+        model=ModelEntry.model_validate(spec["model"]),
+        train=checked(entry, root, manifest=about, split="train"),
+        test=checked(entry, root, manifest=about, split="test"),
+        classes=entry.classes,
+        record=record,
+        checkpoints=checkpoints,
+        code=code,
+        inputs=_digests([manifest, *(weights or [])]),
+        environment=environment(),
+        devices=_devices(machine, threads),
+        tensorboard=record.parent / "tensorboard",
     )
 
 

@@ -119,11 +119,13 @@ def recipe(
     from rich.console import Console
     from rich.table import Column, Table
 
+    from fdsl.detection_recipe import FOLDER, DetectionRecipe
     from fdsl.recipe_files import flat, recipes
     from fdsl.strict import choose
     from fdsl.yaml_files import workflow_folder
 
-    known = recipes(workflow_folder())
+    folder = workflow_folder()
+    known = recipes(folder) | recipes(folder, DetectionRecipe, below=FOLDER)
     if name is None:
         typer.echo("\n".join(known))
         return

@@ -54,8 +54,8 @@ def load_parts(
     """
     if entry.objective is None:
         raise ValueError(f"{entry.title} has no labelled test part: it is not for fine-tuning")
-    train = _checked(entry, data_root, manifest=manifest, split="train")
-    test = _checked(entry, data_root, manifest=manifest, split="test")
+    train = checked(entry, data_root, manifest=manifest, split="train")
+    test = checked(entry, data_root, manifest=manifest, split="test")
     if train_labels is not None:
         if entry.objective == "binary":
             raise ValueError(
@@ -100,7 +100,7 @@ def pretraining_part(
     ValueError
         If fewer images are left than asked for.
     """
-    train = _checked(entry, data_root, manifest=manifest, split="train")
+    train = checked(entry, data_root, manifest=manifest, split="train")
     taken = [few_labels(train.labels, count=count, seed=other) for count, other in exclude]
     left = np.setdiff1d(np.arange(len(train)), np.concatenate([[], *taken])).astype(np.int64)
     if len(left) < max(images or 1, 1):
@@ -113,7 +113,7 @@ def pretraining_part(
     return train if len(left) == len(train) else Subset(train, left)
 
 
-def _checked(
+def checked(
     entry: DownstreamDataset, data_root: str | Path, *, manifest: dict[str, Any], split: Split
 ) -> ImageSource:
     """Load one split, or raise DamagedFile if it is no longer that of the manifest."""

@@ -29,7 +29,8 @@ Line = dict[str, Any]
 def write_curves(metrics: str | Path, *, out: str | Path) -> None:
     """Draw loss, right answers, learning rate and speed of a run over its epochs.
 
-    Training accuracy is that on augmented images, mixed ones included; test points are the evaluations of the run.
+    Training accuracy is that on augmented images, mixed ones included; test points are the evaluations of the run. Where nothing
+    counts as right, as in detection, that panel is left out.
 
     Parameters
     ----------
@@ -79,13 +80,17 @@ def _figure(train: list[Line], tests: list[Line], *, title: str) -> Figure:
     ):
         axes.plot(epochs, [line[name] for line in train], **LINE, label="training objective")
         axes.set_ylabel(label)
-    correct.plot(epochs, _percent(train), **LINE, label="training, augmented")
-    correct.set_ylabel("right answers, %")
+    counted = all("correct" in line for line in train)
+    if counted:
+        correct.plot(epochs, _percent(train), **LINE, label="training, augmented")
+        correct.set_ylabel("right answers, %")
+    else:
+        correct.set_visible(False)
     speed.set_ylim(bottom=0)
     if tests:
         _draw_tests(loss, tests, [line["loss"] for line in tests], label="test, cross-entropy")
         _draw_tests(correct, tests, _percent(tests), label="test")
-    for axes in (loss, correct):
+    for axes in (loss, correct) if counted else (loss,):
         axes.legend(frameon=False)
     for axes in (rate, speed):
         axes.set_xlabel("epoch")

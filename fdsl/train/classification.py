@@ -38,6 +38,7 @@ class Classification:
     recipe: Recipe
     device: torch.device
     finish: Finished
+    counts: bool = True
     clip_each: bool = False
 
     @property

@@ -100,6 +100,7 @@ class SelfDistillation:
             raise ValueError(
                 f"{task.run}: deterministic = true, but DINO has no deterministic gradient on a GPU; use false"
             )
+        self.counts = True
         self.clip_each = self.settings.clip_each
         self._seed = task.seed
         self._schedule = schedule(task.recipe, images=task.stream().images)

@@ -17,7 +17,6 @@ from fdsl.data.augment import EvalTransform
 from fdsl.data.loader import (
     Batch,
     EvaluationImages,
-    TrainingImages,
     evaluation_batches,
     training_batches,
 )
@@ -31,7 +30,7 @@ from fdsl.train.loop import Course, Trainee
 from fdsl.train.objective import MakeObjective, Prepare
 from fdsl.train.progress import Display
 from fdsl.train.schedule import schedule, split
-from fdsl.train.task import Task, check
+from fdsl.train.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ def fit(
     ForeignCheckpoint
         If the folder of checkpoints belongs to another training.
     """
-    check(task, world=processes.world)
+    task.check(world=processes.world)
     lock = task.checkpoints.with_name(f"{task.checkpoints.name}.lock")
     # a job whose Snakemake was killed may still be running: two writers would spoil each other's checkpoints
     with alone(lock, doing=f"training {task.run}") if processes.leads else nullcontext():
@@ -161,10 +160,7 @@ def _course(task: Task, processes: Processes) -> Course:
 
 def _batches(task: Task, course: Course, trainee: Trainee) -> Iterator[Batch]:
     """Yield this process's micro-batches of the updates that are left."""
-    transform = trainee.objective.transform()
-    images = TrainingImages(
-        task.train, transform, stream=task.stream(), seed=task.seed, kept_mb=task.devices.kept_mb
-    )
+    images = task.training_images(trainee.objective.transform())
     rank = course.processes.rank
     return training_batches(
         images,
@@ -194,6 +190,7 @@ def _journal(task: Task, course: Course, trainee: Trainee, history: History) -> 
         path=task.record.with_name("metrics.jsonl") if leads else None,
         display=display,
         lag=int(course.processes.device.type == "cuda"),
+        counts=trainee.objective.counts,
     )
     try:
         yield journal

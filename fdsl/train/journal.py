@@ -6,6 +6,7 @@ metrics.jsonl holds one JSON object a line, in order, without gaps or repetition
   updates done, `epoch` is the fraction of the stream in epochs; `loss` is the mean objective, `correct` of `images` the
   augmented training images whose likeliest class is the (mixed) target's (or what the objective counts in its place: see
   `fdsl.train.dino`), all over the updates since the line before.
+  Where the objective counts nothing, as in detection, there is no `correct`.
 - evaluation: `{"kind": "evaluation", "step", "epoch", "correct", "images", "loss"}`; where images have several labels,
   `"mean_average_precision"` and `"average_precision"` (percent, and of each class) stand in the place of `"correct"`.
 """
@@ -99,7 +100,7 @@ class History:
 class Journal:
     """Takes the measurements of every update and evaluation to the history, the display and metrics.jsonl.
 
-    Readings of a CUDA device are taken one update late, so that the host never waits for the device.
+    `counts` says whether images can be right or wrong. Readings of a CUDA device are taken one update late, so that the host never waits for the device.
     """
 
     def __init__(
@@ -110,11 +111,13 @@ class Journal:
         path: Path | None,
         display: Display | None,
         lag: int,
+        counts: bool = True,
     ) -> None:
         self.history = history
         self._schedule = schedule
         self._display = display
         self._lag = lag
+        self._counts = counts
         self._unread: deque[tuple[int, float, Tensor]] = deque()
         self._every = math.ceil(schedule.steps / LINES)
         self._tail = schedule.steps - min(
@@ -219,6 +222,8 @@ class Journal:
             "images": sums.images,
             "images_per_second": sums.images / max(self._line_seconds, 1e-9),
         }
+        if not self._counts:
+            del line["correct"]
         self._line_seconds = 0.0
         self._write(line)
         if self._display is not None:

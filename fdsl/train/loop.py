@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from fdsl import seeding
 from fdsl.data.loader import Batch
-from fdsl.recipe import Recipe
+from fdsl.recipe import Optimisation
 from fdsl.seeding import Stage
 from fdsl.train import optim
 from fdsl.train.distributed import Processes, unsynchronised
@@ -61,7 +61,7 @@ class Course:
     `compiled` may give a network faster kernels for the training passes; its parameters stay those of the network that it is given.
     """
 
-    recipe: Recipe
+    recipe: Optimisation
     schedule: Schedule
     split: Split
     seed: int

@@ -19,6 +19,9 @@ class Objective(Protocol):
     network: nn.Module
     """What gradients change; on the training's device."""
 
+    counts: bool
+    """Whether an image can be answered correctly; if not, `loss` gives 0, and nothing is said of it."""
+
     clip_each: bool
     """Whether the recipe's `clip_norm` is for each tensor by itself."""
 

@@ -9,10 +9,10 @@ from torch import nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from fdsl.recipe import Recipe
+from fdsl.recipe import Optimisation, Recipe
 
 
-def optimizer(model: nn.Module, *, recipe: Recipe) -> Optimizer:
+def optimizer(model: nn.Module, *, recipe: Optimisation) -> Optimizer:
     """Return AdamW (betas 0.9 and 0.999, epsilon 1e-8), or SGD with or without Nesterov momentum.
 
     Weight decay is not applied to vectors (biases, norms) nor to what the network names, such as position embeddings and

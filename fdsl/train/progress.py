@@ -63,8 +63,9 @@ class Display:
         if self._writer is not None:
             for name in ("loss", "lr", "images_per_second"):
                 self._writer.add_scalar(f"train/{name}", line[name], line["step"])
-            share = 100 * line["correct"] / line["images"]
-            self._writer.add_scalar("train/top1_percent", share, line["step"])
+            if "correct" in line:
+                share = 100 * line["correct"] / line["images"]
+                self._writer.add_scalar("train/top1_percent", share, line["step"])
 
     def evaluation(self, steps_done: int, *, epoch: int, result: Evaluation | Ranking) -> None:
         """Show an evaluation."""

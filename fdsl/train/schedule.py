@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fdsl.recipe import Recipe
+from fdsl.recipe import Optimisation
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Schedule:
         return now // every_epochs > before // every_epochs
 
 
-def schedule(recipe: Recipe, *, images: int) -> Schedule:
+def schedule(recipe: Optimisation, *, images: int) -> Schedule:
     """Turn a recipe's epochs into updates.
 
     The updates are cut from an endless stream without regard to the borders of epochs, so that no image is dropped; only

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fdsl.catalog import ModelEntry
-from fdsl.data.loader import ImageSource, VaryingSource
+from fdsl.data.loader import ImageSource, TrainingImages, TrainingTransform, VaryingSource
 from fdsl.data.samplers import OnePerCategory, Stream
 from fdsl.recipe import Recipe
 from fdsl.train import Devices
@@ -133,6 +133,20 @@ class Task:
         if augmentation.one_per_category:
             return OnePerCategory(self.train.labels, classes=self.train.classes, seed=self.seed)
         return Stream(len(self.train), seed=self.seed, repeats=augmentation.repeats)
+
+    def training_images(self, transform: TrainingTransform) -> TrainingImages:
+        """Return the training stream as a map from positions to batches."""
+        return TrainingImages(
+            self.train,
+            transform,
+            stream=self.stream(),
+            seed=self.seed,
+            kept_mb=self.devices.kept_mb,
+        )
+
+    def check(self, *, world: int) -> None:
+        """Refuse what cannot work before anything expensive begins; ValueError with value and remedy."""
+        check(self, world=world)
 
 
 def check(task: Task, *, world: int) -> None:

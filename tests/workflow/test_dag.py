@@ -48,6 +48,18 @@ def test_a_probe_needs_what_its_fine_tuning_needs_and_no_fine_tuning(project):
     }  # fmt: skip
 
 
+def test_a_detection_needs_its_composed_pictures_and_its_pre_training(project):
+    def planned(run):
+        target = f"results/laptop/detect/{run}/record.json"
+        return jobs(project.snakemake("--dry-run", "--cores", "1", targets=[target]))
+
+    fresh = {"fetch_downstream": 3, "compose": 1, "detect": 1}
+    assert planned("scratch-vit_micro-composed_pictures-s0") == fresh | {"total": 5}
+    assert planned("rcdb1k-vit_micro-composed_pictures-s0") == fresh | {
+        "sample_parameters": 1, "render_shard": 2, "pretrain": 1, "total": 9,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -26,7 +26,7 @@ wildcard_constraints:
     run="[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*){1,2}-s[0-9]+",
     released="[a-z][a-z0-9_]*",
     shard="[0-9]{4}",
-    stage="pretrain|finetune",
+    stage="pretrain|finetune|detect",
     table="[a-z][a-z0-9_-]*",
     figure="[a-z][a-z0-9_-]*",
 

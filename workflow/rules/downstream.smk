@@ -7,6 +7,8 @@ OUTPUTS: results/{scale}/downstream/{dataset}.json, the manifest of a checked lo
 
 rule fetch_downstream:
     """Find, fetch if necessary, and check a downstream dataset. Seconds, or a download."""
+    input:
+        composed=lambda w: PLAN.composed(w.scale, w.dataset),
     output:
         manifest="results/{scale}/downstream/{dataset}.json",
     log:
@@ -20,7 +22,7 @@ rule fetch_downstream:
         * PLAN.resources(w.scale, "fetch_downstream").mem_mb,
         runtime=lambda w, attempt: attempt
         * PLAN.resources(w.scale, "fetch_downstream").runtime,
-        data=lambda w: PLAN.data(w.dataset),
+        data=lambda w: PLAN.data(w.dataset, scale=w.scale),
     params:
         order=lambda w: PLAN.fetching(w.dataset),
     shell:

@@ -1,0 +1,31 @@
+"""Before stage 4: a small dataset in COCO's format, composed from real pictures, where COCO itself cannot be had.
+
+REQUIRED INPUTS: the manifests of the datasets whose pictures become objects.
+OUTPUTS: results/{scale}/composed/{dataset}/, with pictures and annotations in COCO's layout
+"""
+
+
+rule compose:
+    """Lay real pictures over one another on canvases, with exact boxes and masks. Seconds."""
+    input:
+        manifests=lambda w: PLAN.ingredients(w.scale, w.dataset),
+    output:
+        folder=directory("results/{scale}/composed/{dataset}"),
+    log:
+        "logs/{scale}/compose/{dataset}.log",
+    benchmark:
+        "benchmarks/{scale}/compose/{dataset}.tsv"
+    priority: 100
+    threads: lambda w: PLAN.resources(w.scale, "compose").threads
+    resources:
+        mem_mb=lambda w: PLAN.resources(w.scale, "compose").mem_mb,
+        runtime=lambda w: PLAN.resources(w.scale, "compose").runtime,
+        data=lambda w: PLAN.ingredient_data(w.dataset),
+    params:
+        order=lambda w: PLAN.composing(w.dataset),
+        code=fingerprint("fdsl.data.compose", "fdsl.data.parts"),
+    shell:
+        r"""
+        python -m fdsl compose --order {params.order:q} --data {resources.data:q} \
+            --out {output.folder:q} -- {input.manifests:q} &>{log:q}
+        """
