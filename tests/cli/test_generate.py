@@ -106,3 +106,11 @@ def test_bench_saves_its_numbers(tmp_path):
     assert row["images"] == 8
     assert row["memory_mb"] > 0  # of this whole process, with all that other tests imported
     assert saved["environment"]["cores"] >= 1
+
+
+def test_bench_overwrites_nothing(tmp_path):
+    held = tmp_path / "speed.json"
+    held.write_text("mine")
+    with pytest.raises(DamagedFile, match=r"speed\.json is in the way"):
+        run("bench", "rcdb1k", "--seconds", 0, "--save", held)
+    assert held.read_text() == "mine"
