@@ -12,9 +12,8 @@ _U1, _U7, _U9, _MASK = (np.uint64(number) for number in (1, 7, 9, 511))
 _LATER, _PATTERN, _LIT = np.uint32(0xFFFFFE00), np.uint32(511), np.uint32(1)
 _1, _2, _3, _6, _9 = (np.uint32(bits) for bits in (1, 2, 3, 6, 9))
 _AHEAD = np.uint64(AHEAD)
-BATCH = (
-    2**22
-)  # points whose numbers fit beside a pattern in 32 bits; a multiple of any number of levels
+# points whose numbers fit beside a pattern in 32 bits; a multiple of any number of levels
+BATCH = 2**22
 STRIP = 1024  # pixels that are worked out together
 
 

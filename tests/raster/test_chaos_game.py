@@ -102,26 +102,23 @@ def test_many_points_equal_the_oracle(maps):
     assert state.tolist() == words
 
 
-@pytest.mark.parametrize("place", [0, 1, 2, 3])
-def test_lanes_choose_on_the_thresholds(place):
-    """The number that decides point 8 stands just on a threshold, and just above it, of eight maps; `place` of them come before."""
-    rng = Xoshiro(seeding.kernel_state(1))
-    number = [rng.uniform() for _ in range(7 * slow.BURN_IN + 1)][-1]
-    maps = np.zeros((8, 6))
-    maps[:, 4] = range(8)
-    for level, expected in ((number, place), (number - 2**-53, place + 1)):
-        levels = [
-            *(number * k / (place + 1) for k in range(1, place + 1)),
-            level,
-            *np.linspace(level, 1, 9 - place)[1:-1],
-        ]
-        thresholds, guide = choice(np.diff([0.0, *levels]))
-        thresholds[place] = np.uint64(level * 2**53)
-        chosen = np.empty(CHUNK, np.uint8)
-        state = seeding.kernel_state(1)
-        xoshiro.fill_bits(state, np.empty(7 * slow.BURN_IN, np.uint64))
-        all_chosen(thresholds, guide, state, chosen)
-        assert chosen[0] == expected
+@pytest.mark.parametrize("maps", [1, 2, 5, 8, 9])
+def test_lanes_choose_as_one_by_one(maps):
+    """Also the numbers on a threshold and just above it, whatever stands in the bits below them."""
+    bits = np.empty(CHUNK, np.uint64)
+    xoshiro.fill_bits(seeding.kernel_state(1), bits)
+    numbers, below = bits >> np.uint64(11), bits & np.uint64(2047)
+    edges = [*numbers[below == 0][:4] - np.uint64(1), *numbers[below == 2047][:4]]
+    assert len(edges) == 8
+    inner = np.sort(np.array(edges[: maps - 1], np.uint64))
+    thresholds = np.append(inner, np.uint64(2**64 - 1))
+    guide = np.searchsorted(thresholds, np.arange(256, dtype=np.uint64) << np.uint64(45))
+    chosen, state = np.empty(CHUNK, np.uint8), seeding.kernel_state(1)
+    all_chosen(thresholds, guide.astype(np.uint8), state, chosen)
+    assert chosen.tolist() == np.searchsorted(thresholds, numbers).tolist()
+    behind = seeding.kernel_state(1)
+    xoshiro.fill_bits(behind, bits)
+    assert state.tolist() == behind.tolist()
 
 
 @kernel("void(u8[::1], u1[::1], u8[::1], u1[::1])")
