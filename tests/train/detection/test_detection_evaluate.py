@@ -53,9 +53,11 @@ def of_pycocotools(source, detections, kind):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
+    unused = {"bbox": "segmentation", "segm": "bbox"}[kind]
+    alone = [{k: v for k, v in each.items() if k != unused} for each in detections]
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(source.annotations)
-        judged = COCOeval(truth, truth.loadRes(evaluate.for_kind(detections, kind)), kind)
+        judged = COCOeval(truth, truth.loadRes(alone), kind)
         judged.evaluate()
         judged.accumulate()
         judged.summarize()
