@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-fast test-slow test-cluster slurm lint bench schemas clean fashion-mnist
+.PHONY: demo test test-fast test-slow test-cluster slurm lint bench schemas clean fashion-mnist browser
 
 demo: $(STAMP) fashion-mnist
 	@snakemake --cores all -- results/tables/table3.csv results/figures/figure2.png
@@ -14,7 +14,7 @@ demo: $(STAMP) fashion-mnist
 	@echo "Figures: results/figures/figure2.{png,pdf}"
 	@echo "Logs:    logs/   Records: results/laptop/finetune/*/record.json"
 
-test: $(STAMP) lint
+test: $(STAMP) lint browser
 	pytest -n 2 -m "not cluster"
 
 test-fast: $(STAMP)
@@ -47,6 +47,16 @@ fashion-mnist:
 	    apt-get install --yes --quiet=2 --no-install-recommends dataset-fashion-mnist \
 	    || { apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends dataset-fashion-mnist; } \
 	    || echo "apt-get could not install it; the workflow tries a download instead"; \
+	fi
+
+# Debian's Chromium, where apt can install it, to look at results/index.html; elsewhere that test says what it lacks and is skipped.
+browser:
+	@if command -v chromium > /dev/null || command -v google-chrome > /dev/null; then :; \
+	elif command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "Installing Debian's package chromium"; \
+	    apt-get install --yes --quiet=2 --no-install-recommends chromium \
+	    || { apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends chromium; } \
+	    || echo "apt-get could not install it"; \
 	fi
 
 # Debian's SLURM, where apt can install it; elsewhere the tests say what they lack and are skipped.

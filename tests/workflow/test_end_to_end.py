@@ -90,6 +90,7 @@ def _a_kernel_re_runs_rendering_and_all_after_it(project):
         "render_shard",
         "pretrain",
         "finetune",
+        "probe",
         "table",
     }
     kernel.write_text(before)
