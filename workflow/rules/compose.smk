@@ -18,8 +18,8 @@ rule compose:
     priority: 100
     threads: lambda w: PLAN.resources(w.scale, "compose").threads
     resources:
-        mem_mb=lambda w: PLAN.resources(w.scale, "compose").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "compose").runtime,
+        mem_mb=lambda w, attempt: attempt * PLAN.resources(w.scale, "compose").mem_mb,
+        runtime=lambda w, attempt: attempt * PLAN.resources(w.scale, "compose").runtime,
         data=lambda w: PLAN.ingredient_data(w.dataset),
     params:
         order=lambda w: PLAN.composing(w.dataset),
