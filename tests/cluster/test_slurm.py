@@ -19,9 +19,11 @@ pytestmark = pytest.mark.cluster
 
 TABLE = "results/tables/table3.csv"
 RUN = "fractaldb1k-vit_micro-s0"
+SHARDS = [f"results/laptop/images/fractaldb1k/shard-000{number}.arrow" for number in range(2)]
 RECORD = f"results/laptop/pretrain/{RUN}/record.json"
 # 3,000 updates: SLURM looks at time limits every 30 s only, and the training must still be running then
 EPOCHS = 750
+SHORT = 100
 # What depends on this cluster and on patience; everything else is the profile as it is.
 HERE = [
     "--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2",
@@ -42,9 +44,9 @@ def reduced(folder, *, epochs):
     return project
 
 
-def locally(project, target):
-    """Build a target without the cluster."""
-    built = project.snakemake("--cores", "2", targets=[target])
+def locally(project, *targets):
+    """Build targets without the cluster."""
+    built = project.snakemake("--cores", "2", targets=targets)
     assert built.returncode == 0, built.stdout + built.stderr
 
 
@@ -179,21 +181,26 @@ def test_the_table_is_the_same_through_every_fault(cluster, tmp_path):
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
     """A pre-training of seconds, built without the cluster."""
-    project = reduced(tmp_path_factory.mktemp("short"), epochs=10)
+    project = reduced(tmp_path_factory.mktemp("short"), epochs=SHORT)
     locally(project, RECORD)
     return project
 
 
-def test_two_nodes_share_a_pretraining(cluster, short, tmp_path):
-    project = reduced(tmp_path, epochs=10)
+def test_two_nodes_share_a_pretraining_that_is_cancelled_once(cluster, short, tmp_path):
+    project = reduced(tmp_path, epochs=SHORT)
+    locally(project, *SHARDS)
     with sent(project, RECORD, "--config", "spread={vit_micro: 2x1}") as snakemake:
-        (number,) = wait_for(lambda: cluster.jobs("pretrain"), what="the pre-training", seconds=120)
+        pretraining = Pretraining(cluster, project, snakemake)
+        number = pretraining.goes_on()
         assert cluster.node_of(number) == "n[1-2]"
+        cluster.cancel(number)
+        pretraining.stops()
     assert snakemake.returncode == 0
     log = (project.work / f"logs/laptop/pretrain/{RUN}.log").read_text()
     assert "process 0 of 2 on cpu" in log
     assert "process 1 of 2 on cpu" in log
     ours, theirs = (read_json(p.work / RECORD) for p in (project, short))
+    assert ours["cost"]["resumed"] == 1
     assert ours["cost"]["device_seconds"] == 2 * ours["cost"]["wall_seconds"]
     assert ours["result"]["steps"] == theirs["result"]["steps"]
     found, expected = (
@@ -207,7 +214,8 @@ def test_two_nodes_share_a_pretraining(cluster, short, tmp_path):
 def test_a_full_disk_stops_with_a_clear_error_and_the_same_command_goes_on(
     cluster, short, tmp_path
 ):
-    project = reduced(tmp_path, epochs=10)
+    project = reduced(tmp_path, epochs=SHORT)
+    locally(project, *SHARDS)
     folder = project.work / "results/laptop/checkpoints"
     folder.mkdir(parents=True)
     small = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
