@@ -20,7 +20,7 @@ rule detect:
         "benchmarks/{scale}/detect/{run}.tsv"
     threads: lambda w: PLAN.resources(w.scale, "detect").threads
     resources:
-        mem_mb=lambda w, attempt: attempt * PLAN.resources(w.scale, "detect").mem_mb,
+        mem_mb=lambda w: PLAN.resources(w.scale, "detect").mem_mb,
         runtime=lambda w: PLAN.resources(w.scale, "detect").runtime,
         gpu=lambda w: PLAN.resources(w.scale, "detect").gpu,
         machine=PLAN.machine(),
