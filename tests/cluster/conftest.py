@@ -1,6 +1,7 @@
 """Two SLURM nodes on this host for all tests of this folder; without SLURM they are skipped."""
 
 import os
+import signal
 
 import pytest
 from cluster import local_cluster
@@ -14,5 +15,10 @@ def cluster(tmp_path_factory):
         reason = "one process at a time can have the cluster: use `make test-cluster`"
     if reason:
         pytest.skip(reason)
-    with local_cluster.Cluster(tmp_path_factory.mktemp("slurm")) as running:
-        yield running
+    # pytest dies of SIGTERM without tidying, which would leave the daemons alive
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM"))
+    try:
+        with local_cluster.Cluster(tmp_path_factory.mktemp("slurm")) as running:
+            yield running
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -105,68 +105,64 @@ def newest_update(project):
     return max((int(name.removeprefix("step-")) for name in names), default=-1)
 
 
-class Fault:
-    """Strikes the pre-training whenever it has gone on, and waits until it has."""
+class Pretraining:
+    """The pre-training as SLURM and its checkpoints show it; each fault strikes when it has gone on since the one before."""
 
     def __init__(self, cluster, project, snakemake):
         self.cluster, self.project, self.snakemake = cluster, project, snakemake
-        self.struck_after = 0
+        self.saved = -1
 
-    def job(self):
-        """Return the number of the running pre-training once it has gone beyond the last fault."""
+    def goes_on(self):
+        """Wait until it runs and has left a new checkpoint; return the number of its job."""
 
-        def going_on():
+        def running():
             assert self.snakemake.poll() is None, "Snakemake ended before the last fault"
             self.cluster.hasten()
-            running = self.cluster.jobs("pretrain")
-            update = newest_update(self.project)
-            # the log of this attempt begins anew
-            log = self.project.work / f"logs/laptop/pretrain/{RUN}.log"
-            started = log.exists() and "parameters" in log.read_text()
-            return running if started and update > self.struck_after else None
+            return newest_update(self.project) > self.saved and self.cluster.jobs("pretrain")
 
-        (number,) = wait_for(going_on, what="the pre-training to go on", seconds=240)
-        self.struck_after = newest_update(self.project)
+        (number,) = wait_for(running, what="the pre-training to go on", seconds=300)
         return number
 
-    def over(self, number):
-        """Wait until a job does not run any more."""
-        wait_for(
-            lambda: number not in self.cluster.jobs("pretrain"),
-            what=f"the end of job {number}",
-            seconds=120,
-        )
-        return newest_update(self.project)
+    def stops(self):
+        """Wait until nothing of it runs any more, and remember how far it came."""
+
+        def stopped():
+            alive = [
+                state
+                for state in ("RUNNING", "COMPLETING")
+                if self.cluster.jobs("pretrain", state=state)
+            ]
+            return not alive
+
+        wait_for(stopped, what="the pre-training to stop", seconds=120)
+        self.saved = newest_update(self.project)
 
 
 def test_the_table_is_the_same_through_every_fault(cluster, tmp_path):
-    (tmp_path / "local").mkdir()
-    (tmp_path / "slurm").mkdir()
+    for name in ("local", "slurm"):
+        (tmp_path / name).mkdir()
     undisturbed = reduced(tmp_path / "local", epochs=EPOCHS)
+    project = reduced(tmp_path / "slurm", epochs=EPOCHS)
     locally(undisturbed, TABLE)
 
-    project = reduced(tmp_path / "slurm", epochs=EPOCHS)
     with sent(project, TABLE) as snakemake:
-        fault = Fault(cluster, project, snakemake)
+        pretraining = Pretraining(cluster, project, snakemake)
 
-        number = fault.job()
-        cluster.limit(number, minutes=1)
-        fault.over(number)
+        cluster.limit(pretraining.goes_on(), minutes=1)
+        pretraining.stops()
 
-        number = fault.job()
-        cluster.cancel(number)
-        fault.over(number)
+        cluster.cancel(pretraining.goes_on())
+        pretraining.stops()
 
-        number = fault.job()
-        cluster.requeue(number)
-        fault.over(number)
+        cluster.requeue(pretraining.goes_on())
+        pretraining.stops()
 
-        number = fault.job()
-        node = cluster.node_of(number)
-        cluster.kill_node(node)
-        wait_for(lambda: cluster.nodes()[node].startswith("down"), what=f"{node} to be missed")
-        cluster.start_node(node)
-        fault.job()
+        lost = cluster.node_of(pretraining.goes_on())
+        cluster.kill_node(lost)
+        wait_for(lambda: cluster.nodes()[lost].startswith("down"), what=f"{lost} to be missed")
+        pretraining.stops()
+        assert cluster.node_of(pretraining.goes_on()) != lost
+    cluster.start_node(lost)
     said = (project.work / "snakemake.log").read_text()
     assert snakemake.returncode == 0, said
     assert re.search(r"Submitted array job with Snakemake IDs \d+,\d+ ", said)
