@@ -11,7 +11,6 @@ import typer
 from fdsl import __version__
 from fdsl.cli import generate, jobs, people
 from fdsl.storage import DamagedFile
-from fdsl.strict import ConfigError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +41,7 @@ def main() -> None:
     """Run the command line. A fault that a person can mend is one message, not a traceback."""
     try:
         app()
-    except (ConfigError, DamagedFile, ValueError, IndexError, OSError) as error:
+    except (DamagedFile, ValueError, IndexError, OSError) as error:
         logging.getLogger("fdsl").debug("the whole story", exc_info=error)
         typer.echo(f"fdsl: {error}", err=True)
         sys.exit(2)

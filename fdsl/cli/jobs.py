@@ -9,8 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from fdsl import storage
-from fdsl.catalog import DownstreamDataset, ModelEntry, ReleasedWeights, SyntheticDataset
-from fdsl.recipe import Recipe
 
 SHOWN_CATEGORIES = 4  # of an attention map
 PANEL = "Jobs of the workflow (Snakemake calls these)"
@@ -73,6 +71,7 @@ def sample_parameters(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Search the categories of a synthetic dataset."""
+    from fdsl.catalog import SyntheticDataset
     from fdsl.cli.progress import track
     from fdsl.data import parameters
 
@@ -168,7 +167,9 @@ def pretrain(
     ] = None,
 ) -> None:
     """Pre-train a network on a synthetic dataset, or on real pictures."""
+    from fdsl.catalog import ModelEntry
     from fdsl.provenance import environment
+    from fdsl.recipe import Recipe
     from fdsl.train.pretrain import pretrain as train
 
     spec = json.loads(order)
@@ -211,6 +212,7 @@ def adopt_weights(
     record: Record,
 ) -> None:
     """Bring weights that others published into the form of a pre-training."""
+    from fdsl.catalog import ModelEntry, ReleasedWeights
     from fdsl.data.weight_files import file_of, require
     from fdsl.provenance import environment
     from fdsl.train.adopt import adopt
@@ -241,7 +243,9 @@ def attention(
     ] = None,
 ) -> None:
     """Look where a pre-trained network attends on the first image of its first categories."""
+    from fdsl.catalog import ModelEntry, SyntheticDataset
     from fdsl.data.synthetic import preview
+    from fdsl.recipe import Recipe
     from fdsl.train.attention import write_attention
 
     spec = json.loads(order)
@@ -273,8 +277,10 @@ def finetune(
     weights: Start = None,
 ) -> None:
     """Fine-tune a network on a downstream dataset and test it."""
+    from fdsl.catalog import ModelEntry
     from fdsl.data.parts import load_parts
     from fdsl.provenance import environment
+    from fdsl.recipe import Recipe
     from fdsl.train.finetune import finetune as train
 
     spec = json.loads(order)
@@ -322,6 +328,7 @@ def probe(
     weights: Start = None,
 ) -> None:
     """Test the frozen features of a network by k-NN and by a linear probe."""
+    from fdsl.catalog import ModelEntry
     from fdsl.data.parts import load_parts
     from fdsl.probe import Probe
     from fdsl.provenance import environment
@@ -371,6 +378,7 @@ def detect(
     weights: Start = None,
 ) -> None:
     """Train a detector on a dataset in COCO's format and test it."""
+    from fdsl.catalog import ModelEntry
     from fdsl.data.parts import checked
     from fdsl.detection_recipe import DetectionRecipe
     from fdsl.provenance import environment
@@ -475,6 +483,7 @@ def page(
     figures: Annotated[list[Path] | None, typer.Argument(help="Finished figures, PNG.")] = None,
 ) -> None:
     """Put tables, figures, claims, gallery and runs on one page."""
+    from fdsl.catalog import SyntheticDataset
     from fdsl.report.page import write_page
     from fdsl.study.paper import Study
     from fdsl.study.scale import ReportScale
@@ -498,6 +507,7 @@ def page(
 
 
 def _synthetic(spec: dict[str, Any], files: list[Path]) -> Any:
+    from fdsl.catalog import SyntheticDataset
     from fdsl.data.synthetic import ShardedImages
 
     if spec["images"] == "stream":
@@ -533,6 +543,7 @@ def _learning(kind: str, pictures: Any) -> dict[str, Any]:
 
 
 def _streamed(spec: dict[str, Any], path: Path) -> Any:
+    from fdsl.catalog import SyntheticDataset
     from fdsl.data import parameters, synthetic
 
     dataset = SyntheticDataset.model_validate(spec["dataset"])
@@ -542,6 +553,7 @@ def _streamed(spec: dict[str, Any], path: Path) -> Any:
 
 def _origin(spec: dict[str, Any], about: str) -> Any:
     """Return what the model card says of the images."""
+    from fdsl.catalog import SyntheticDataset
     from fdsl.train.task import Drawn, Origin
 
     drawn = None
@@ -559,7 +571,9 @@ def _origin(spec: dict[str, Any], about: str) -> Any:
     return Origin(drawn=drawn, **json.loads(about))
 
 
-def _entry(data: str) -> tuple[DownstreamDataset, str]:
+def _entry(data: str) -> tuple[Any, str]:
+    from fdsl.catalog import DownstreamDataset
+
     spec = json.loads(data)
     return DownstreamDataset.model_validate(spec["entry"]), spec["root"]
 
