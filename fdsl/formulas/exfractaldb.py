@@ -105,6 +105,10 @@ class Settings(Strict):
             raise ValueError(
                 f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}"
             )
+        if self.maps[1] < 2:
+            raise ValueError(
+                f"maps = {self.maps}: the attractor of a single map is a point, so no search would end; allow at least 2"
+            )
         return self
 
 

@@ -96,6 +96,10 @@ class Settings(WindowSettings):
             raise ValueError(
                 f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}"
             )
+        if self.maps[1] < 2:
+            raise ValueError(
+                f"maps = {self.maps}: the attractor of a single map is a point, so no search would end; allow at least 2"
+            )
         reachable = min(1.0, self.search_points / self.search_size_px**2)
         if self.filling_rate > reachable:
             raise ValueError(

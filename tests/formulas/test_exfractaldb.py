@@ -164,6 +164,7 @@ def test_one_row_of_the_weights_in_twelve_views():
         ({"instance_row": 25, "weight_steps": 1}, "none of the rows 0 to 24"),
         ({"instance_row": 0, "weighted": False}, "set one of the two"),
         ({"maps": (5, 2)}, "two ascending numbers"),
+        ({"maps": (1, 1)}, "a single map is a point"),
     ],
 )
 def test_impossible_settings_are_refused(options, message):

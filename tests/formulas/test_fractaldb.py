@@ -211,6 +211,7 @@ def test_probabilities_must_be_probabilities():
         ({"weight": 0.6}, "less than or equal to 0.5"),
         ({"points": 0}, "greater than or equal to 1"),
         ({"maps": (5, 2)}, "two ascending numbers"),
+        ({"maps": (1, 1)}, "a single map is a point"),
         ({"search_points": 1000}, "needs more than search_points"),
         ({"gray_level": 0}, "greater than or equal to 1"),
         ({"instance_row": 25}, "less than or equal to 24"),
