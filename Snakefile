@@ -11,6 +11,9 @@ min_version("9.20")
 configfile: workflow.source_path("config.yaml")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/render.smk"
 include: "workflow/rules/compose.smk"

@@ -264,7 +264,31 @@ class Plan:
         """Return the order of a `table` job."""
         study = self.runs.study(name)
         only = study.model_copy(update={"figures": {}, "claims": {}})
-        return _order(study=only.model_dump(mode="json"), name=name, scale=self._about(name))
+        return _order(
+            study=only.model_dump(mode="json"),
+            name=name,
+            scale=self._about(name),
+            pictured=self._pictured(name),
+            seed=self.config.user.dataset_seed,
+        )
+
+    def _pictured(self, table: str) -> dict[str, Any]:
+        """Return the synthetic datasets whose images stand above a table, at their published settings."""
+        shown = self.runs.table(table)
+        names = shown.pretrainings if shown.pictures else []
+        return {
+            name: self.config.synthetic[name].model_dump(mode="json")
+            for name in names
+            if name in self.config.synthetic
+        }
+
+    def table_code(self, name: str) -> str:
+        """Return the fingerprint behind a `table` job."""
+        drawn = {entry["formula"] for entry in self._pictured(name).values()}
+        formulas = [f"fdsl.formulas.{formula}" for formula in sorted(drawn)]
+        return fingerprint(
+            "fdsl.report.tables", *(["fdsl.report.gallery", *formulas] if drawn else [])
+        )
 
     def drawing(self, name: str) -> str:
         """Return the order of a `figure` job."""
@@ -294,6 +318,12 @@ class Plan:
             for name in names
             if name in self.config.synthetic
         }
+
+    def told(self, report: str) -> str:
+        """Return what Snakemake's report says of a table or figure: title, caption, and the scale where it is not the paper's."""
+        study, scale = self.runs.study(report), self.config.scales[self.scale]
+        shown = study.tables.get(report) or study.figures[report]
+        return f"{shown.title}. {shown.caption} {scale.banner}".strip()
 
     def deciding(self) -> str:
         """Return the order of the `claims` job."""

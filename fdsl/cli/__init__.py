@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fdsl import __version__
-from fdsl.cli import generate, jobs, people
+from fdsl.cli import generate, jobs, people, reports
 from fdsl.storage import DamagedFile
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ def _begin(
 generate.register(app)
 people.register(app)
 jobs.register(app)
+reports.register(app)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""One verb for each rule of the workflow. A verb reads its order, calls one function and writes what Snakemake waits for."""
+"""One verb for each rule that makes images or trains. A verb reads its order, calls one function and writes what Snakemake waits for."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from fdsl import storage
+from fdsl.cli.options import PANEL, Order, Out
 
 SHOWN_CATEGORIES = 4  # of an attention map
-PANEL = "Jobs of the workflow (Snakemake calls these)"
 
-Order = Annotated[
-    str, typer.Option(help="All that decides what is computed, as JSON; made by fdsl.plan.")
-]
 Code = Annotated[str, typer.Option(help="Digest of the code behind the job, kept in the record.")]
-Out = Annotated[Path, typer.Option(help="The file to write.")]
 Digest = Annotated[Path, typer.Option(help="Where to write the digest of --out.")]
 Data = Annotated[
     str, typer.Option(help="The downstream dataset: `root` folder and catalogue `entry`, as JSON.")
@@ -33,8 +29,6 @@ Checkpoints = Annotated[Path, typer.Option(help="Folder to go on from after an i
 Machine = Annotated[
     str, typer.Option(help="Device, batch on the device, loader processes …, as JSON.")
 ]
-Published = Annotated[Path, typer.Option(help="Printed numbers.")]
-Records = Annotated[list[Path] | None, typer.Argument(help="Records of the runs.")]
 Manifest = Annotated[Path, typer.Option(help="What is known of the downstream dataset.")]
 Start = Annotated[
     list[Path] | None, typer.Argument(help="Weights to start from; none = from scratch.")
@@ -55,11 +49,6 @@ def register(app: typer.Typer) -> None:
         finetune,
         probe,
         detect,
-        table,
-        figure,
-        claims,
-        page,
-        curves,
     ]:
         app.command(rich_help_panel=PANEL)(verb)
 
@@ -406,103 +395,6 @@ def detect(
         environment=environment(),
         devices=_devices(machine, threads),
         tensorboard=record.parent / "tensorboard",
-    )
-
-
-def table(order: Order, published: Published, out: Out, records: Records = None) -> None:
-    """Join records with the published numbers: .csv, and .md and .html beside it."""
-    from fdsl.report.tables import write_table
-    from fdsl.study.paper import Study
-    from fdsl.study.scale import ReportScale
-
-    spec = json.loads(order)
-    write_table(
-        Study.model_validate(spec["study"]),
-        name=spec["name"],
-        scale=ReportScale.model_validate(spec["scale"]),
-        records=records or [],
-        published=published,
-        out=out,
-    )
-
-
-def figure(
-    order: Order,
-    published: Published,
-    out: Out,
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Records, and what else the kind of figure shows: attention, curves …"),
-    ] = None,
-) -> None:
-    """Draw a figure: .png, and .pdf and .csv (what it plots) beside it."""
-    from fdsl.report.figures.inputs import FigureInputs, write
-
-    spec = json.loads(order)
-    given = files or []
-    inputs = FigureInputs.model_validate(
-        spec
-        | {
-            "records": [path for path in given if path.name == "record.json"],
-            "files": [path for path in given if path.name != "record.json"],
-            "published": published,
-        }
-    )
-    write(inputs, out=out)
-
-
-def curves(
-    metrics: Annotated[Path, typer.Option(help="The run's metrics.jsonl.")], out: Out
-) -> None:
-    """Draw the learning curves of one training as PNG."""
-    from fdsl.report.run_curves import write_curves
-
-    write_curves(metrics, out=out)
-
-
-def claims(order: Order, published: Published, out: Out, records: Records = None) -> None:
-    """Decide the claims of the studies: .csv, and .md and .html beside it."""
-    from fdsl.report.claims import write_claims
-    from fdsl.study.paper import Study
-    from fdsl.study.scale import ReportScale
-
-    spec = json.loads(order)
-    write_claims(
-        {name: Study.model_validate(study) for name, study in spec["studies"].items()},
-        scales={name: ReportScale.model_validate(scale) for name, scale in spec["scales"].items()},
-        records=records or [],
-        published=published,
-        out=out,
-    )
-
-
-def page(
-    order: Order,
-    published: Published,
-    out: Out,
-    figures: Annotated[list[Path] | None, typer.Argument(help="Finished figures, PNG.")] = None,
-) -> None:
-    """Put tables, figures, claims, gallery and runs on one page."""
-    from fdsl.catalog import SyntheticDataset
-    from fdsl.report.page import write_page
-    from fdsl.study.paper import Study
-    from fdsl.study.scale import ReportScale
-
-    spec = json.loads(order)
-    write_page(
-        {name: Study.model_validate(study) for name, study in spec["studies"].items()},
-        scales={name: ReportScale.model_validate(scale) for name, scale in spec["scales"].items()},
-        table_records={
-            name: [Path(path) for path in paths] for name, paths in spec["table_records"].items()
-        },
-        pretraining_records=[Path(path) for path in spec["pretraining_records"]],
-        figures=figures or [],
-        published=published,
-        datasets={
-            name: SyntheticDataset.model_validate(entry) for name, entry in spec["datasets"].items()
-        },
-        seed=spec["seed"],
-        out=out,
     )
 
 

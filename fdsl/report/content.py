@@ -15,6 +15,7 @@ from fdsl.report.compare import (
     UNDECIDED,
     WITHIN,
 )
+from fdsl.report.picture import Picture
 from fdsl.study.scale import ReportScale
 
 DASH = "–"
@@ -72,11 +73,17 @@ class TableReport:
     """Row label -> the label of the row that it is set beside."""
     described: dict[str, str]
     """Row label -> what its pre-training is at this scale."""
+    pictures: dict[str, tuple[Picture, ...]]
+    """Row label -> sample images at the published settings; empty where the table shows none."""
+    bracketed: bool
+    """Whether the gain over the row's base stands in brackets in each cell, as the paper prints it."""
     cells: tuple[Cell, ...]
     gains: tuple[Gain, ...]
     published_models: tuple[str, ...]
     models: tuple[str, ...]
     sources: tuple[str, ...]
+    printed_gains: dict[tuple[str, str], float]
+    """Row and column -> the gain over the row's base as the paper prints it, points."""
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     footnotes: tuple[str, ...] = field(init=False)
@@ -138,6 +145,23 @@ def beside(cell: Cell) -> str:
     return f" / {cell.published or DASH}" if cell.group == PAPER else ""
 
 
+def our_gain(report: TableReport, cell: Cell) -> str:
+    """Return our gain over the row's base in brackets, where the table prints gains in its cells."""
+    gain = report.gain(cell.row, cell.column) if report.bracketed else None
+    return f" [{points(gain.gain)}]" if gain else ""
+
+
+def printed_gain(report: TableReport, cell: Cell) -> str:
+    """Return the gain that the paper prints in brackets behind its number, or nothing."""
+    gain = report.printed_gains.get((cell.row, cell.column))
+    return "" if gain is None else f" [{one_decimal(gain)}]"
+
+
+def one_decimal(value: float) -> str:
+    """Return a published gain with a sign, as the papers print it."""
+    return _sign(f"{value:+z.1f}")
+
+
 def judged(cell: Cell) -> str:
     """Return the verdict on a number that has a published one beside it; else nothing."""
     if cell.reproduced is None or cell.group != PAPER:
@@ -161,7 +185,7 @@ def paired_legend(report: TableReport) -> str:
 
 def gained(gain: Gain) -> str:
     """Return a gain with its spread and number of pairs, beside the published one."""
-    printed = "" if gain.published_gain is None else f" / {_sign(f'{gain.published_gain:+z.1f}')}"
+    printed = "" if gain.published_gain is None else f" / {one_decimal(gain.published_gain)}"
     return f"{_spread(gain)} ({gain.pairs}){printed}"
 
 
@@ -197,6 +221,8 @@ def how_to_read(report: TableReport) -> str:
         "Each cell: ours, mean ± standard deviation over seeds (number of seeds), of the last epoch / published. "
         "One seed has no standard deviation."
     )
+    if report.bracketed:
+        legend += " In square brackets: the gain over the row's base, in points."
     if report.scale.comparable:
         return f"{legend} Within tolerance means at most {report.tolerance_points} points from the published number; the tolerance is ours."
     return f"{legend} At this scale no cell is judged against the paper."

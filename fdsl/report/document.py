@@ -54,6 +54,8 @@ th, td { padding: 0.35rem 0.55rem; border-bottom: 1px solid var(--line); text-al
 thead th { border-bottom: 2px solid CanvasText; } th[scope=row], thead th:first-child { text-align: left; }
 th[scope=row] { font-weight: 500; } .sentence { white-space: normal; min-width: 18rem; max-width: 34rem; } .note { white-space: normal; max-width: 14rem; }
 small, .quiet { color: var(--quiet); font-weight: 400; } small { display: block; }
+.strip { display: flex; flex-wrap: wrap; gap: 0.6rem 1rem; margin: 1.2rem 0; } .strip figure { margin: 0; } .strip figcaption { font-size: 0.85rem; color: var(--quiet); }
+.strip img { height: 5.5rem; aspect-ratio: 1; object-fit: contain; background: black; image-rendering: pixelated; margin-right: 0.2rem; }
 .good { border-left: 4px solid var(--good); } .bad { border-left: 4px solid var(--bad); }
 {{ style }}
 </style>

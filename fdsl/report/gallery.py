@@ -13,17 +13,10 @@ from PIL import Image
 from fdsl.catalog import SyntheticDataset
 from fdsl.data.parameters import formula_settings, sample, stack
 from fdsl.data.streamed import StreamedImages
+from fdsl.report.picture import Picture
 
 CATEGORIES = 3
 SIDE_PX = 112
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One image of a category, as a data address, and the category's parameters as text."""
-
-    address: str
-    parameters: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,20 @@ def exhibits(entries: Mapping[str, SyntheticDataset], *, seed: int) -> list[Exhi
     return list(shown.values())
 
 
+def strips(entries: Mapping[str, SyntheticDataset], *, seed: int) -> dict[str, tuple[Picture, ...]]:
+    """Draw the first categories of each dataset at its own settings, small, by the dataset's name."""
+    return {name: _pictures(entry, seed) for name, entry in entries.items()}
+
+
 def _exhibit(name: str, entry: SyntheticDataset, seed: int) -> Exhibit:
+    settings = yaml.safe_dump(
+        formula_settings(entry).model_dump(mode="json"), sort_keys=False, default_flow_style=None
+    )
+    size = f"{entry.classes:,} categories × {entry.instances:,} images"
+    return Exhibit(name, entry.title, entry.formula, size, settings.strip(), entry.source, _pictures(entry, seed))  # fmt: skip
+
+
+def _pictures(entry: SyntheticDataset, seed: int) -> tuple[Picture, ...]:
     few = entry.model_copy(update={"classes": CATEGORIES, "instances": 1})
     found = list(sample(few, seed=seed))
     images = StreamedImages(few, stack(found), seed=seed)
@@ -67,11 +73,7 @@ def _exhibit(name: str, entry: SyntheticDataset, seed: int) -> Exhibit:
         image.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
         text = "\n".join(f"{key}: {_few(values.tolist())}" for key, values in rows.items())
         pictures.append(Picture(png_address(image), f"category {category}\n{text}"))
-    settings = yaml.safe_dump(
-        formula_settings(entry).model_dump(mode="json"), sort_keys=False, default_flow_style=None
-    )
-    size = f"{entry.classes:,} categories × {entry.instances:,} images"
-    return Exhibit(name, entry.title, entry.formula, size, settings.strip(), entry.source, tuple(pictures))  # fmt: skip
+    return tuple(pictures)
 
 
 def png_address(image: Image.Image) -> str:

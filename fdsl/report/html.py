@@ -32,6 +32,13 @@ TEMPLATE = """\
 <p class="banner" role="note">{{ report.scale.banner }}</p>
 {% endif %}
 <p>{{ report.caption }} {{ say.how_to_read(report) }}</p>
+{% if report.pictures %}
+<div class="strip" role="group" aria-label="Sample images at the published settings">
+{% for row, pictures in report.pictures.items() %}
+<figure>{% for picture in pictures %}<img src="{{ picture.address }}" alt="{{ row }}, {{ picture.parameters }}" title="{{ picture.parameters }}">{% endfor %}<figcaption>{{ row }}</figcaption></figure>
+{% endfor %}
+</div>
+{% endif %}
 {% for group in report.groups %}
 {% set columns = report.columns(group) %}
 <div class="wide">
@@ -46,7 +53,7 @@ TEMPLATE = """\
 <td{% if cell.verdict in marks %} class="{{ marks[cell.verdict] }}"{% endif %}>
 {%- if cell.reproduced is none %}<span class="quiet">{{ say.measured(cell) }}</span>{% else %}<b>{{ say.measured(cell) }}</b>{% endif %}
 {%- if cell.reason %}<sup>{{ report.mark(cell) }}</sup>{% endif %}
-{{- say.beside(cell) }}
+{{- say.our_gain(report, cell) }}{{ say.beside(cell) }}{{ say.printed_gain(report, cell) }}
 {%- if say.judged(cell) %}<small>{{ say.judged(cell) }}</small>{% endif %}</td>
 {% endfor %}
 </tr>

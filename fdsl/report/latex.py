@@ -56,7 +56,8 @@ def _parts(report: TableReport) -> Iterator[str]:
 
 def _cell(report: TableReport, row: str, column: str) -> str:
     cell = report.cell(row, column)
-    return f"{content.measured(cell)}{content.beside(cell)}"
+    ours = f"{content.measured(cell)}{content.our_gain(report, cell)}"
+    return f"{ours}{content.beside(cell)}{content.printed_gain(report, cell)}"
 
 
 def _table(caption: str, label: str, columns: list[str], rows: list[list[str]]) -> str:

@@ -21,8 +21,10 @@ from fdsl.report.content import (
     how_to_read,
     judged,
     measured,
+    our_gain,
     paired_legend,
     paired_lines,
+    printed_gain,
     remarks,
     tally,
 )  # fmt: skip
@@ -83,7 +85,8 @@ def _gain_grid(report: TableReport) -> str:
 def _cell(report: TableReport, cell: Cell) -> str:
     mark = f" [{report.mark(cell)}]" if cell.reason else ""
     verdict = f" {judged(cell)}" if judged(cell) else ""
-    return f"{measured(cell)}{mark}{beside(cell)}{verdict}"
+    ours = f"{measured(cell)}{mark}{_plain(our_gain(report, cell))}"
+    return f"{ours}{beside(cell)}{_plain(printed_gain(report, cell))}{verdict}"
 
 
 def _row_label(report: TableReport, row: str) -> str:

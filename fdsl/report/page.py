@@ -12,13 +12,14 @@ from fdsl.report import claims as claim_files
 from fdsl.report import html, runs_list
 from fdsl.report.decisions import decide
 from fdsl.report.document import document, fill
-from fdsl.report.gallery import exhibits, png_address
+from fdsl.report.gallery import exhibits, png_address, strips
 from fdsl.report.published import read_published
 from fdsl.report.records import read_runs
 from fdsl.report.tables import build_table
 from fdsl.storage import write_text
 from fdsl.study.paper import Study
 from fdsl.study.scale import ReportScale
+from fdsl.study.tables import Table
 
 FIGURE_PX = 1400  # wide enough for a desktop; the files beside the page have 300 dpi
 
@@ -72,10 +73,11 @@ def write_page(
                     scale=scales[name],
                     records=table_records[name],
                     published=published,
+                    pictures=strips(_pictured(table, datasets), seed=seed),
                 ),
                 level=3,
             )
-            for name in study.tables
+            for name, table in study.tables.items()
         }
         decisions = [
             decide(name, claim, study, scale=scales[claim.table], runs=runs, printed=printed)
@@ -105,6 +107,14 @@ def write_page(
         },
     )
     write_text(out, document(f"FDSL results, {scale.title}", body, style=STYLE, script=SCRIPT))
+
+
+def _pictured(
+    table: Table, datasets: Mapping[str, SyntheticDataset]
+) -> dict[str, SyntheticDataset]:
+    """Return the datasets whose images stand above a table."""
+    names = table.pretrainings if table.pictures else []
+    return {name: datasets[name] for name in names if name in datasets}
 
 
 def _small(path: Path) -> str:

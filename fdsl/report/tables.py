@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from fdsl.report.content import Cell, Gain, TableReport
 from fdsl.report.html import to_html
 from fdsl.report.latex import to_latex
 from fdsl.report.markdown import to_markdown
+from fdsl.report.picture import Picture
 from fdsl.report.published import read_published
 from fdsl.report.records import RecordRefused, read_runs
 from fdsl.storage import DamagedFile, write_text
@@ -35,12 +36,13 @@ def write_table(
     records: Iterable[str | Path],
     published: str | Path,
     out: str | Path,
+    pictures: Mapping[str, tuple[Picture, ...]] | None = None,
 ) -> TableReport:
     """Write a table as `out` (CSV) and, beside it, as .md, .html and .tex; each file whole or not at all.
 
     Parameters
     ----------
-    study, name, scale, records, published
+    study, name, scale, records, published, pictures
         As `build_table`.
     out
         Ends in .csv, for example results/tables/table3.csv.
@@ -60,7 +62,9 @@ def write_table(
         raise ValueError(
             f"out = {target} must end in .csv; .md, .html and .tex are written beside it"
         )
-    report = build_table(study, name=name, scale=scale, records=records, published=published)
+    report = build_table(
+        study, name=name, scale=scale, records=records, published=published, pictures=pictures
+    )
     texts = {
         ".html": to_html(report),
         ".md": to_markdown(report),
@@ -79,6 +83,7 @@ def build_table(
     scale: ReportScale,
     records: Iterable[str | Path],
     published: str | Path,
+    pictures: Mapping[str, tuple[Picture, ...]] | None = None,
 ) -> TableReport:
     """Set records beside published numbers.
 
@@ -94,6 +99,8 @@ def build_table(
         record.json files of fine-tunings, in any order. Each must belong to a cell. Their paths appear in the CSV as given.
     published
         workflow/published/tables.csv.
+    pictures
+        Sample images by pre-training, for a table that shows them.
 
     Raises
     ------
@@ -120,7 +127,8 @@ def build_table(
         tolerance_points=table.tolerance_points,
         comparable=scale.comparable,
     )
-    gains = compare.gains(compared, measures, _printed_gains(printed))
+    printed_gains = _printed_gains(printed)
+    gains = compare.gains(compared, measures, printed_gains)
     return TableReport(
         study=study.title,
         reference=study.reference,
@@ -137,6 +145,13 @@ def build_table(
             for row in table.rows
             if row.pretraining in scale.reduced
         },
+        pictures={
+            row.label: pictures[row.pretraining]
+            for row in table.rows
+            if pictures and row.pretraining and row.pretraining in pictures
+        },
+        bracketed=any(row.gain_over for row in table.rows),
+        printed_gains=_by_cell(printed_gains),
         cells=tuple(
             _cell(row, reason=_reason(row, shown, cells, scale))
             for row in compared.to_dict("records")
@@ -154,6 +169,15 @@ def _printed_gains(printed: pd.DataFrame) -> pd.DataFrame:
     """Return the gains that the paper prints, by the column that they stand in."""
     gains = printed[printed["metric"] == "points"]
     return gains.assign(column=gains["column"].str.removesuffix(" gain"))
+
+
+def _by_cell(printed_gains: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return the printed gains by row and column of the table."""
+    return {
+        (gain["row"], gain["column"]): float(gain["published"])
+        for gain in printed_gains.to_dict("records")
+        if gain["published"]
+    }
 
 
 def _base_titles(study: Study, table: Table) -> dict[str, str]:

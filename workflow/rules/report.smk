@@ -40,8 +40,9 @@ rule table:
     benchmark:
         "benchmarks/table/{table}.tsv"
     params:
+        about=lambda w: PLAN.told(w.table),
         order=lambda w: PLAN.tabulation(w.table),
-        code=fingerprint("fdsl.report.tables"),
+        code=lambda w: PLAN.table_code(w.table),
     shell:
         r"""
         python -m fdsl table --order {params.order:q} --published {input.published:q} \
@@ -69,6 +70,7 @@ rule figure:
     benchmark:
         "benchmarks/figure/{figure}.tsv"
     params:
+        about=lambda w: PLAN.told(w.figure),
         order=lambda w: PLAN.drawing(w.figure),
         code=lambda w: PLAN.figure_code(w.figure),
     shell:
