@@ -48,10 +48,13 @@ SlurmdParameters=config_overrides
 SlurmdTimeout=15
 MinJobAge=600
 KillWait=15
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 GresTypes=gpu
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=4 RealMemory=8000 Gres=gpu:1
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=4 RealMemory=8000 Gres=gpu:1
-PartitionName=main Nodes=n[1-2] Default=YES MaxTime=INFINITE State=UP
+PartitionName=main Nodes=n[1-2] Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=urgent Nodes=n[1-2] MaxTime=INFINITE State=UP PriorityTier=2 PreemptMode=OFF
 """
 
 # Any device file will do: SLURM hands out numbers, and no test touches a GPU.
@@ -146,9 +149,11 @@ class Cluster:
         """End a job as its owner or an administrator does."""
         run("scancel", number)
 
-    def requeue(self, number: str) -> None:
-        """End a job and put it back into the queue, as a pre-emption does."""
-        run("scontrol", "requeue", number)
+    def preempt(self, number: str) -> None:
+        """Send a job of a few seconds to a partition of higher priority; it needs all of the node where the other one runs."""
+        node = self.node_of(number)
+        whole = ["--exclusive", "--nodes=1", f"--nodelist={node}", "--output=/dev/null"]
+        run("sbatch", "--partition=urgent", *whole, "--wrap=sleep 3")
 
     def limit(self, number: str, *, minutes: int) -> None:
         """Give a running job so much time from its start."""

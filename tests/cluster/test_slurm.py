@@ -154,7 +154,7 @@ def test_the_table_is_the_same_through_every_fault(cluster, tmp_path):
         cluster.cancel(pretraining.goes_on())
         pretraining.stops()
 
-        cluster.requeue(pretraining.goes_on())
+        cluster.preempt(pretraining.goes_on())
         pretraining.stops()
 
         lost = cluster.node_of(pretraining.goes_on())
@@ -207,26 +207,42 @@ def test_two_nodes_share_a_pretraining_that_is_cancelled_once(cluster, short, tm
         assert abs(found[name] - tensor).max() < 1e-3, name
 
 
-def test_a_full_disk_stops_with_a_clear_error_and_the_same_command_goes_on(
+@contextmanager
+def mounted(folder, *options):
+    """Mount something on a folder while the block runs; without the right to do so the test is skipped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["mount", *options, str(folder)], check=False, capture_output=True)
+    if done.returncode != 0:
+        pytest.skip("mount is not allowed here, so no disk can be made full or read-only")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def stops(project, words):
+    """The pre-training must end without a record, and say why."""
+    with sent(project, RECORD, "--retries", "0") as stopped:
+        pass
+    assert stopped.returncode != 0
+    assert words in (project.work / "snakemake.log").read_text()
+    assert not (project.work / RECORD).exists()
+
+
+def test_a_full_or_read_only_disk_stops_with_a_clear_error_and_the_same_command_goes_on(
     cluster, short, tmp_path
 ):
     project = reduced(tmp_path, epochs=SHORT)
     locally(project, *SHARDS)
-    folder = project.work / "results/laptop/checkpoints"
-    folder.mkdir(parents=True)
-    small = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if subprocess.run(small, check=False, capture_output=True).returncode != 0:
-        pytest.skip("mount is not allowed here, so no disk can be made full")
-    try:
-        with sent(project, RECORD, "--retries", "0") as stopped:
-            pass
-        assert stopped.returncode != 0
-        assert "No space left on device" in (project.work / "snakemake.log").read_text()
-        assert not (project.work / RECORD).exists()
-        subprocess.run(["mount", "-o", "remount,size=256m", str(folder)], check=True)
+    weights = project.work / "results/laptop/pretrain"
+    weights.mkdir(parents=True)
+    with mounted(weights, "-o", "bind,ro", str(weights)):
+        stops(project, "Read-only file system")
+    checkpoints = project.work / "results/laptop/checkpoints"
+    with mounted(checkpoints, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
+        stops(project, "No space left on device")
+        subprocess.run(["mount", "-o", "remount,size=256m", str(checkpoints)], check=True)
         with sent(project, RECORD) as snakemake:
             pass
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
     assert snakemake.returncode == 0
     assert results(project) == results(short)
