@@ -28,6 +28,6 @@ rule attention:
         code=lambda w: PLAN.attention_code(w.run),
     shell:
         r"""
-        python -m fdsl attention --order {params.order:q} --data {resources.data:q} \
+        python -m fdsl attention --order {params.order:q} --data={resources.data:q} \
             --weights {input.weights:q} --out {output.maps:q} -- {input.manifest:q} &>{log:q}
         """

@@ -26,6 +26,6 @@ rule compose:
         code=fingerprint("fdsl.data.compose", "fdsl.data.parts"),
     shell:
         r"""
-        python -m fdsl compose --order {params.order:q} --data {resources.data:q} \
+        python -m fdsl compose --order {params.order:q} --data={resources.data:q} \
             --out {output.folder:q} -- {input.manifests:q} &>{log:q}
         """

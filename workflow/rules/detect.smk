@@ -31,7 +31,7 @@ rule detect:
         checkpoints="results/{scale}/checkpoints/{run}",
     shell:
         r"""
-        python -m fdsl detect --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
+        python -m fdsl detect --order {params.order:q} --code {params.code:q} --data={resources.data:q} \
             --manifest {input.manifest:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
             --record {output.record:q} -- {input.weights:q} &>{log:q}

@@ -27,6 +27,6 @@ rule fetch_downstream:
         order=lambda w: PLAN.fetching(w.dataset),
     shell:
         r"""
-        python -m fdsl fetch-downstream --data {resources.data:q} \
+        python -m fdsl fetch-downstream --data={resources.data:q} \
             --out {output.manifest:q} &>{log:q}
         """

@@ -32,7 +32,7 @@ rule finetune:
         checkpoints="results/{scale}/checkpoints/{run}",
     shell:
         r"""
-        {resources.launch} finetune --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
+        {resources.launch} finetune --order {params.order:q} --code {params.code:q} --data={resources.data:q} \
             --manifest {input.manifest:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
             --record {output.record:q} -- {input.weights:q} &>{log:q}

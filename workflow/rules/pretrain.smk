@@ -39,8 +39,8 @@ rule pretrain:
         manifest=lambda w: PLAN.pretraining_manifest(w.scale, w.run),
     shell:
         r"""
-        {resources.launch} pretrain --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
-            --manifest {params.manifest:q} \
+        {resources.launch} pretrain --order {params.order:q} --code {params.code:q} --data={resources.data:q} \
+            --manifest={params.manifest:q} \
             --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
             --weights {output.weights:q} --record {output.record:q} --about {resources.about:q} \
             -- {input.images:q} &>{log:q}

@@ -29,7 +29,7 @@ rule probe:
         code=fingerprint("fdsl.train.probe", "fdsl.data.parts"),
     shell:
         r"""
-        python -m fdsl probe --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
+        python -m fdsl probe --order {params.order:q} --code {params.code:q} --data={resources.data:q} \
             --manifest {input.manifest:q} \
             --machine {resources.machine:q} --threads {threads} \
             --record {output.record:q} -- {input.weights:q} &>{log:q}

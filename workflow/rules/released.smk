@@ -29,6 +29,6 @@ rule adopt_weights:
         code=fingerprint("fdsl.train.adopt", "fdsl.train.model_card"),
     shell:
         r"""
-        python -m fdsl adopt-weights --order {params.order:q} --code {params.code:q} --data {resources.data:q} \
+        python -m fdsl adopt-weights --order {params.order:q} --code {params.code:q} --data={resources.data:q} \
             --weights {output.weights:q} --record {output.record:q} &>{log:q}
         """
