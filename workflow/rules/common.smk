@@ -20,13 +20,6 @@ if workflow.is_main_process and not workflow.dryrun:
     locks.recover(Path(".snakemake"))
 
 
-# Snakemake's limit of 100 jobs a second, which nothing here reaches, makes it look for jobs once a second for each job that has
-# ended (9.27): a quarter of a core after 80 jobs. Another limit is the user's own and stays.
-LIMIT = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
-if LIMIT and (LIMIT.max_jobs, LIMIT.timespan) == (100, 1):
-    workflow.scheduling_settings.max_jobs_per_timespan = None
-
-
 wildcard_constraints:
     scale="[a-z][a-z0-9_]*",
     dataset="[a-z][a-z0-9_]*",
@@ -51,6 +44,11 @@ def devices(rule):
 
 
 onstart:
+    # Snakemake's limit of 100 jobs a second, which nothing here reaches, makes it look for jobs once a second for each job that
+    # has ended (9.27): a quarter of a core after 80 jobs. Another limit is the user's own and stays.
+    limit = workflow.scheduler.job_rate_limiter
+    if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
     # Before the first job, so that a missing dataset is not found out after a day of pre-training.
     PLAN.require_downstream(
         job.wildcards.dataset
