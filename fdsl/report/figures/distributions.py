@@ -20,7 +20,7 @@ SKIPPED = {"category", "map", "candidate"}
 
 
 def write(inputs: FigureInputs, *, out: Path) -> None:
-    """Draw one line of panels for each dataset."""
+    """Draw one panel for each parameter of each dataset."""
     counts = pd.concat(
         [_histograms(inputs, path.stem, path) for path in inputs.files],
         ignore_index=True,
@@ -55,5 +55,6 @@ def _figure(inputs: FigureInputs, counts: pd.DataFrame) -> Figure:
         axes.set_title(f"{dataset}: {parameter}", fontsize=6)
         axes.tick_params(labelsize=5)
         axes.set_yticks([])
+        axes.locator_params(axis="x", nbins=4)  # more labels run into one another
     figure.supxlabel(wrapped(f"{inputs.figure.caption} {inputs.scale.banner}"), fontsize=7)
     return figure
