@@ -552,6 +552,7 @@ class Plan:
             micro_batch=user.micro_batch,
             loader_workers=user.loader_workers,
             compile=user.compile,
+            deterministic=user.deterministic,
             checkpoint_seconds=user.checkpoint_seconds,
         )
 
