@@ -96,7 +96,7 @@ def test_the_card_says_what_the_weights_are(folder):
     head, body = card.removeprefix("---\n").split("---\n", maxsplit=1)
     assert yaml.safe_load(head)["library_name"] == "timm"
     for words in [
-        "# tiny, pre-trained on Stripes", "> tiny scale: seconds", "Stripes (`stripes`), 4 classes, 50 images", "13 images of each category",
+        "# tiny, pre-trained on Stripes", "> tiny scale: seconds", "Stripes (stripes), 4 classes, 50 images", "13 images of each category",
         '"step": 4', "| Root seed of the images | 7 |", "| Seed | 3 |", "moving average, decay 0.9", "| Updates | 6 of 16 images |",
         "| lr | 0.002 |", "| mixup | 0.8 |", "`abc`", "not for comparison", "MIT", "num_classes=10",
         "gray images of 16 × 16 px", "(pixel - 0.5) / 0.5",
