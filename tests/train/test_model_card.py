@@ -8,6 +8,7 @@ import pytest
 import timm
 import torch
 import yaml
+from oracles.rendered_markdown import rendered
 from train.tiny_training import ORIGIN, everything_random, finetune, pretrain
 
 from fdsl.catalog import ModelEntry
@@ -104,6 +105,28 @@ def test_the_card_says_what_the_weights_are(folder):
         assert words in body, words
     result = json.loads((folder / "record.json").read_text())["result"]
     assert f"{result['final_loss']:.4g}" in body
+
+
+EVIL = (
+    "a </p><script>alert(1)</script> ![x](http://127.0.0.1/x) [y](javascript:alert(1)) `id` | b\n\n---\nlicense: evil\n# h\n"
+    "\x1b[2J\x1b]0;owned\x07\u202e"
+)
+
+
+def test_words_of_others_stay_words():
+    about = {"pretrained_cfg": {"input_size": [3, 16, 16], "mean": [0.5], "std": [0.5]}}
+    rows = {"title": EVIL, "file": model_card.Code(EVIL), EVIL: EVIL}
+    card = model_card.page(
+        title=EVIL, banner=EVIL, licence=EVIL, parts={"Data": model_card.table(rows)}, about=about
+    )
+    _, head, body = card.split("---\n", maxsplit=2)
+    assert yaml.safe_load(head)["license"] == "other"
+    seen = rendered(body)
+    assert not seen.tags & {"script", "img", "a", "hr"}
+    assert seen.text.count("<script>alert(1)</script>") == 7
+    assert not {"\x1b", "\x07", "\u202e"} & set(card)
+    assert len([line for line in body.splitlines() if line.startswith("|")]) == 2 + len(rows)
+    assert "\n# h" not in body
 
 
 def test_the_instructions_of_the_card_work(folder):
