@@ -1,4 +1,4 @@
-"""Text that others wrote, made harmless where it is shown: on a terminal, in Markdown, in a spreadsheet.
+"""Text that others wrote, made harmless where it is shown: on a terminal, in Markdown and reStructuredText, in a spreadsheet.
 
 HTML escapes by its templates (`fdsl.report.document`), LaTeX by `fdsl.report.latex`.
 """
@@ -26,6 +26,11 @@ def printable(text: str) -> str:
 def markdown(text: str) -> str:
     """Return text on one line in which Markdown finds neither markup nor HTML."""
     return MARKUP.sub(r"\\\1", " ".join(printable(text).split()))
+
+
+def restructured(text: str) -> str:
+    """Return text on one line in which reStructuredText, of which Snakemake's report is made, finds no markup."""
+    return re.sub(r"([\\`*_|:@])", r"\\\1", " ".join(printable(text).split()))
 
 
 def spreadsheet(text: str) -> str:

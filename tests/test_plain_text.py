@@ -3,10 +3,10 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fdsl.plain_text import markdown, printable, spreadsheet
+from fdsl.plain_text import markdown, printable, restructured, spreadsheet
 
 ANY = st.text(st.characters(), max_size=40)
 
@@ -42,6 +42,24 @@ def test_markdown_is_one_line_without_live_markup(text):
             if character == mark:
                 before = left[:place]
                 assert (len(before) - len(before.rstrip("\\"))) % 2 == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    ANY
+    | st.sampled_from(
+        ["x\n\n.. raw:: html\n\n   <script>a</script>\n", "`a <javascript:b>`_", "|x|_"]
+    )
+)
+def test_restructured_text_is_one_paragraph_without_live_markup(text):
+    from docutils.core import publish_doctree
+
+    words = restructured(text)
+    tree = publish_doctree(
+        f"table1: {words}", settings_overrides={"report_level": 5, "halt_level": 5}
+    )
+    assert [node.tagname for node in tree] == ["paragraph"]
+    assert {node.tagname for node in tree.findall()} == {"document", "paragraph", "#text"}
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,11 @@ def _gain_grid(report: TableReport) -> str:
 def _cell(report: TableReport, cell: Cell) -> str:
     mark = f" [{report.mark(cell)}]" if cell.reason else ""
     verdict = f" {judged(cell)}" if judged(cell) else ""
-    ours = f"{measured(cell)}{mark}{_plain(our_gain(report, cell))}"
-    return f"{ours}{beside(cell)}{_plain(printed_gain(report, cell))}{verdict}"
+    ours, printed = (
+        text.replace("[", r"\[").replace("]", r"\]")
+        for text in (our_gain(report, cell), printed_gain(report, cell))
+    )
+    return f"{measured(cell)}{mark}{ours}{beside(cell)}{printed}{verdict}"
 
 
 def _row_label(report: TableReport, row: str) -> str:
