@@ -328,7 +328,8 @@ def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
     ------
     ValueError
         If it is none of these, has a polygon of fewer than 3 points, a number that is not finite, a point farther outside
-        than the picture is long or an outline beyond a million pixels (pycocotools' memory grows with it), or run lengths that do not add up to
+        than the picture is long or an outline beyond a million pixels (pycocotools' memory grows with it), or run lengths that
+        do not add up to
         height × width (with which it would write beyond its memory).
     """
     from pycocotools import mask

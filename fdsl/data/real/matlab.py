@@ -17,9 +17,8 @@ from fdsl.data.real.sources import FileImages, file_images
 from fdsl.storage import DamagedFile
 
 PACKAGES = ("numpy", "pillow", "scipy")
-LARGEST_BYTES = (
-    2 * 2**20
-)  # the largest of these files has a third of a megabyte; packed data grow a thousandfold at most
+# The largest of these files has a third of a megabyte; packed data grow a thousandfold at most.
+LARGEST_BYTES = 2 * 2**20
 
 CARS_LISTS = {"train": "devkit/cars_train_annos.mat", "test": "cars_test_annos_withlabels.mat"}
 CARS_FOLDERS = {"train": "cars_train", "test": "cars_test"}

@@ -32,9 +32,8 @@ LARGEST_PARQUET_BYTES = 16 * 2**30
 ARROW_FILE = b"ARROW1"  # what an IPC file begins with; a stream, as `datasets` writes it, does not
 ROWS_AT_ONCE = 1024
 LARGEST_BATCH_BYTES = 2**30  # of ROWS_AT_ONCE pictures, which may all be the largest of the file
-LARGEST_ROWS = (
-    10**8
-)  # of one Parquet file, in which equal rows take no room; ImageNet-21k has 13 million in all
+# Of one Parquet file, in which equal rows take no room; ImageNet-21k has 13 million in all.
+LARGEST_ROWS = 10**8
 
 Pixels = NDArray[np.uint8]
 

@@ -59,9 +59,7 @@ def _objects(entry: DownstreamDataset, folder: Path, name: str) -> Iterator[tupl
     """Yield class and box of each object that is not difficult; VOC counts pixels from 1 and includes the last one."""
     data = content(entry, folder, name)
     try:
-        text = (
-            data.decode()
-        )  # whatever encoding it declares, so that what follows cannot be hidden from the next line
+        text = data.decode()  # whatever it declares, so that no encoding hides what is looked for
         if "<!DOCTYPE" in text:
             raise ValueError("it declares a document type, which can define entities")
         for thing in ET.fromstring(text).findall("object"):
