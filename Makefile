@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-fast test-slow test-cluster slurm lint bench schemas clean fashion-mnist browser
+.PHONY: demo test test-fast test-slow test-cluster slurm lint audit bench schemas clean fashion-mnist browser
 
 demo: $(STAMP) fashion-mnist
 	@snakemake --cores all -- results/tables/table3.csv results/figures/figure2.png
@@ -32,6 +32,10 @@ lint: $(STAMP)
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
 	mypy
+
+# Known vulnerabilities of the pinned versions. Asks a service on the Internet, so it is no part of `make test`.
+audit: $(STAMP)
+	pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 bench: $(STAMP)
 	pytest benchmarks --benchmark-enable --benchmark-only -o python_files='bench_*.py'

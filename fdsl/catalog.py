@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from fdsl.strict import Strict
 
 Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+
+
+def _below(path: str) -> str:
+    """Return a relative path that stays where it begins."""
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or not path.isprintable():
+        raise ValueError(f"{path!r} must lie below the folder")
+    return path
+
+
+Below = Annotated[str, AfterValidator(_below)]
 
 
 class Entry(Strict):
@@ -38,15 +51,14 @@ class SyntheticDataset(Entry):
 class Archive(Strict):
     """One file that a user downloads, or that `fdsl data fetch` does."""
 
-    name: str = Field(
-        pattern=r"^[\w.-]+$",
-        description="file name as published, looked for directly below data_root",
+    name: FileName = Field(
+        description="file name as published, looked for directly below data_root"
     )
     md5: Md5 | None = Field(default=None, description="null where none was published")
     url: str | None = Field(
         default=None, pattern=r"^https?://", description="null where a person must get it"
     )
-    into: str = Field(
+    into: Below = Field(
         default=".", description="folder below data_root that it is unpacked or copied into"
     )
     megabytes: int | None = Field(
@@ -138,12 +150,12 @@ class DownstreamDataset(Entry):
         "fashion_mnist",
         "digits",
     ]
-    folder: str = Field(description="below data_root")
+    folder: Below = Field(description="below data_root")
     also_in: list[str] = Field(
         default_factory=list,
         description="absolute folders where operating systems' packages put the same files",
     )
-    parts: dict[Part, str] = Field(
+    parts: dict[Part, Below] = Field(
         default_factory=dict,
         description="where each part is below the folder: a folder of pictures (image_folder, whose default is train and val; "
         "unlabelled_folder; coco), a pattern of files such as data/train-*.parquet (arrow, parquet), or a folder that "
@@ -160,7 +172,7 @@ class DownstreamDataset(Entry):
         description="exact count of the split that is evaluated on, or null as above"
     )
     layout: str = Field(description="files that are looked for below the folder, for people")
-    files: dict[str, Md5] = Field(
+    files: dict[Below, Md5] = Field(
         default_factory=dict,
         description="name below the folder -> md5 of its content, gunzipped; checked at each load",
     )
@@ -169,7 +181,7 @@ class DownstreamDataset(Entry):
         default=None,
         description="the rule `compose` makes this dataset below results/SCALE/composed; null = it comes from elsewhere",
     )
-    class_list: str | None = Field(
+    class_list: Below | None = Field(
         default=None,
         description=f"one class name per line: a file below the folder, which the user gives, or {SHIPPED}NAME, "
         "which stands beside this catalogue",
@@ -200,9 +212,6 @@ class DownstreamDataset(Entry):
             raise ValueError(f"parts are only read by the loaders {', '.join(PLACED)}")
         if self.loader in PLACED and self.loader != "image_folder" and "train" not in self.parts:
             raise ValueError(f"parts.train is missing: the loader {self.loader} needs to know it")
-        for where in self.parts.values():
-            if where.startswith("/") or ".." in where.split("/"):
-                raise ValueError(f"parts = {where!r} must lie below the folder")
         if self.columns is not None and self.loader not in TABLES:
             raise ValueError(f"columns are only read by the loaders {', '.join(TABLES)}")
         if "test" not in self.splits and self.test_images is not None:
@@ -266,15 +275,33 @@ class RealPretraining(Entry):
     source: str = ""
 
 
+# Arguments with which timm downloads or unpickles.
+WEIGHTS = {
+    "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "pretrained_strict",
+}  # fmt: skip
+
+
 class ModelEntry(Entry):
     """A network of timm with the arguments that make it."""
 
     WORDS: ClassVar[set[str]] = {"title", "source"}
 
     title: str = ""
-    timm: str = Field(description="a name of timm.create_model")
+    timm: str = Field(
+        pattern=r"^\w[\w.]*$",
+        description="a name of timm.create_model; never an address such as hf-hub:…",
+    )
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed to create_model")
     source: str = ""
+
+    @model_validator(mode="after")
+    def _weights_are_fresh(self) -> ModelEntry:
+        if named := sorted(WEIGHTS & self.arguments.keys()):
+            raise ValueError(
+                f"arguments = {', '.join(named)} would bring weights from elsewhere: weights that others published are "
+                "entries of workflow/catalog/released.yaml"
+            )
+        return self
 
 
 class ReleasedWeights(Entry):
@@ -287,9 +314,8 @@ class ReleasedWeights(Entry):
         description="what they were trained on, a name of workflow/catalog/synthetic.yaml"
     )
     model: str = Field(description="a name of workflow/catalog/models.yaml")
-    file: str = Field(
-        pattern=r"^[\w.-]+$",
-        description="file name as published, looked for in the folder weights below data_root",
+    file: FileName = Field(
+        description="file name as published, looked for in the folder weights below data_root"
     )
     sha256: Sha256 | None = Field(description="null where none was published or verified")
     page: str = Field(pattern=r"^https://", description="where a person gets the file")

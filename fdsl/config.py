@@ -71,6 +71,9 @@ class UserConfig(Strict):
         description="network -> hosts x processes on each that share one of its pre-trainings, for example 4x8"
     )
     compile: bool = Field(description="let torch.compile write the network's kernels")
+    deterministic: bool = Field(
+        description="refuse CUDA kernels whose result depends on timing; the CPU has none"
+    )
     checkpoint_seconds: int = Field(gt=0, description="time between checkpoints")
 
 
@@ -157,7 +160,7 @@ class Scale(Strict):
     images: Literal["shards", "stream"] = Field(
         description="stored on disk, or drawn inside the data loader"
     )
-    shards: dict[str, int] = Field(
+    shards: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = Field(
         description="files per synthetic dataset; `default` for those not named"
     )
     datasets: dict[str, DatasetOverride] = Field(default_factory=dict)

@@ -91,7 +91,12 @@ def recover(folder: Path) -> None:
         lock.unlink(missing_ok=True)
     marks = folder / "incomplete"
     for mark in [path for path in marks.rglob("*") if path.is_file()]:
-        (folder.parent / _marked(mark.relative_to(marks))).unlink(missing_ok=True)
+        output = Path(_marked(mark.relative_to(marks)))
+        # the outputs of this workflow lie below the working directory; a mark that says otherwise came from elsewhere
+        if output.is_absolute() or ".." in output.parts:
+            log.warning("%s marks %s, which is left alone", mark, output)
+        else:
+            (folder.parent / output).unlink(missing_ok=True)
         mark.unlink()
 
 

@@ -14,6 +14,7 @@ from fdsl import ofdb
 from fdsl.catalog import RealPretraining, SyntheticDataset
 from fdsl.config import Config, Resources
 from fdsl.launch import Spread, launcher
+from fdsl.plain_text import restructured
 from fdsl.provenance import fingerprint
 from fdsl.recipe import Preparation
 from fdsl.runs import Run, Runs
@@ -323,7 +324,7 @@ class Plan:
         """Return what Snakemake's report says of a table or figure: title, caption, and the scale where it is not the paper's."""
         study, scale = self.runs.study(report), self.config.scales[self.scale]
         shown = study.tables.get(report) or study.figures[report]
-        return f"{shown.title}. {shown.caption} {scale.banner}".strip()
+        return restructured(f"{shown.title}. {shown.caption} {scale.banner}")
 
     def deciding(self) -> str:
         """Return the order of the `claims` job."""
@@ -552,6 +553,7 @@ class Plan:
             micro_batch=user.micro_batch,
             loader_workers=user.loader_workers,
             compile=user.compile,
+            deterministic=user.deterministic,
             checkpoint_seconds=user.checkpoint_seconds,
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 from fdsl.probe import Probe
 from fdsl.recipe_files import Sourced
 from fdsl.strict import validate
-from fdsl.yaml_files import read_yaml
+from fdsl.yaml_files import read_mapping
 
 
 def read_probe(folder: Path) -> Probe:
@@ -24,7 +24,7 @@ def read_probe(folder: Path) -> Probe:
 
 def _values(folder: Path) -> dict[str, Any]:
     """Return the plain values of probe.yaml, each of which must carry a source."""
-    entries = read_yaml(folder / "probe.yaml")
+    entries = read_mapping(folder / "probe.yaml")
     return {
         key: validate(Sourced, entry, where=f"workflow/probe.yaml: {key}").value
         for key, entry in entries.items()

@@ -69,7 +69,7 @@ def read_json(path: str | Path) -> Any:
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedFile(
             f"{path} is not valid JSON ({error}); delete it and run the same command again"
         ) from None

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fdsl.plain_text import printable
+
 Model = TypeVar("Model", bound="Strict")
 
 
@@ -56,7 +58,7 @@ def choose(kind: str, name: str, allowed: Iterator[str] | list[str], *, where: s
 
 def _explain(error: ValidationError, model: type[Strict], where: str) -> Iterator[str]:
     for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"]) or "(all of it)"
+        key = printable(".".join(str(part) for part in fault["loc"])) or "(all of it)"
         if fault["type"] == "extra_forbidden":
             known = sorted(_fields_at(model, fault["loc"][:-1]))
             hint = _hint(str(fault["loc"][-1]), known)

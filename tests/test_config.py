@@ -9,7 +9,8 @@ from fdsl import config as settings
 from fdsl import formulas, recipe_files, yaml_files
 from fdsl.catalog import ModelEntry
 from fdsl.storage import read_json
-from fdsl.strict import ConfigError
+from fdsl.strict import ConfigError, validate
+from fdsl.study.paper import Study
 from fdsl.study.tables import Column
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +98,38 @@ def test_names_that_could_reach_a_shell_or_a_path_are_refused(tmp_path, name):
         yaml_files.catalog(tmp_path, "models", ModelEntry)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arguments": {"pretrained": True}},
+        {"arguments": {"checkpoint_path": "/tmp/x.pth"}},
+        {"arguments": {"pretrained_cfg": {"url": "https://example.org/x.pth"}}},
+        {"timm": "hf-hub:someone/something"},
+        {"timm": "local-dir:/tmp/x"},
+    ],
+)
+def test_a_network_of_the_catalogue_brings_no_weights_from_elsewhere(change):
+    with pytest.raises(ConfigError, match=r"weights from elsewhere|timm = "):
+        validate(ModelEntry, {"timm": "vit_tiny_patch16_224"} | change, where="models.yaml")
+
+
+@pytest.mark.parametrize("kind", ["tables", "figures", "claims"])
+@pytest.mark.parametrize("name", ["a; rm -rf x", "../x", "a\n", "$(x)", "A", "", "x\x1b[2J"])
+def test_names_of_a_study_that_could_reach_a_shell_or_a_path_are_refused(kind, name):
+    values = yaml.safe_load((ROOT / "workflow" / "studies" / "contours.yaml").read_text())
+    values[kind] = {name: next(iter(values[kind].values()))}
+    with pytest.raises(ConfigError, match="should match pattern") as caught:
+        validate(Study, values, where="contours.yaml")
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [0, -1, 10_001])
+def test_shards_have_four_digits(number):
+    values = yaml.safe_load((ROOT / "workflow" / "scales" / "laptop.yaml").read_text())
+    with pytest.raises(ConfigError, match=rf"shards\.default = {number}"):
+        validate(settings.Scale, values | {"shards": {"default": number}}, where="laptop.yaml")
+
+
 def test_the_schemas_are_those_of_the_code():
     for name, schema in settings.schemas().items():
         held = read_json(ROOT / "workflow" / "schemas" / f"{name}.json")
@@ -112,6 +145,7 @@ def test_the_schemas_are_those_of_the_code():
         ({"pretraining": "rcdb"}, "pretraining = 'rcdb' is unknown"),
         ({"page": "ftp://x"}, "page = 'ftp://x'"),
         ({"file": "../x.pth"}, r"file = '\.\./x\.pth'"),
+        ({"file": ".."}, r"file = '\.\.'"),
         ({"sha256": "abc"}, "sha256 = 'abc'"),
         ({"lr": 1}, "lr = 1 is an unknown key"),
     ],

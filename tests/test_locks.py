@@ -56,6 +56,19 @@ def test_a_living_snakemake_is_left_alone(folder):
     assert not list((folder / "locks").iterdir())
 
 
+@pytest.mark.parametrize("name", ["../precious", "results/../../precious", "absolute"])
+def test_marks_of_others_remove_nothing_outside(folder, name):
+    precious = folder.parent.parent / "precious"
+    precious.write_text("x")
+    marked = str(precious) if name == "absolute" else name
+    mark = folder / "incomplete" / urlsafe_b64encode(marked.encode()).decode()
+    mark.write_text("")
+    subprocess.run(recovering(folder), check=True)
+    assert precious.read_text() == "x"
+    assert not mark.exists()
+    precious.unlink()
+
+
 def test_a_folder_without_traces_is_fine(tmp_path):
     subprocess.run(recovering(tmp_path / ".snakemake"), check=True)
     assert (tmp_path / ".snakemake" / "fdsl.lock").exists()

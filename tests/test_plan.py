@@ -147,6 +147,7 @@ def test_where_a_job_runs_is_no_part_of_its_order():
             checkpoint_seconds=5,
             processes=4,
             compile=True,
+            deterministic=True,
         ),
     )
     key, tuned = "fractaldb1k-vit_micro-s0", "fractaldb1k-vit_micro-digits-s0"

@@ -55,7 +55,7 @@ def test_json_refuses_what_json_cannot_hold(tmp_path):
     assert not (tmp_path / "a.json").exists()
 
 
-@pytest.mark.parametrize("content", [b'{"x": 1', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b'{"x": 1', b"\xff\xfe", b"[" * 100_000, b"9" * 5000])
 def test_damaged_json_is_named(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(storage.DamagedFile, match=r"a\.json is not valid JSON.*delete it"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Annotated
 
@@ -10,7 +11,19 @@ import typer
 
 from fdsl import __version__
 from fdsl.cli import generate, jobs, people, reports
+from fdsl.plain_text import printable
 from fdsl.storage import DamagedFile
+
+# Nothing is downloaded but by `data fetch` and `fetch-downstream`, and nobody is told what runs here.
+OFFLINE = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
+
+
+class _Printable(logging.Formatter):
+    """Names of files and words of their authors go into the log without what a terminal would obey."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,7 +38,11 @@ def _begin(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Formula-driven supervised learning: draw images by formulas, train on them, compare with the papers."""
-    logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
+    for name in OFFLINE:
+        os.environ.setdefault(name, "1")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler])
     logging.getLogger("fdsl").setLevel(logging.INFO)  # libraries speak up only from warnings on
     if version:
         typer.echo(__version__)
@@ -44,5 +61,5 @@ def main() -> None:
         app()
     except (DamagedFile, ValueError, IndexError, OSError) as error:
         logging.getLogger("fdsl").debug("the whole story", exc_info=error)
-        typer.echo(f"fdsl: {error}", err=True)
+        typer.echo(printable(f"fdsl: {error}"), err=True)
         sys.exit(2)

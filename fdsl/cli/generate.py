@@ -188,10 +188,10 @@ def bench(
     save: Annotated[Path | None, typer.Option(help="Write the numbers as JSON, too.")] = None,
 ) -> None:
     """Measure on this machine, on one core: images/s of each formula, time to pack one as PNG, memory."""
-    from rich.console import Console
     from rich.table import Table
 
     from fdsl import bench as benchmark
+    from fdsl.cli.console import PlainConsole
     from fdsl.cli.progress import track
     from fdsl.provenance import environment
     from fdsl.storage import DamagedFile, write_json
@@ -212,7 +212,7 @@ def bench(
             f"{row['search_s_per_category']:.4f}",
             f"{row['memory_mb']:.0f}",
         )
-    Console().print(table)
+    PlainConsole().print(table)
     if save is not None:
         write_json(save, {"format": 1, "rows": rows, "environment": environment()})
 

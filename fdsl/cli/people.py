@@ -34,10 +34,10 @@ def register(app: typer.Typer) -> None:
 
 def list_all() -> None:
     """List synthetic datasets, downstream datasets, networks and recipes."""
-    from rich.console import Console
     from rich.table import Column, Table
 
     from fdsl.catalog import DownstreamDataset, ModelEntry, SyntheticDataset
+    from fdsl.cli.console import PlainConsole
     from fdsl.recipe_files import recipes
     from fdsl.yaml_files import catalog, workflow_folder
 
@@ -57,7 +57,7 @@ def list_all() -> None:
     models = Table("Network", "Title", "timm")
     for name, model in catalog(folder, "models", ModelEntry).items():
         models.add_row(name, model.title, model.timm)
-    console = Console()
+    console = PlainConsole()
     for part in [synthetic, downstream, models, f"Recipes: {', '.join(recipes(folder))}"]:
         console.print(part)
 
@@ -116,9 +116,9 @@ def recipe(
     name: Annotated[str | None, typer.Argument(help="A recipe; none lists them.")] = None,
 ) -> None:
     """Print a recipe's values, each with its source and the file that states it."""
-    from rich.console import Console
     from rich.table import Column, Table
 
+    from fdsl.cli.console import PlainConsole
     from fdsl.detection_recipe import FOLDER, DetectionRecipe
     from fdsl.recipe_files import flat, recipes
     from fdsl.strict import choose
@@ -140,7 +140,7 @@ def recipe(
     for key, stated in values.items():
         cells = [key, str(stated.value), stated.source, stated.where]
         table.add_row(*cells, *([f"{stated.recipe}.yaml"] if inherits else []))
-    Console().print(table)
+    PlainConsole().print(table)
 
 
 def deviations(
@@ -166,11 +166,10 @@ def show_table(
     ],
 ) -> None:
     """Print a finished table: ours beside the published numbers."""
-    from rich.console import Console
-
+    from fdsl.cli.console import PlainConsole
     from fdsl.report.terminal import read_terminal
 
-    Console().print(read_terminal(csv))
+    PlainConsole().print(read_terminal(csv))
 
 
 def schemas(folder: Annotated[Path, typer.Argument(help="Where the JSON schemas go.")]) -> None:
@@ -225,4 +224,7 @@ def assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise typer.BadParameter(f"{text!r} is not KEY=VALUE")
-    return key, yaml.safe_load(value)
+    try:
+        return key, yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError) as error:
+        raise typer.BadParameter(f"{text!r}: {error}") from None

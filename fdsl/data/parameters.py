@@ -22,6 +22,7 @@ Rows = dict[str, NDArray[np.generic]]
 
 FORMAT = 1
 KEY = b"fdsl"
+LARGEST_BYTES = 4 * 2**30  # of a table in memory; 50,000 systems of 8 maps take 45 MB
 
 
 @dataclass(frozen=True)
@@ -124,17 +125,33 @@ def read_table(path: str | Path) -> tuple[Parameters, dict[str, Any]]:
     Raises
     ------
     DamagedFile
-        If the file is not Parquet, not one of ours, or altered.
+        If the file is not Parquet, not one of ours, altered, or larger than 4 GiB in memory.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path).read()
+        file = pq.ParquetFile(path)
+        rows = file.metadata.num_rows
+        if 8 * rows * file.metadata.num_columns > LARGEST_BYTES:
+            raise ValueError(f"{rows:,} rows take more than {LARGEST_BYTES:,} bytes")
+        table = file.read()
+        if odd := [f.name for f in table.schema if not _is_number(f.type)]:
+            raise ValueError(f"the columns {', '.join(odd)} hold no numbers")
         about = json.loads((table.schema.metadata or {})[KEY])
         category = table["category"].to_numpy()
         classes, content = int(about["classes"]), about["content"]
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        if not 0 < classes <= rows:
+            raise ValueError(f"{classes} categories in {rows} rows")
+    except (
+        pa.ArrowException,
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise DamagedFile(
@@ -175,6 +192,12 @@ def content_digest(parameters: Parameters) -> str:
 
 
 _AGAIN = "Delete it and run the same command again."
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _sample_category(formula: str, settings: Strict, seed: int, category: int) -> Rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import re
 from pathlib import Path
@@ -12,10 +13,12 @@ import numpy as np
 
 from fdsl.data.parameters import Parameters, Rows, stack
 from fdsl.formulas import ifs
+from fdsl.formulas.rcdb import LIMITS
 from fdsl.storage import DamagedFile, write_bytes
 from fdsl.strict import choose
 
 SYSTEMS = {"fractaldb": "abcdef", "exfractaldb": "abcdefghijkl"}
+LARGEST_BYTES = 2**20  # a system of 256 maps takes 90 kB
 DIGITS = {"fractaldb": 5, "exfractaldb": 6, "rcdb": 5}
 # The key of the released program -> our column. The rest of its keys describe instance 0.
 RCDB_KEYS = {
@@ -62,10 +65,10 @@ def read_folder(folder: str | Path, *, formula: str) -> Parameters:
         numbered[number] = path
     if not numbered:
         raise DamagedFile(f"{folder} holds no CSV files such as {file_name(formula, 0)}")
-    if missing := sorted(set(range(max(numbered) + 1)) - numbered.keys()):
-        raise DamagedFile(
-            f"{folder} lacks {len(missing)} categories before {max(numbered)}, first {missing[0]}"
-        )
+    last = max(numbered)
+    if lacking := last + 1 - len(numbered):
+        first = next(number for number in itertools.count() if number not in numbered)
+        raise DamagedFile(f"{folder} lacks {lacking} categories before {last}, first {first}")
     return stack([read_file(numbered[k], formula=formula) for k in range(len(numbered))])
 
 
@@ -75,8 +78,13 @@ def read_file(path: str | Path, *, formula: str) -> Rows:
     Raises
     ------
     DamagedFile
-        If the file is empty, truncated, has another number of columns, or values that are no parameters.
+        If the file is empty, truncated, too large, has another number of columns, or values that are no parameters.
     """
+    size = Path(path).stat().st_size
+    if size > LARGEST_BYTES:
+        raise DamagedFile(
+            f"{path} has {size:,} bytes; a category takes at most {LARGEST_BYTES:,}: get the file again"
+        )
     try:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -85,10 +93,10 @@ def read_file(path: str | Path, *, formula: str) -> Rows:
         raise DamagedFile(f"{path} is empty")
     if not text.endswith("\n"):
         raise DamagedFile(f"{path} ends within a line: it is truncated; get it again")
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
     try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if row]
         return _constants(rows) if _known(formula) == "rcdb" else _system(SYSTEMS[formula], rows)
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise DamagedFile(f"{path} is not a parameter file of {formula}: {error}") from None
 
 
@@ -141,12 +149,12 @@ def _constants(table: list[list[str]]) -> Rows:
     if foreign := sorted(values.keys() - RCDB_KEYS.keys() - RCDB_INSTANCE_0.keys()):
         raise ValueError(f"the keys {foreign} are unknown")
     numbers = {key: _number(values[key]) for key in RCDB_KEYS}
-    for key in ("Vertex", "Line_num"):
-        if numbers[key] != int(numbers[key]) or numbers[key] < 1:
-            raise ValueError(f"{key} = {values[key]} must be a whole number from 1")
-    for key in ("Perlin_noise", "line_width"):
-        if numbers[key] < 0:
-            raise ValueError(f"{key} = {values[key]} must be at least 0")
+    for key, column in RCDB_KEYS.items():
+        lowest, highest = LIMITS[column]
+        whole = isinstance(lowest, int)
+        if not lowest <= numbers[key] <= highest or (whole and numbers[key] != int(numbers[key])):
+            kind = "a whole number" if whole else "a number"
+            raise ValueError(f"{key} = {values[key]} must be {kind} from {lowest} to {highest}")
     dtypes = {"vertices": np.int32, "polygons": np.int32}
     return {
         column: np.array([numbers[key]], dtypes.get(column, np.float64))

@@ -12,15 +12,42 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
 
 from fdsl.exchange.parts import Row
 from fdsl.storage import DamagedFile, digest, replacing, write_json
+from fdsl.strict import Strict
 
 FORMAT = 1
 KEY = b"fdsl"
 ORDER, MANIFEST = "order.json", "manifest.json"
 PARAMETERS, BEGINNING = "parameters.parquet", "parameters-begun.parquet"
+
+
+class _Stated(Strict):
+    """A part of an order.json, which may be somebody else's."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Origin(_Stated):
+    dataset: str
+    formula: str
+    classes: int = Field(ge=1)
+    instances: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    settings: dict[str, Any]
+
+
+class _Order(_Stated):
+    format: Literal[1]
+    origin: _Origin
+    files: Literal["png", "arrow", "parquet", "webdataset"]
+    layout: Literal["fractaldb", "exfractaldb", "ofdb3d", "rcdb", "visualatom", "plain"]
+    images_per_file: int = Field(ge=1)
+    code: str
 
 
 def begin(folder: Path, order: dict[str, Any]) -> None:
@@ -55,20 +82,16 @@ def read_order(folder: Path) -> dict[str, Any]:
     path = folder / ORDER
     try:
         order = json.loads(path.read_text(encoding="utf-8"))
-    except (
-        ValueError
-    ) as error:  # without its order nobody can go on with a folder: its deletion is no remedy
+    # without its order nobody can go on with a folder: its deletion is no remedy
+    except (ValueError, RecursionError) as error:
         raise DamagedFile(f"{path} is not valid JSON ({error}). {_ELSEWHERE}") from None
-    if (
-        not isinstance(order, dict)
-        or order.get("format") != FORMAT
-        or not (order.keys() >= _KEYS and isinstance(order["origin"], dict))
-        or not order["origin"].keys() >= _ORIGIN_KEYS
-    ):
+    try:
+        _Order.model_validate(order)
+    except ValidationError:
         raise DamagedFile(
             f"{path} is not of fdsl render, or of another version of it. {_ELSEWHERE}"
-        )
-    return order
+        ) from None
+    return dict(order)
 
 
 def provenance_name(part: int) -> str:
@@ -182,8 +205,6 @@ def write_manifest(folder: Path, order: dict[str, Any], *, parts: int, environme
 
 _AGAIN = "Delete it and run the same command again."
 _ELSEWHERE = "Choose another folder, or delete this one"
-_KEYS = {"origin", "files", "layout", "images_per_file", "code"}
-_ORIGIN_KEYS = {"dataset", "formula", "classes", "instances", "seed", "settings"}
 
 
 def _flat(order: dict[str, Any], above: str = "") -> dict[str, Any]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from fdsl.plain_text import markdown
+from fdsl.report import csv_files
 from fdsl.report.content import DASH, points
 from fdsl.report.decisions import CONTRADICTED, SUPPORTED, Decision, decide
 from fdsl.report.document import document, fill
@@ -83,20 +85,20 @@ def to_csv(decisions: Sequence[Decision]) -> str:
         )
         for d in decisions
     ]  # fmt: skip
-    return str(pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
+    return csv_files.to_csv(pd.DataFrame(rows, columns=COLUMNS))
 
 
 def to_markdown(decisions: Sequence[Decision]) -> str:
     """Return the decisions as a table of GitHub-flavoured Markdown."""
     rows = [
-        (d.claim.sentence, _points(d.published), _effect(d), d.seeds, _verdict(d))
+        (markdown(d.claim.sentence), _points(d.published), _effect(d), d.seeds, _verdict(d))
         for d in decisions
     ]
     headings = ["Claim", "Published effect", "Our effect [95 % interval]", "Seeds", "Verdict"]
     table = pd.DataFrame(rows, columns=headings).to_markdown(
         index=False, tablefmt="pipe", disable_numparse=True
     )
-    return f"# Claims\n\n> **{decisions[0].scale.banner}**\n\n{LEGEND}\n\n{table}\n"
+    return f"# Claims\n\n> **{markdown(decisions[0].scale.banner)}**\n\n{LEGEND}\n\n{table}\n"
 
 
 def to_html(decisions: Sequence[Decision]) -> str:
@@ -111,7 +113,7 @@ def fragment(decisions: Sequence[Decision], *, level: int = 1) -> Markup:
 
 
 def _verdict(decision: Decision) -> str:
-    return f"**{decision.verdict}**" + (f" ({decision.note})" if decision.note else "")
+    return f"**{decision.verdict}**" + (f" ({markdown(decision.note)})" if decision.note else "")
 
 
 def _effect(decision: Decision) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 
+from fdsl.plain_text import markdown
 from fdsl.storage import DamagedFile, replacing
 
 COLUMNS = ("topic", "paper", "released_code", "ours", "reason", "source")
@@ -50,7 +50,7 @@ def read_deviations(path: Path) -> list[dict[str, str]]:
 def to_markdown(deviations: list[dict[str, str]]) -> str:
     """Return the differences as a GitHub-flavoured table, without their sources."""
     lines = [SHOWN.values(), ["---"] * len(SHOWN)]
-    lines += [[_plain(row[column]) for column in SHOWN] for row in deviations]
+    lines += [[markdown(row[column]) for column in SHOWN] for row in deviations]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
@@ -70,8 +70,3 @@ def put_into(path: Path, table: str) -> None:
     _, after = rest.split(f"{END}\n")
     with replacing(path) as temporary:
         temporary.write_text(f"{before}{BEGIN}\n{table}{END}\n{after}", encoding="utf-8")
-
-
-def _plain(text: str) -> str:
-    """Escape what Markdown would take for markup."""
-    return re.sub(r"([\\|*<>`\[\]])", r"\\\1", text)

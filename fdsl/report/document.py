@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,8 +33,22 @@ def document(title: str, body: Markup, *, style: str = "", script: str = "") -> 
     style, script
         CSS and JavaScript of this page alone.
     """
-    values = {"title": title, "body": body, "style": Markup(style), "script": Markup(script)}
+    script = f"\n{script}\n" if script else ""
+    values = {
+        "title": title,
+        "body": body,
+        "style": Markup(style),
+        "script": Markup(script),
+        "policy": _policy(script),
+    }
     return str(fill(TEMPLATE, values)).rstrip() + "\n"
+
+
+def _policy(script: str) -> str:
+    """Return what a browser may load and run: pictures and styles of the page itself, its own script, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    scripts = f"; script-src 'sha256-{digest}'" if script else ""
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'{scripts}"
 
 
 TEMPLATE = """\
@@ -40,6 +56,7 @@ TEMPLATE = """\
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
 <style>
@@ -65,9 +82,7 @@ small, .quiet { color: var(--quiet); font-weight: 400; } small { display: block;
 {{ body }}
 </main>
 {% if script %}
-<script>
-{{ script }}
-</script>
+<script>{{ script }}</script>
 {% endif %}
 </body>
 </html>

@@ -82,6 +82,7 @@ def _table(caption: str, label: str, columns: list[str], rows: list[list[str]]) 
 
 
 def escaped(text: str) -> str:
-    """Return text in which LaTeX finds nothing to execute; a character that it cannot set becomes a question mark."""
-    replaced = re.sub("|".join(map(re.escape, ESCAPES)), lambda found: ESCAPES[found.group()], text)
+    """Return text on one line in which LaTeX finds nothing to execute; a character that it cannot set becomes a question mark."""
+    line = re.sub(r"[\x00-\x1f\x7f]", "?", " ".join(text.split()))
+    replaced = re.sub("|".join(map(re.escape, ESCAPES)), lambda found: ESCAPES[found.group()], line)
     return replaced.encode("ascii", "replace").decode()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
+from fdsl.plain_text import markdown
 from fdsl.report.content import (
     DASH,
     Cell,
@@ -36,23 +36,23 @@ def to_markdown(report: TableReport) -> str:
 
 
 def _parts(report: TableReport) -> Iterator[str]:
-    yield f"# {report.name}: {report.title}"
-    yield f"> **{_plain(report.scale.banner)}**"
-    yield f"{_plain(report.caption)} {_plain(how_to_read(report))}"
+    yield f"# {report.name}: {markdown(report.title)}"
+    yield f"> **{markdown(report.scale.banner)}**"
+    yield f"{markdown(report.caption)} {markdown(how_to_read(report))}"
     for group in report.groups:
         if len(report.groups) > 1 or not report.scale.comparable:
-            yield f"## {heading(report, group)}"
+            yield f"## {markdown(heading(report, group))}"
         yield _grid(report, group)
     if report.footnotes:
         yield "\n".join(
-            f"[{number}] {_plain(text)}  " for number, text in enumerate(report.footnotes, 1)
+            f"[{number}] {markdown(text)}  " for number, text in enumerate(report.footnotes, 1)
         ).rstrip()
     yield tally(report)
     if report.scale.comparable:
         yield "## Against the paper"
         yield _list(agreement(report))
     if report.bases:
-        yield f"## {against(report)}"
+        yield f"## {markdown(against(report))}"
         if report.gains:
             yield paired_legend(report)
             yield _gain_grid(report)
@@ -67,35 +67,38 @@ def _grid(report: TableReport, group: str) -> str:
         [_row_label(report, row), *(_cell(report, report.cell(row, column)) for column in columns)]
         for row in report.rows
     ]
-    return _table(["Pre-training", *map(_plain, columns)], rows)
+    return _table(["Pre-training", *map(markdown, columns)], rows)
 
 
 def _gain_grid(report: TableReport) -> str:
     columns = gain_columns(report)
     rows = [
         [
-            _plain(row),
+            markdown(row),
             *(gained(gain) if (gain := report.gain(row, column)) else DASH for column in columns),
         ]
         for row in gain_rows(report)
     ]
-    return _table(["Pre-training", *map(_plain, columns)], rows)
+    return _table(["Pre-training", *map(markdown, columns)], rows)
 
 
 def _cell(report: TableReport, cell: Cell) -> str:
     mark = f" [{report.mark(cell)}]" if cell.reason else ""
     verdict = f" {judged(cell)}" if judged(cell) else ""
-    ours = f"{measured(cell)}{mark}{_plain(our_gain(report, cell))}"
-    return f"{ours}{beside(cell)}{_plain(printed_gain(report, cell))}{verdict}"
+    ours, printed = (
+        text.replace("[", r"\[").replace("]", r"\]")
+        for text in (our_gain(report, cell), printed_gain(report, cell))
+    )
+    return f"{measured(cell)}{mark}{ours}{beside(cell)}{printed}{verdict}"
 
 
 def _row_label(report: TableReport, row: str) -> str:
     described = report.described.get(row)
-    return f"{_plain(row)}<br>({_plain(described)})" if described else _plain(row)
+    return f"{markdown(row)}<br>({markdown(described)})" if described else markdown(row)
 
 
 def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {_plain(line)}" for line in lines)
+    return "\n".join(f"- {markdown(line)}" for line in lines)
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> str:
@@ -104,8 +107,3 @@ def _table(headings: list[str], rows: list[list[str]]) -> str:
     return str(
         frame.to_markdown(index=False, tablefmt="pipe", colalign=aligned, disable_numparse=True)
     )
-
-
-def _plain(text: str) -> str:
-    """Escape what Markdown would take for markup."""
-    return re.sub(r"([\\|*<>`\[\]]|\b_|_\b)", r"\\\1", text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from fdsl.report import compare
+from fdsl.report import compare, csv_files
 from fdsl.report.content import Cell, Gain, TableReport
 from fdsl.report.html import to_html
 from fdsl.report.latex import to_latex
@@ -203,7 +203,7 @@ def to_csv(report: TableReport) -> str:
         )
         for cell in report.cells
     ]  # fmt: skip
-    return str(pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
+    return csv_files.to_csv(pd.DataFrame(rows, columns=COLUMNS))
 
 
 def records_in(path: str | Path) -> list[Path]:

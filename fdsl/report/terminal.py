@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fdsl.config import load
+from fdsl.plain_text import printable
 from fdsl.plan import Plan
 from fdsl.report.compare import DIFFERS, WITHIN
 from fdsl.report.content import (
@@ -76,8 +77,8 @@ def to_terminal(report: TableReport) -> RenderableType:
     """
     parts: list[RenderableType] = [
         Panel(
-            Text(report.scale.banner, style="bold"),
-            title=Text(f"{report.name}: {report.title}"),
+            _text(report.scale.banner, style="bold"),
+            title=_text(f"{report.name}: {report.title}"),
             title_align="left",
         )
     ]
@@ -89,37 +90,42 @@ def to_terminal(report: TableReport) -> RenderableType:
         if column not in _shown(report, group)
     ]
     if hidden:
-        parts.append(Text(f"No record yet: {', '.join(hidden)} (reasons are in the files)."))
-    parts.append(Text(tally(report)))
-    parts += [Text(line) for line in agreement(report)]
+        parts.append(_text(f"No record yet: {', '.join(hidden)} (reasons are in the files)."))
+    parts.append(_text(tally(report)))
+    parts += [_text(line) for line in agreement(report)]
     if report.bases:
         parts += [
-            Text(f"{against(report)}:", style="bold"),
-            *(Text(f"  {line}") for line in paired_lines(report)),
+            _text(f"{against(report)}:", style="bold"),
+            *(_text(f"  {line}") for line in paired_lines(report)),
         ]
     return Group(*parts)
 
 
 def _grid(report: TableReport, group: str) -> Table:
-    grid = Table(title=Text(heading(report, group)), title_justify="left")
+    grid = Table(title=_text(heading(report, group)), title_justify="left")
     grid.add_column("Pre-training")
     columns = _shown(report, group)
     for column in columns:
-        grid.add_column(Text(column), justify="right")
+        grid.add_column(_text(column), justify="right")
     for row in report.rows:
         if all(report.cell(row, column).reason for column in columns):
             continue
         described = report.described.get(row)
-        label = Text(row) + Text(f"\n{described}", style="dim") if described else Text(row)
+        label = _text(row) + _text(f"\n{described}", style="dim") if described else _text(row)
         grid.add_row(label, *(_cell(report.cell(row, column)) for column in columns))
     return grid
 
 
 def _cell(cell: Cell) -> Text:
-    text = Text(f"{measured(cell)}{beside(cell)}", style="dim" if cell.reason else "")
+    text = _text(f"{measured(cell)}{beside(cell)}", style="dim" if cell.reason else "")
     if cell.difference is not None:
         text.append(f"\n{points(cell.difference)}", style=STYLES[cell.verdict])
     return text
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Return words of studies and records as they are to be shown: without what a terminal would obey."""
+    return Text(printable(text), style=style)
 
 
 def _shown(report: TableReport, group: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
 from fdsl.strict import Strict
@@ -9,15 +11,18 @@ from fdsl.study.claims import Claim
 from fdsl.study.figures import Ablation, Figure
 from fdsl.study.tables import Table
 
+# Of tables, figures and claims: they stand in file names, on command lines, in HTML and in LaTeX.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+
 
 class Study(Strict):
     """One paper with the tables, figures and claims that are rebuilt here."""
 
     title: str
     reference: str = Field(description="authors, venue, year, arXiv number")
-    tables: dict[str, Table] = Field(default_factory=dict)
-    figures: dict[str, Figure] = Field(default_factory=dict)
-    claims: dict[str, Claim] = Field(default_factory=dict)
+    tables: dict[Name, Table] = Field(default_factory=dict)
+    figures: dict[Name, Figure] = Field(default_factory=dict)
+    claims: dict[Name, Claim] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _claims_name_what_exists(self) -> Study:

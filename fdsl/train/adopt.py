@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fdsl import storage
 from fdsl.catalog import ModelEntry, ReleasedWeights
+from fdsl.plain_text import markdown
 from fdsl.train import model_card, models, released, weights
 from fdsl.train.weights import WeightsMismatch
 
@@ -176,14 +177,14 @@ def _card(
     code: str,
 ) -> str:
     rows = {
-        "File": f"`{entry.file}`",
-        "SHA-256": f"`{found.sha256}`",
+        "File": model_card.Code(entry.file),
+        "SHA-256": model_card.Code(found.sha256),
         "Published at": entry.page,
         "Stated in": entry.source,
         "Pre-trained on": f"{entry.pretraining}, {entry.classes:,} classes",
         "Renamed tensors": len(translated.renamed),
         "Dropped tensors": ", ".join(translated.dropped) or "none",
-        "Digest of the code": f"`{code}`",
+        "Digest of the code": model_card.Code(code),
     }
     options = {**found.about, **found.about.get("args", {})}
     options.pop("args", None)
@@ -191,7 +192,7 @@ def _card(
     limits = [
         f"- {model_card.FORMULA_DRIVEN}".replace("\n", "\n  "),
         "- Others trained these weights. Only their form was changed here; their images and recipe were not checked.",
-        *([f"- {entry.notes}"] if entry.notes else []),
+        *([f"- {markdown(entry.notes)}"] if entry.notes else []),
     ]
     return model_card.page(
         title=entry.title,

@@ -7,6 +7,7 @@ Both hold what decides the weights, and nothing of when and where they were made
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch import nn
 from fdsl import storage
 from fdsl.catalog import ModelEntry
 from fdsl.data.augment import MARGIN, SMALL_PX
+from fdsl.plain_text import markdown, printable
 from fdsl.recipe import Recipe
 from fdsl.train import models
 from fdsl.train.task import Origin, Task
@@ -122,6 +124,12 @@ def leave(task: Task, network: nn.Module, result: Mapping[str, Any], *, folder: 
     write(folder, config=about, card=_of_pretraining(task, task.origin, about, result))
 
 
+class Code(str):
+    """A value of a model card that is set as code, such as a file name."""
+
+    __slots__ = ()
+
+
 def page(
     *, title: str, banner: str, licence: str, parts: Mapping[str, str], about: Mapping[str, Any]
 ) -> str:
@@ -129,8 +137,12 @@ def page(
 
     Parameters
     ----------
+    title, banner
+        Plain text.
     licence
         An identifier such as "mit", or a sentence.
+    parts
+        Markdown by heading.
     about
         What `config` returned.
     """
@@ -138,15 +150,23 @@ def page(
     head = f"---\nlibrary_name: timm\nlicense: {known}\ntags:\n- image-classification\n- formula-driven-supervised-learning\n---\n"
     sections = {**parts, "How to load it": _how_to_load(about)}
     body = "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items())
-    says = "MIT, like the code that made it." if licence == MIT else licence
-    return f"{head}\n# {title}\n\n> {banner}\n\n{body}\n\n## Licence\n\n{says}\n"
+    says = "MIT, like the code that made it." if licence == MIT else markdown(licence)
+    return (
+        f"{head}\n# {markdown(title)}\n\n> {markdown(banner)}\n\n{body}\n\n## Licence\n\n{says}\n"
+    )
 
 
 def table(rows: Mapping[str, Any]) -> str:
-    """Return a Markdown table of names and values."""
-    cells = {name: str(value).replace("|", "\\|") for name, value in rows.items()}
-    lines = [f"| {name} | {value} |" for name, value in cells.items()]
+    """Return a Markdown table of names and values, which are plain text, or `Code`."""
+    lines = [f"| {markdown(name)} | {_cell(value)} |" for name, value in rows.items()]
     return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _cell(value: Any) -> str:
+    """Return a value of a table; code has no escapes, so what would end it is left out."""
+    if not isinstance(value, Code):
+        return markdown(str(value))
+    return f"`{' '.join(printable(re.sub(r'[`|]', '', value)).split())}`"
 
 
 def _of_pretraining(
@@ -156,7 +176,7 @@ def _of_pretraining(
     recipe = task.recipe
     labels = f"{task.classes:,} classes" if task.classes else "without their labels"
     data = {
-        "Images": f"{origin.title} (`{task.dataset}`), {labels}, {result['train_images']:,} images",
+        "Images": f"{origin.title} ({task.dataset}), {labels}, {result['train_images']:,} images",
         "Published sizes and settings": origin.source or "not stated",
     }
     limits = [
@@ -165,21 +185,23 @@ def _of_pretraining(
     parameters = ""
     if origin.drawn is not None:
         data |= {
-            "Formula": f"`{origin.drawn.formula}`, {origin.drawn.instances:,} images of each category",
+            "Formula": f"{origin.drawn.formula}, {origin.drawn.instances:,} images of each category",
             "Root seed of the images": origin.drawn.seed,
         }
         parameters = f"\n\nParameters of the formula:\n\n{_json(origin.drawn.settings)}"
         limits.append(f"- {FORMULA_DRIVEN}".replace("\n", "\n  "))
     if not origin.comparable:
-        limits.append(f"- {origin.scale_title}: not for comparison with published numbers.")
+        limits.append(
+            f"- {markdown(origin.scale_title)}: not for comparison with published numbers."
+        )
     training = {
-        "Network": f"{origin.model_title} (`{task.model.timm}` of timm)",
+        "Network": f"{origin.model_title} ({task.model.timm} of timm)",
         "Weights": _which_weights(recipe),
         "Updates": f"{result['steps']:,} of {recipe.global_batch:,} images",
         "Loss of the last epoch": f"{result['final_loss']:.4g}",
         "Views that student and teacher answer alike" if recipe.dino else "Right on augmented training images": f"{result['training_correct']:,} of {result['training_images']:,}",
         "Seed": task.seed,
-        "Digest of the code": f"`{task.code}`",
+        "Digest of the code": Code(task.code),
     }  # fmt: skip
     values = recipe.model_dump(mode="json")
     augmentation = values.pop("augmentation")

@@ -136,21 +136,29 @@ def _unreadable(path: Path, error: Exception) -> str:
 
 
 def _require_sound_archive(path: Path) -> None:
-    """Raise DamagedFile for a zip archive with wrong checksums, which torch does not compare, or with packed members.
+    """Raise DamagedFile for a zip archive with wrong checksums, which torch does not compare, or whose members are larger than it.
 
-    torch.save never packs, and a packed member could unpack to anything.
+    torch.save never packs, and a packed member could unpack to anything; so could members that share their bytes.
     """
     if not _is_zip(path):
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            packed = [m for m in archive.infolist() if m.compress_type != zipfile.ZIP_STORED]
-            changed = None if packed else archive.testzip()
+            members = archive.infolist()
+            packed = [m for m in members if m.compress_type != zipfile.ZIP_STORED]
+            unpacked = sum(m.file_size for m in members)
+            shared = unpacked > path.stat().st_size
+            changed = None if packed or shared else archive.testzip()
     except Exception as error:  # noqa: BLE001 a damaged file can fail in any way
         raise DamagedFile(_unreadable(path, error)) from None
     if packed:
         raise DamagedFile(
             f"{path}: {packed[0].filename} is packed ({packed[0].file_size:,} bytes unpacked), which torch.save never does: "
+            "get the file again"
+        )
+    if shared:
+        raise DamagedFile(
+            f"{path} has {path.stat().st_size:,} bytes, but its {len(members)} members together {unpacked:,}: "
             "get the file again"
         )
     if changed is not None:

@@ -60,12 +60,14 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-            text = (file.metadata() or {}).get(METADATA, "{}")
-    except SafetensorError as error:
+            metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
+        if not isinstance(metadata, dict):
+            raise ValueError(f"its metadata are a {type(metadata).__name__}")  # noqa: TRY004
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise DamagedFile(
             f"{path} is not a whole safetensors file ({error}); make it again"
         ) from None
-    return tensors, json.loads(text)
+    return tensors, metadata
 
 
 def load(model: nn.Module, path: str | Path) -> None:

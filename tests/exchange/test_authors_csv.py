@@ -82,7 +82,13 @@ def test_folders_of_threads_are_looked_into(tmp_path):
         ("rcdb", RCDB.replace("Vertex", "Vertices"), r"keys \['Vertex'\] are missing"),
         ("rcdb", RCDB + "Colour,1\r\n", r"\['Colour'\] are unknown"),
         ("rcdb", RCDB + "Vertex,49\r\n", "stands twice"),
-        ("rcdb", RCDB.replace("2.14", "-1"), "at least 0"),
+        ("rcdb", RCDB.replace("49", "1e300"), "Vertex = 1e300 must be a whole number from 1 to"),
+        ("rcdb", RCDB.replace("89", "4000000000"), "Line_num = 4000000000 must be a whole"),
+        ("fractaldb", "9" * 200_000 + ",1\n", "field larger than field limit"),
+        ("fractaldb", '"' + FRACTAL, "columns, not 7|EOF|unexpected"),
+        ("fractaldb", FRACTAL.replace("0.5,0.1", "=1+1,0.1"), "'=1\\+1' is not a number"),
+        ("fractaldb", FRACTAL.splitlines()[0] * 2 + "\n", "columns, not 7"),
+        ("rcdb", RCDB.replace("2.14", "-1"), "Perlin_noise = -1 must be a number from 0.0"),
     ],
 )
 def test_what_is_no_parameter_file_is_refused_by_name(tmp_path, formula, content, message):
@@ -111,6 +117,23 @@ def test_a_folder_must_be_whole(tmp_path, change, message):
     written(tmp_path, "fractaldb")
     change(tmp_path)
     with pytest.raises(DamagedFile, match=message):
+        authors_csv.read_folder(tmp_path, formula="fractaldb")
+
+
+def test_a_number_in_a_file_name_costs_no_memory(tmp_path):
+    written(tmp_path, "fractaldb")
+    (tmp_path / f"{10**17}.csv").write_text(FRACTAL)
+    with pytest.raises(
+        DamagedFile, match=f"lacks {10**17 - 3} categories before {10**17}, first 3"
+    ):
+        authors_csv.read_folder(tmp_path, formula="fractaldb")
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    written(tmp_path, "fractaldb")
+    with (tmp_path / "00001.csv").open("r+b") as file:
+        file.truncate(2**40)  # a hole, which takes no disk
+    with pytest.raises(DamagedFile, match=r"00001\.csv has 1,099,511,627,776 bytes; a category"):
         authors_csv.read_folder(tmp_path, formula="fractaldb")
 
 

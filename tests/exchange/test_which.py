@@ -1,10 +1,12 @@
 """What stands behind an image."""
 
+import json
+
 import numpy as np
 import pytest
 
 import fdsl
-from fdsl.exchange import which
+from fdsl.exchange import ledger, which
 from fdsl.exchange.render import FORMATS, render
 from fdsl.storage import DamagedFile
 
@@ -68,6 +70,41 @@ def test_a_file_that_is_not_what_was_written_is_refused(tmp_path, format):
     (tmp_path / "order.json").write_text('{"format": 1}')
     with pytest.raises(DamagedFile, match=r"order\.json is not of fdsl render"):
         which.index_of_file(files[1], member=member)
+
+
+ORIGIN = {
+    "dataset": "x", "formula": "fractaldb", "classes": 2, "instances": 2, "seed": 0, "settings": {},
+}  # fmt: skip
+ORDER = {
+    "format": 1, "origin": ORIGIN, "files": "png", "layout": "plain", "images_per_file": 1, "code": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        [],
+        "x",
+        ORDER | {"images_per_file": 0},
+        ORDER | {"layout": "../x"},
+        ORDER | {"files": "zip"},
+        ORDER | {"origin": []},
+        ORDER | {"origin": ORIGIN | {"classes": "2"}},
+        ORDER | {"origin": ORIGIN | {"instances": 0}},
+        ORDER | {"origin": ORIGIN | {"seed": -1}},
+        ORDER | {"origin": ORIGIN | {"settings": [1]}},
+        ORDER | {"origin": ORIGIN | {"dataset": None}},
+    ],
+)
+def test_what_a_folder_of_others_says_of_itself_is_checked(order, tmp_path):
+    (tmp_path / "order.json").write_text(json.dumps(ORDER))
+    assert ledger.read_order(tmp_path) == ORDER
+    (tmp_path / "order.json").write_text(json.dumps(order))
+    with pytest.raises(DamagedFile, match=r"order\.json is not of fdsl render"):
+        ledger.read_order(tmp_path)
+    (tmp_path / "order.json").write_text("[" * 100_000)
+    with pytest.raises(DamagedFile, match=r"order\.json is not valid JSON"):
+        ledger.read_order(tmp_path)
 
 
 def test_foreign_files_are_refused_by_name(folders, tmp_path):

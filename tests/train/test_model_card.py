@@ -8,6 +8,7 @@ import pytest
 import timm
 import torch
 import yaml
+from oracles.rendered_markdown import rendered
 from train.tiny_training import ORIGIN, everything_random, finetune, pretrain
 
 from fdsl.catalog import ModelEntry
@@ -96,7 +97,7 @@ def test_the_card_says_what_the_weights_are(folder):
     head, body = card.removeprefix("---\n").split("---\n", maxsplit=1)
     assert yaml.safe_load(head)["library_name"] == "timm"
     for words in [
-        "# tiny, pre-trained on Stripes", "> tiny scale: seconds", "Stripes (`stripes`), 4 classes, 50 images", "13 images of each category",
+        "# tiny, pre-trained on Stripes", "> tiny scale: seconds", "Stripes (stripes), 4 classes, 50 images", "13 images of each category",
         '"step": 4', "| Root seed of the images | 7 |", "| Seed | 3 |", "moving average, decay 0.9", "| Updates | 6 of 16 images |",
         "| lr | 0.002 |", "| mixup | 0.8 |", "`abc`", "not for comparison", "MIT", "num_classes=10",
         "gray images of 16 × 16 px", "(pixel - 0.5) / 0.5",
@@ -104,6 +105,28 @@ def test_the_card_says_what_the_weights_are(folder):
         assert words in body, words
     result = json.loads((folder / "record.json").read_text())["result"]
     assert f"{result['final_loss']:.4g}" in body
+
+
+EVIL = (
+    "a </p><script>alert(1)</script> ![x](http://127.0.0.1/x) [y](javascript:alert(1)) `id` | b\n\n---\nlicense: evil\n# h\n"
+    "\x1b[2J\x1b]0;owned\x07\u202e"
+)
+
+
+def test_words_of_others_stay_words():
+    about = {"pretrained_cfg": {"input_size": [3, 16, 16], "mean": [0.5], "std": [0.5]}}
+    rows = {"title": EVIL, "file": model_card.Code(EVIL), EVIL: EVIL}
+    card = model_card.page(
+        title=EVIL, banner=EVIL, licence=EVIL, parts={"Data": model_card.table(rows)}, about=about
+    )
+    _, head, body = card.split("---\n", maxsplit=2)
+    assert yaml.safe_load(head)["license"] == "other"
+    seen = rendered(body)
+    assert not seen.tags & {"script", "img", "a", "hr"}
+    assert seen.text.count("<script>alert(1)</script>") == 7
+    assert not {"\x1b", "\x07", "\u202e"} & set(card)
+    assert len([line for line in body.splitlines() if line.startswith("|")]) == 2 + len(rows)
+    assert "\n# h" not in body
 
 
 def test_the_instructions_of_the_card_work(folder):

@@ -227,6 +227,17 @@ def test_a_packed_archive_is_refused_before_it_is_unpacked(tmp_path, tensors):
         released.read(tmp_path / "bomb.pth")
 
 
+def test_an_archive_whose_members_share_their_bytes_is_refused(tmp_path, tensors):
+    path = save(tensors, tmp_path / "w.pth")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.filelist += (
+            archive.filelist * 50
+        )  # the directory at the end names each member many times
+        archive._didModify = True
+    with pytest.raises(DamagedFile, match=r"w\.pth has [\d,]+ bytes, but its \d+ members together"):
+        released.read(path)
+
+
 def test_a_tensor_that_repeats_its_memory_is_refused(tmp_path):
     path = save({"w": torch.zeros(1).expand(10**12)}, tmp_path / "w.pth")
     with pytest.raises(DamagedFile, match=r"w\.pth: w is not a plain array"):

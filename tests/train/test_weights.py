@@ -19,6 +19,15 @@ def test_saved_bytes_depend_on_content_alone(tmp_path, entry):
     assert weights.read(tmp_path / "a")[1] == about
 
 
+@pytest.mark.parametrize("text", ["no JSON", "[1]", "[" * 100_000, "9" * 5000])
+def test_metadata_of_others_that_are_not_ours_are_one_error(tmp_path, text):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "w", metadata={weights.METADATA: text})
+    with pytest.raises(DamagedFile, match="w is not a whole safetensors file"):
+        weights.read(tmp_path / "w")
+
+
 def test_body_is_taken_and_head_stays_fresh_even_with_equal_classes(tmp_path, entry):
     source, target = make(entry, seed=1), make(entry, seed=2)
     fresh = target.head.weight.clone()

@@ -34,6 +34,8 @@ from fdsl.data.real.sources import absent_files, file_names
 from fdsl.storage import DamagedFile
 
 PACKAGES = ("numpy", "pillow", "pycocotools")
+LARGEST_OUTLINE_PX = 10**6  # of one polygon, for which pycocotools takes about 100 MB
+LARGEST_SCENE_BYTES = 4 * 2**30  # of one picture's masks
 
 
 class Scene(NamedTuple):
@@ -202,7 +204,14 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
     try:
         instances = json.loads(content(entry, found.where, _annotations(part)))
         return _Instances(where, found.where / part, instances).images(entry.classes)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         if isinstance(error, DamagedFile):
             raise
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
@@ -239,6 +248,12 @@ class _Instances:
         position = {number: k for k, number in enumerate(self.pictures)}
         for row in rows:
             counts[position[row[0]]] += 1
+        for (number, size), count in zip(self.sizes.items(), counts.tolist(), strict=True):
+            if count * size[0] * size[1] > LARGEST_SCENE_BYTES:
+                raise ValueError(
+                    f"picture {number} of {size[1]} × {size[0]} pixels has {count} objects, whose masks take more than "
+                    f"{LARGEST_SCENE_BYTES} bytes"
+                )
         codes = [row.code for row in rows]
         names = [str(picture["file_name"]) for picture in self.pictures.values()]
         return CocoImages(
@@ -312,8 +327,9 @@ def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
     Raises
     ------
     ValueError
-        If it is none of these, has a polygon of fewer than 3 points, a number that is not finite or a point farther outside
-        than the picture is long (pycocotools' memory grows with the outline), or run lengths that do not add up to
+        If it is none of these, has a polygon of fewer than 3 points, a number that is not finite, a point farther outside
+        than the picture is long or an outline beyond a million pixels (pycocotools' memory grows with it), or run lengths that
+        do not add up to
         height × width (with which it would write beyond its memory).
     """
     from pycocotools import mask
@@ -329,6 +345,11 @@ def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
             if polygon.min() < -reach or polygon.max() > 2 * reach:
                 raise ValueError(
                     f"a polygon reaches from {polygon.min()} to {polygon.max()}, far outside {width} × {height} pixels"
+                )
+            outline = np.abs(polygon - np.roll(polygon, 2)).sum()
+            if outline > LARGEST_OUTLINE_PX:
+                raise ValueError(
+                    f"a polygon has an outline of {outline:.0f} pixels, more than {LARGEST_OUTLINE_PX}"
                 )
         return mask.merge(mask.frPyObjects(polygons, height, width))["counts"]
     if not isinstance(segmentation, dict) or segmentation.get("size") != [height, width]:

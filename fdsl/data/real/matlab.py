@@ -17,6 +17,8 @@ from fdsl.data.real.sources import FileImages, file_images
 from fdsl.storage import DamagedFile
 
 PACKAGES = ("numpy", "pillow", "scipy")
+# The largest of these files has a third of a megabyte; packed data grow a thousandfold at most.
+LARGEST_BYTES = 2 * 2**20
 
 CARS_LISTS = {"train": "devkit/cars_train_annos.mat", "test": "cars_test_annos_withlabels.mat"}
 CARS_FOLDERS = {"train": "cars_train", "test": "cars_test"}
@@ -98,6 +100,10 @@ def _variable(entry: DownstreamDataset, folder: Path, name: str, key: str) -> ND
             f"{entry.title} needs scipy: pip install 'fdsl[train]'", name="scipy"
         ) from None
     data = content(entry, folder, name)
+    if len(data) > LARGEST_BYTES:
+        raise DamagedFile(
+            f"{folder / name} has {len(data):,} bytes, expected at most {LARGEST_BYTES:,}; get {entry.title} again"
+        )
     try:
         return np.asarray(loadmat(io.BytesIO(data), squeeze_me=True, variable_names=[key])[key])
     except (

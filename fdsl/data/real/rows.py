@@ -31,6 +31,9 @@ from fdsl.storage import DamagedFile
 LARGEST_PARQUET_BYTES = 16 * 2**30
 ARROW_FILE = b"ARROW1"  # what an IPC file begins with; a stream, as `datasets` writes it, does not
 ROWS_AT_ONCE = 1024
+LARGEST_BATCH_BYTES = 2**30  # of ROWS_AT_ONCE pictures, which may all be the largest of the file
+# Of one Parquet file, in which equal rows take no room; ImageNet-21k has 13 million in all.
+LARGEST_ROWS = 10**8
 
 Pixels = NDArray[np.uint8]
 
@@ -134,9 +137,13 @@ def _labels(path: Path, column: str, entry: DownstreamDataset) -> NDArray[np.int
             file = _parquet(path)
             schema = file.schema_arrow
             _require_column(path, schema, column)
+            if file.metadata.num_rows > LARGEST_ROWS:
+                raise DamagedFile(
+                    f"{path} has {file.metadata.num_rows:,} rows, at most {LARGEST_ROWS:,} are read; divide it"
+                )
             values = file.read(columns=[column]).column(column)
         else:
-            batches = _batches(path)
+            batches = _batches(path, column)
             schema = batches[0].schema
             _require_column(path, schema, column)
             for batch in batches:
@@ -160,7 +167,7 @@ def _class_names(schema: pa.Schema, column: str) -> list[str] | None:
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         names = features[column]["names"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
     return names if isinstance(names, list) else None
 
@@ -171,9 +178,9 @@ def _pictures(path: Path, column: str) -> Callable[[int], Pixels]:
         if path.suffix == ".parquet":
             file = _parquet(path)
             leaf = _leaf(path, file.schema_arrow, column)
-            batches = list(file.iter_batches(batch_size=ROWS_AT_ONCE, columns=[leaf]))
+            batches = _unpacked(path, file, leaf)
         else:
-            batches = _batches(path)
+            batches = _batches(path, column)
             if KEY in (batches[0].schema.metadata or {}):
                 shard = Shard(path, {})
                 return lambda row: shard.image(row)[0]
@@ -193,6 +200,30 @@ def _pictures(path: Path, column: str) -> Callable[[int], Pixels]:
         return decode_picture(content.to_pybytes(), name=f"{path}, row {row}")
 
     return picture
+
+
+def _unpacked(path: Path, file: pq.ParquetFile, leaf: str) -> list[pa.RecordBatch]:
+    """Return all pictures of a Parquet file, encoded; DamagedFile when equal ones that it holds once fill the memory."""
+    meta = file.metadata
+    chunks = (
+        meta.row_group(group).column(number)
+        for group in range(meta.num_row_groups)
+        for number in range(meta.num_columns)
+    )
+    largest = max(
+        (c.total_uncompressed_size for c in chunks if c.path_in_schema == leaf), default=0
+    )
+    at_once = min(max(LARGEST_BATCH_BYTES // max(largest, 1), 1), ROWS_AT_ONCE)
+    batches, held = [], 0
+    for batch in file.iter_batches(batch_size=at_once, columns=[leaf]):
+        held += batch.nbytes
+        if held > LARGEST_PARQUET_BYTES:
+            raise DamagedFile(
+                f"{path} unpacks to more than {LARGEST_PARQUET_BYTES} bytes of pictures, which are kept in memory; "
+                "save them as Arrow (save_to_disk of the package datasets) and use the loader arrow"
+            )
+        batches.append(batch)
+    return batches
 
 
 def _encoded(array: pa.Array) -> pa.Array:
@@ -223,19 +254,31 @@ def _require_column(path: Path, schema: pa.Schema, column: str) -> None:
         )
 
 
-def _batches(path: Path) -> list[pa.RecordBatch]:
-    """Return all batches of an Arrow file or stream, mapped and not copied."""
+def _batches(path: Path, column: str) -> list[pa.RecordBatch]:
+    """Return all batches of an Arrow file or stream, mapped and not copied: `column` must not be larger than the file."""
+    batches, held = [], 0
+    for batch in _each_batch(path):
+        held += batch.column(column).nbytes if column in batch.schema.names else 0
+        if held > path.stat().st_size:
+            raise pa.ArrowInvalid(
+                "its batches are packed or share their bytes, so that they could unpack to anything"
+            )
+        batches.append(batch)
+    if not batches:
+        raise pa.ArrowInvalid("it holds no rows")
+    return batches
+
+
+def _each_batch(path: Path) -> Iterator[pa.RecordBatch]:
     with pa.memory_map(str(path)) as mapped:
         head = mapped.read(len(ARROW_FILE))
         mapped.seek(0)
         if head == ARROW_FILE:
             reader = pa.ipc.open_file(mapped)
-            batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
         else:
-            batches = list(pa.ipc.open_stream(mapped))
-    if not batches:
-        raise pa.ArrowInvalid("it holds no rows")
-    return batches
+            yield from pa.ipc.open_stream(mapped)
 
 
 def _parquet(path: Path) -> pq.ParquetFile:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fdsl.data.real.pictures import Box, read_picture
+from fdsl.plain_text import CONTROL
 from fdsl.storage import DamagedFile
 
 UNKNOWN = -1  # in the labels of an image that shows several classes
@@ -190,11 +191,22 @@ def file_images(
 
 
 def file_names(names: Sequence[str], *, root: Path, where: str | Path) -> NDArray[np.bytes_]:
-    """Return names as bytes (n,); DamagedFile, naming the list `where`, if one leaves `root`."""
+    """Return names as bytes (n,).
+
+    Raises
+    ------
+    DamagedFile
+        Naming the list `where`, if a name leaves `root` or has control characters: a digest of names joined by line feeds
+        would not tell which is which, and a terminal would obey them.
+    """
     for name in names:
-        if name.startswith("/") or "\0" in name or ".." in name.split("/"):
+        if name.startswith("/") or ".." in name.split("/"):
             raise DamagedFile(
                 f"{where} names the file {name!r}, which is not below {root}; get the list again"
+            )
+        if CONTROL.search(name) or "\n" in name or "\t" in name:
+            raise DamagedFile(
+                f"{where} names the file {name!r}, which has control characters; rename it"
             )
     return np.array([os.fsencode(name) for name in names], dtype=np.bytes_)
 

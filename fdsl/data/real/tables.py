@@ -93,7 +93,7 @@ def _names(entry: DownstreamDataset, folder: Path, where: str) -> list[str]:
         names = [str(item["filename"]) for item in state["_data_files"]]
         if state.get("_indices_files") or not names or any("/" in name for name in names):
             raise ValueError("it selects rows, or names no file or one elsewhere")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedFile(
             f"{path} is not what save_to_disk writes ({error}); save {entry.title} again"
         ) from None

@@ -16,7 +16,7 @@ from fdsl.catalog import DownstreamDataset
 from fdsl.data.real.integrity import content, text_lines
 from fdsl.data.real.location import Found, Missing, folder_of, look_in
 from fdsl.data.real.pictures import Box
-from fdsl.data.real.sources import FileImages, file_images
+from fdsl.data.real.sources import FileImages, file_images, file_names
 from fdsl.storage import DamagedFile
 
 PACKAGES = ("numpy", "pillow")
@@ -44,13 +44,14 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
     names: list[str] = []
     labels: list[int] = []
     boxes: list[Box] = []
-    for line in text_lines(entry, found.where, LISTS[split]):
-        picture = line.split()[0]
+    where = found.where / LISTS[split]
+    pictures = [line.split()[0] for line in text_lines(entry, found.where, LISTS[split])]
+    file_names(pictures, root=found.where, where=where)  # before the first annotation is opened
+    for picture in pictures:
         for label, box in _objects(entry, found.where, f"Annotations/{picture}.xml"):
             names.append(f"JPEGImages/{picture}.jpg")
             labels.append(label)
             boxes.append(box)
-    where = found.where / LISTS[split]
     return file_images(found.where, names, labels, classes=entry.classes, where=where, boxes=boxes)
 
 
@@ -58,7 +59,10 @@ def _objects(entry: DownstreamDataset, folder: Path, name: str) -> Iterator[tupl
     """Yield class and box of each object that is not difficult; VOC counts pixels from 1 and includes the last one."""
     data = content(entry, folder, name)
     try:
-        for thing in ET.fromstring(data).findall("object"):
+        text = data.decode()  # whatever it declares, so that no encoding hides what is looked for
+        if "<!DOCTYPE" in text:
+            raise ValueError("it declares a document type, which can define entities")
+        for thing in ET.fromstring(text).findall("object"):
             if thing.findtext("difficult", "0").strip() == "1":
                 continue
             left, top, right, bottom = (

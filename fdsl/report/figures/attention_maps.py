@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ def read_maps(files: Iterable[Path]) -> dict[str, tuple[NDArray[np.uint8], NDArr
         try:
             with np.load(path, allow_pickle=False) as held:
                 maps[Run.read(path.stem).pretraining] = held["images"], held["attention"]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise DamagedFile(
                 f"{path} holds no attention maps ({error}); delete it and run the same command again"
             ) from None

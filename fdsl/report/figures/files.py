@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fdsl.report.csv_files import to_csv
 from fdsl.storage import replacing, write_text
 
 # The files must not depend on the day: the PDF is written without a date.
@@ -24,4 +25,4 @@ def save(figure: Figure, plotted: pd.DataFrame, *, out: Path) -> None:
     for suffix, entries in METADATA.items():
         with replacing(out.with_suffix(suffix)) as path:
             figure.savefig(path, format=suffix[1:], metadata=entries)
-    write_text(out.with_suffix(".csv"), plotted.to_csv(index=False, lineterminator="\n"))
+    write_text(out.with_suffix(".csv"), to_csv(plotted))

@@ -1,0 +1,21 @@
+"""What the verbs for people print on: text of catalogues and files stays text, and can neither colour nor move a cursor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from fdsl.plain_text import printable
+
+
+class PlainConsole(Console):
+    """A console that takes no markup from strings and shows control characters as their escapes."""
+
+    def __init__(self) -> None:
+        super().__init__(markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a string as text; rich calls this for every string that is printed, alone or in a table."""
+        return super().render_str(printable(text), **options)

@@ -1,0 +1,195 @@
+"""Titles, banners, labels and notes that try to be more than words: on pages, in Markdown, LaTeX, CSV and on a terminal."""
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles.rendered_markdown import rendered
+from rich.console import Console
+
+from fdsl.catalog import SyntheticDataset
+from fdsl.report import claims, html
+from fdsl.report.decisions import decide
+from fdsl.report.document import document, fill
+from fdsl.report.gallery import exhibits
+from fdsl.report.latex import escaped, to_latex
+from fdsl.report.markdown import to_markdown
+from fdsl.report.published import read_published
+from fdsl.report.records import read_runs
+from fdsl.report.tables import build_table, records_in, to_csv
+from fdsl.report.terminal import to_terminal
+from fdsl.study.paper import Study
+from fdsl.study.scale import ReportScale
+
+HOSTILE = (
+    "=cmd|' /C calc'!A0 </td></title><script>alert(1)</script><img src=x onerror=alert(1)> \" ' \\input{/etc/passwd} "
+    "\\end{tabular} % $x$ `id` $(id) [a](javascript:alert(1)) ![b](http://127.0.0.1/x) <http://127.0.0.1/x> |\n\n# head\r"
+    "\x1b[2J\x1b]0;owned\x07 \u202e {{ 7*7 }} [red]red[/red] :skull:"
+)
+SUSPECTS = {"script", "img", "iframe", "a", "h6"}
+
+
+class Page(HTMLParser):
+    """Collects tags and attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes = set(), set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def word(number=0):
+    return f"{HOSTILE} {number}"
+
+
+@pytest.fixture
+def hostile(contours, table3, record, published_csv):
+    """Table 3 at a scale, in a study, whose every free word is hostile."""
+    values = contours.model_dump(mode="json") | {"title": word(), "reference": word()}
+    table = values["tables"]["table3"]
+    table |= {"title": word(), "caption": word(), "notes": [word()]}
+    for row in table["rows"]:
+        row["quoted"] = word() if row["pretraining"] not in {"rcdb1k", "scratch"} else None
+        row["pretraining"] = None if row["quoted"] else row["pretraining"]
+        row["gain_over"] = None
+    columns = [
+        {"label": word(k), "dataset": name} for k, name in enumerate(["digits", "fashion_mnist"])
+    ]
+    for claim in values["claims"].values():
+        claim |= {"sentence": word(), "stated": word()}
+    kept = {n: c for n, c in values["claims"].items() if n == "formulas_beat_scratch"}
+    for claim in kept.values():
+        claim |= {"better": ["rcdb1k"], "worse": ["scratch"], "columns": None, "table": "table3"}
+    study = Study.model_validate(values | {"claims": kept, "figures": {}})
+    scale = ReportScale(
+        name="laptop",
+        title=word(),
+        banner=word(),
+        comparable=False,
+        stand_ins=columns,
+        reduced={"rcdb1k": word()},
+        reasons={"fashion_mnist:finetune": word()},
+    )
+    records = [
+        record(name, "digits", seed, 9000 + seed, scale="laptop", recipe={"words": word(seed)})
+        for name in ("rcdb1k", "scratch")
+        for seed in (0, 1)
+    ]
+    report = build_table(
+        study, name="table3", scale=scale, records=records, published=published_csv
+    )
+    runs, printed = read_runs(records, scale="laptop"), read_published(published_csv)
+    decisions = [
+        decide(name, claim, study, scale=scale, runs=runs, printed=printed)
+        for name, claim in study.claims.items()
+    ]
+    return report, decisions
+
+
+def test_pages_hold_the_words_and_nothing_of_their_markup(hostile):
+    report, decisions = hostile
+    for text in (html.to_html(report), claims.to_html(decisions)):
+        page = Page(text)
+        assert not page.tags & SUSPECTS
+        assert not {name for name in page.attributes if name.startswith("on")} | (
+            page.attributes & {"src", "href"}
+        )
+        assert "{{ 7*7 }}" in text
+        assert "&lt;script&gt;" in text
+
+
+def test_a_page_with_a_script_runs_that_script_alone():
+    text = document(HOSTILE, fill("<p>{{ x }}</p>", {"x": HOSTILE}), script="let a = 1 < 2;")
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert policy.startswith("default-src &#39;none&#39;; img-src data:;")
+    assert re.search(r"script-src &#39;sha256-[\w+/]{43}=&#39;$", policy)
+    assert text.count("<script>") == 1
+    assert "script-src" not in document("x", fill("x", {}))
+
+
+def test_markdown_shows_the_words_and_nothing_of_their_markup(hostile):
+    report, decisions = hostile
+    for text in (to_markdown(report), claims.to_markdown(decisions)):
+        seen = rendered(text)
+        assert not seen.tags & SUSPECTS
+        assert not seen.attributes & {"src", "href", "onerror"}
+        assert "<script>alert(1)</script>" in seen.text
+        assert "\x1b" not in text
+        assert "\n# head" not in text
+        for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+            counts = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+            assert len(counts) == 1
+
+
+def test_latex_sets_the_words_and_obeys_none(hostile):
+    text = to_latex(hostile[0])
+    commands = set(re.findall(r"(?<!\\)\\([a-zA-Z]+)", text))
+    assert commands <= {
+        "usepackage", "begin", "end", "centering", "footnotesize", "caption", "label", "toprule", "midrule", "bottomrule",
+        "textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "textbar", "pm", "times",
+    }  # fmt: skip
+    assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") > 0
+    assert all(character == "\n" or " " <= character <= "~" for character in text)
+    assert not re.search(r"\n\s*\n(?!\\begin\{table\})", text)  # no paragraph within a caption
+
+
+@given(st.text(max_size=30))
+def test_escaped_text_is_balanced_and_has_no_live_character(text):
+    done = escaped(text)
+    bare = re.sub(
+        r"\\(textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar)\{\}",
+        "",
+        done,
+    )
+    bare = re.sub(r"\$(-|\\pm|\\times|\\eta)\$", "", bare)
+    assert not re.search(r"(?<!\\)[&%$#_{}~^<>|]", bare)
+    assert not re.search(r"\\(?![&%$#_{}])", bare)
+    assert all(" " <= character <= "~" for character in done)
+
+
+def test_no_cell_of_a_csv_is_a_formula(hostile, tmp_path):
+    report, decisions = hostile
+    for text in (to_csv(report), claims.to_csv(decisions)):
+        cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+        assert any(cell.startswith("'=cmd") for cell in cells)
+        for cell in cells:
+            if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+                float(cell)
+    (tmp_path / "x.csv").write_text(to_csv(report), encoding="utf-8")
+    assert len(records_in(tmp_path / "x.csv")) == 4  # what is read back has not changed
+
+
+def test_a_terminal_is_told_no_command(hostile):
+    file = io.StringIO()
+    Console(file=file, width=4000, force_terminal=True, color_system=None).print(
+        to_terminal(hostile[0])
+    )
+    shown = file.getvalue()
+    assert not re.search(r"\x1b(?!\[\d*m)|\x07|\r|\u202e", shown)
+    assert r"\x1b[2J" in shown
+    assert "[red]red[/red]" in shown
+    assert ":skull:" in shown
+
+
+def test_the_gallery_escapes_what_the_catalogue_says():
+    entry = SyntheticDataset(
+        title=HOSTILE,
+        formula="perlin",
+        classes=4,
+        instances=1,
+        settings={"image_size_px": 32},
+        source=HOSTILE,
+    )
+    (exhibit,) = exhibits({"x": entry}, seed=0)
+    text = fill("<h4 title='{{ e.title }}'>{{ e.title }}</h4><p>{{ e.source }}</p>", {"e": exhibit})
+    page = Page(text)
+    assert page.tags == {"h4", "p"}
+    assert page.attributes == {"title"}
