@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import platform
+import re
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -17,12 +18,16 @@ DECLARATIONS = {"fdsl.catalog", "fdsl.train.model_card"}
 RECORDED = [
     "faster-coco-eval",
     "fdsl",
+    "matplotlib",
     "numba",
     "numpy",
+    "pandas",
     "pillow",
     "pyarrow",
     "pycocotools",
+    "safetensors",
     "scikit-learn",
+    "scipy",
     "snakemake",
     "timm",
     "torch",
@@ -54,8 +59,12 @@ def fingerprint(*modules: str) -> str:
     return sha256(text.encode()).hexdigest()[:12]
 
 
-def environment() -> dict[str, str | int]:
-    """Describe the machine and the versions that a record was made with."""
+def environment() -> dict[str, str | int | list[str]]:
+    """Describe the machine and the versions that a record was made with.
+
+    `gpus` are those that the driver shows, used or not, and stand there only where there are some; what a training computed on,
+    it says itself. What cannot be found out is left out.
+    """
     versions = {}
     for name in RECORDED:
         try:
@@ -68,6 +77,8 @@ def environment() -> dict[str, str | int]:
         "machine": platform.machine(),
         "processor": _processor(),
         "cores": os.cpu_count() or 1,
+        **_memory(),
+        **_gpus(),
         **versions,
     }
 
@@ -102,6 +113,26 @@ def _drop_docstring(
         and isinstance(first.value.value, str)
     ):
         node.body = node.body[1:]
+
+
+def _memory() -> dict[str, int]:
+    """Return the machine's memory in MiB where the system tells it."""
+    try:
+        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return {}
+    return {"memory_mib": pages // 2**20}
+
+
+def _gpus(driver: Path = Path("/proc/driver/nvidia")) -> dict[str, list[str] | str]:
+    """Return the GPUs of NVIDIA's driver and its version, without loading torch; nothing where there is no driver."""
+    try:
+        texts = [path.read_text() for path in sorted(driver.glob("gpus/*/information"))]
+        version = re.search(r"  (\d+(?:\.\d+)+)  ", (driver / "version").read_text())
+    except OSError:
+        return {}
+    names = [match[1].strip() for text in texts if (match := re.search(r"Model:(.+)", text))]
+    return {"gpus": names, **({"nvidia_driver": version[1]} if version else {})}
 
 
 def _processor() -> str:

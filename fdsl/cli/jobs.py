@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fdsl import storage
+from fdsl.cli import records
 from fdsl.cli.options import PANEL, Order, Out
 
 SHOWN_CATEGORIES = 4  # of an attention map
@@ -55,8 +56,10 @@ def register(app: typer.Typer) -> None:
 
 def sample_parameters(
     order: Order,
+    code: Code,
     out: Out,
     digest: Digest,
+    record: Record,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Search the categories of a synthetic dataset."""
@@ -64,18 +67,23 @@ def sample_parameters(
     from fdsl.cli.progress import track
     from fdsl.data import parameters
 
-    spec = json.loads(order)
+    asked = records.asked(order)
+    spec = asked["order"]
     dataset = SyntheticDataset.model_validate(spec["dataset"])
     found = parameters.sample(dataset, seed=spec["seed"], workers=workers)
     rows = list(track(found, total=dataset.classes, unit="categories", title=dataset.formula))
     parameters.write(out, parameters.stack(rows), dataset=dataset, seed=spec["seed"])
     _write_digest(digest, of=out)
+    made = [out, digest]
+    records.leave(record, "sample_parameters", asked, code, seed=spec["seed"], outputs=made)
 
 
 def render_shard(
     order: Order,
+    code: Code,
     out: Out,
     digest: Digest,
+    record: Record,
     parameters: Annotated[Path, typer.Option(help="The dataset's parameter file.")],
 ) -> None:
     """Draw and store one part of a synthetic dataset."""
@@ -83,7 +91,8 @@ def render_shard(
     from fdsl.data import synthetic
     from fdsl.data.shards import shard_range
 
-    spec = json.loads(order)
+    asked = records.asked(order)
+    spec = asked["order"]
     images = _streamed(spec, parameters)
     part = shard_range(spec["shard"], shards=spec["shards"], images=len(images))
     title = f"{images.dataset.formula}, shard {spec['shard']}"
@@ -91,12 +100,24 @@ def render_shard(
         out, images, part=part, indices=track(part, total=len(part), unit="images", title=title)
     )
     _write_digest(digest, of=out)
+    records.leave(
+        record,
+        "render_shard",
+        asked,
+        code,
+        run=f"{out.parent.name}/{out.stem}",
+        seed=spec["seed"],
+        inputs=[parameters],
+        outputs=[out, digest],
+    )
 
 
 def compose(
     order: Order,
+    code: Code,
     data: Annotated[str, typer.Option(help="Where the pictures are, as JSON by dataset.")],
     out: Annotated[Path, typer.Option(help="The folder to make.")],
+    record: Record,
     manifests: Annotated[
         list[Path] | None, typer.Argument(help="What is known of the pictures' datasets.")
     ] = None,
@@ -106,7 +127,8 @@ def compose(
     from fdsl.data import compose as composing
     from fdsl.data.parts import checked
 
-    spec = json.loads(order)
+    asked = records.asked(order)
+    spec = asked["order"]
     composition = Composition.model_validate(spec["composed"])
     known = {path.stem: storage.read_json(path) for path in manifests or []}
     sources = {}
@@ -118,13 +140,19 @@ def compose(
         ]
     found = composing.categories(composition, sources)
     composing.write(out, composition, found, names=spec["parts"])
+    records.leave(
+        record, "compose", asked, code, seed=composition.seed, inputs=manifests or [], outputs=[out]
+    )
 
 
-def fetch_downstream(data: Data, out: Out) -> None:
+def fetch_downstream(order: Order, data: Data, out: Out, record: Record) -> None:
     """Find, fetch if necessary, and check a downstream dataset."""
     from fdsl.data import downstream
     from fdsl.data.downstream_fetch import fetch
+    from fdsl.lineage.modules import MODULES
+    from fdsl.provenance import fingerprint
 
+    asked = records.asked(order)
     entry, root = _entry(data)
     fetch(entry, root)
     manifest = downstream.check(entry, root)
@@ -132,6 +160,9 @@ def fetch_downstream(data: Data, out: Out) -> None:
     storage.write_json(
         out, {key: value for key, value in manifest.items() if key not in {"folder", "versions"}}
     )
+    # the rule has no code, since reading again changes nothing that follows
+    code = fingerprint(*MODULES["fetch_downstream"])
+    records.leave(record, "fetch_downstream", asked, code, outputs=[out])
 
 
 def pretrain(
@@ -161,7 +192,8 @@ def pretrain(
     from fdsl.recipe import Recipe
     from fdsl.train.pretrain import pretrain as train
 
-    spec = json.loads(order)
+    asked = records.asked(order)
+    spec = asked["order"]
     files = images or []
     if spec["kind"] == "synthetic":
         pictures = _synthetic(spec, files)
@@ -182,8 +214,9 @@ def pretrain(
         record=record,
         checkpoints=checkpoints,
         code=code,
-        inputs=_digests(files),
+        inputs=records.digests(files),
         environment=environment(),
+        asked=asked,
         devices=_devices(machine, threads),
         origin=origin,
         tensorboard=record.parent / "tensorboard",
@@ -206,7 +239,8 @@ def adopt_weights(
     from fdsl.provenance import environment
     from fdsl.train.adopt import adopt
 
-    spec, place = json.loads(order), json.loads(data)
+    asked, place = records.asked(order), json.loads(data)
+    spec = asked["order"]
     entry = ReleasedWeights.model_validate(place["entry"])
     require({spec["released"]: entry}, place["root"])
     adopt(
@@ -219,13 +253,16 @@ def adopt_weights(
         record=record,
         code=code,
         environment=environment(),
+        asked=asked,
     )
 
 
 def attention(
     order: Order,
+    code: Code,
     weights: Annotated[Path, typer.Option(help="Weights of the pre-training.")],
     out: Out,
+    record: Record,
     data: RealData = "",
     manifest: Annotated[
         list[Path] | None, typer.Argument(help="What is known of the real pictures.")
@@ -237,7 +274,8 @@ def attention(
     from fdsl.recipe import Recipe
     from fdsl.train.attention import write_attention
 
-    spec = json.loads(order)
+    asked = records.asked(order)
+    spec = asked["order"]
     if spec["kind"] == "synthetic":
         entry = SyntheticDataset.model_validate(spec["dataset"])
         few = entry.model_copy(update={"classes": SHOWN_CATEGORIES, "instances": 1})
@@ -251,6 +289,10 @@ def attention(
         weights_file=weights,
         recipe=Recipe.model_validate(spec["recipe"]),
         model=ModelEntry.model_validate(spec["model"]),
+    )
+    inputs = [weights, *(manifest or [])]
+    records.leave(
+        record, "attention", asked, code, seed=spec["run_seed"], inputs=inputs, outputs=[out]
     )
 
 
@@ -272,7 +314,8 @@ def finetune(
     from fdsl.recipe import Recipe
     from fdsl.train.finetune import finetune as train
 
-    spec = json.loads(order)
+    asked = records.asked(order)
+    spec = asked["order"]
     entry, root = _entry(data)
     parts = load_parts(
         entry,
@@ -299,8 +342,9 @@ def finetune(
         record=record,
         checkpoints=checkpoints,
         code=code,
-        inputs=_digests([manifest, *(weights or [])]),
+        inputs=records.digests([manifest, *(weights or [])]),
         environment=environment(),
+        asked=asked,
         devices=_devices(machine, threads),
         tensorboard=record.parent / "tensorboard",
     )
@@ -324,7 +368,8 @@ def probe(
     from fdsl.recipe import Preparation
     from fdsl.train.probe import probe as judge
 
-    spec = json.loads(order)
+    asked = records.asked(order)
+    spec = asked["order"]
     entry, root = _entry(data)
     parts = load_parts(
         entry,
@@ -349,8 +394,9 @@ def probe(
         classes=entry.classes,
         record=record,
         code=code,
-        inputs=_digests([manifest, *(weights or [])]),
+        inputs=records.digests([manifest, *(weights or [])]),
         environment=environment(),
+        asked=asked,
         devices=_devices(machine, threads),
     )
 
@@ -373,7 +419,8 @@ def detect(
     from fdsl.provenance import environment
     from fdsl.train.detection.detect import detect as train
 
-    spec = json.loads(order)
+    asked = records.asked(order)
+    spec = asked["order"]
     entry, root = _entry(data)
     about = storage.read_json(manifest)
     train(
@@ -391,8 +438,9 @@ def detect(
         record=record,
         checkpoints=checkpoints,
         code=code,
-        inputs=_digests([manifest, *(weights or [])]),
+        inputs=records.digests([manifest, *(weights or [])]),
         environment=environment(),
+        asked=asked,
         devices=_devices(machine, threads),
         tensorboard=record.parent / "tensorboard",
     )
@@ -474,10 +522,6 @@ def _devices(machine: str, threads: int) -> Any:
     from fdsl.train import Devices
 
     return Devices(**json.loads(machine), threads=threads)
-
-
-def _digests(paths: list[Path]) -> dict[str, str]:
-    return {str(path): storage.digest(path) for path in paths}
 
 
 def _write_digest(path: Path, *, of: Path) -> None:

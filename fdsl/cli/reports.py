@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from fdsl import recording
+from fdsl.cli import records as job_records
 from fdsl.cli.options import PANEL, Order, Out
 
 Published = Annotated[Path, typer.Option(help="Printed numbers.")]
@@ -23,11 +24,14 @@ def register(app: typer.Typer) -> None:
 def table(order: Order, published: Published, out: Out, records: Records = None) -> None:
     """Join records with the published numbers: .csv, and .md, .html and .tex beside it."""
     from fdsl.catalog import SyntheticDataset
+    from fdsl.lineage.modules import of_table
+    from fdsl.provenance import fingerprint
     from fdsl.report.tables import write_table
     from fdsl.study.paper import Study
     from fdsl.study.scale import ReportScale
 
-    spec = json.loads(order)
+    asked = job_records.asked(order)
+    spec = asked["order"]
     pictured = {
         name: SyntheticDataset.model_validate(entry) for name, entry in spec["pictured"].items()
     }
@@ -45,6 +49,14 @@ def table(order: Order, published: Published, out: Out, records: Records = None)
         out=out,
         pictures=pictures,
     )
+    _leave(
+        "table",
+        asked,
+        fingerprint(*of_table(spec)),
+        seed=spec["seed"],
+        inputs=[*(records or []), published],
+        outputs=[out.with_suffix(suffix) for suffix in (".csv", ".html", ".md", ".tex")],
+    )
 
 
 def figure(
@@ -57,9 +69,12 @@ def figure(
     ] = None,
 ) -> None:
     """Draw a figure: .png, and .pdf and .csv (what it plots) beside it."""
+    from fdsl.lineage.modules import of_figure
+    from fdsl.provenance import fingerprint
     from fdsl.report.figures.inputs import FigureInputs, write
 
-    spec = json.loads(order)
+    asked = job_records.asked(order)
+    spec = asked["order"]
     given = files or []
     inputs = FigureInputs.model_validate(
         spec
@@ -70,6 +85,14 @@ def figure(
         }
     )
     write(inputs, out=out)
+    _leave(
+        "figure",
+        asked,
+        fingerprint(*of_figure(spec)),
+        seed=spec["seed"],
+        inputs=[*given, published],
+        outputs=[out.with_suffix(suffix) for suffix in (".png", ".pdf", ".csv")],
+    )
 
 
 def curves(
@@ -83,17 +106,27 @@ def curves(
 
 def claims(order: Order, published: Published, out: Out, records: Records = None) -> None:
     """Decide the claims of the studies: .csv, and .md and .html beside it."""
+    from fdsl.lineage.modules import MODULES
+    from fdsl.provenance import fingerprint
     from fdsl.report.claims import write_claims
     from fdsl.study.paper import Study
     from fdsl.study.scale import ReportScale
 
-    spec = json.loads(order)
+    asked = job_records.asked(order)
+    spec = asked["order"]
     write_claims(
         {name: Study.model_validate(study) for name, study in spec["studies"].items()},
         scales={name: ReportScale.model_validate(scale) for name, scale in spec["scales"].items()},
         records=records or [],
         published=published,
         out=out,
+    )
+    _leave(
+        "claims",
+        asked,
+        fingerprint(*MODULES["claims"]),
+        inputs=[*(records or []), published],
+        outputs=[out.with_suffix(suffix) for suffix in (".csv", ".html", ".md")],
     )
 
 
@@ -105,11 +138,14 @@ def page(
 ) -> None:
     """Put tables, figures, claims, gallery and runs on one page."""
     from fdsl.catalog import SyntheticDataset
+    from fdsl.lineage.modules import MODULES
+    from fdsl.provenance import fingerprint
     from fdsl.report.page import write_page
     from fdsl.study.paper import Study
     from fdsl.study.scale import ReportScale
 
-    spec = json.loads(order)
+    asked = job_records.asked(order)
+    spec = asked["order"]
     write_page(
         {name: Study.model_validate(study) for name, study in spec["studies"].items()},
         scales={name: ReportScale.model_validate(scale) for name, scale in spec["scales"].items()},
@@ -125,3 +161,21 @@ def page(
         seed=spec["seed"],
         out=out,
     )
+    shown = {path for paths in spec["table_records"].values() for path in paths}
+    shown |= set(spec["pretraining_records"])
+    _leave(
+        "page",
+        asked,
+        fingerprint(*MODULES["page"]),
+        seed=spec["seed"],
+        inputs=[*map(Path, sorted(shown)), *(figures or []), published],
+        outputs=[out],
+    )
+
+
+def _leave(
+    kind: str, asked: dict[str, Any], code: str, *, outputs: list[Path], **entries: Any
+) -> None:
+    """Leave the record of a report beside it. A report is made by one process at a time, so the rules need not declare it."""
+    record = recording.beside(outputs[0])
+    job_records.leave(record, kind, asked, code, outputs=outputs, **entries)

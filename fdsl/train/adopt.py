@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fdsl import storage
+from fdsl import recording
 from fdsl.catalog import ModelEntry, ReleasedWeights
 from fdsl.plain_text import markdown
 from fdsl.train import model_card, models, released, weights
@@ -44,6 +44,7 @@ def adopt(
     record: Path,
     code: str,
     environment: Mapping[str, Any],
+    asked: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `model.safetensors` with its model card, and a record of kind "released".
 
@@ -59,8 +60,8 @@ def adopt(
         Where the published file lies.
     out, record
         Files to write.
-    code, environment
-        For the record.
+    code, environment, asked
+        For the record; `asked` as in `Task`.
 
     Raises
     ------
@@ -112,12 +113,14 @@ def adopt(
             "stated_in_file": found.about,
         },
         "recipe": None,
+        **(asked or {}),
         "code": code,
         "inputs": {entry.file: found.sha256},
         "environment": dict(environment),
         "cost": None,
     }
-    storage.write_json(record, content)
+    cards = [out.with_name(name) for name in (model_card.CONFIG, model_card.CARD)]
+    recording.write(record, content, outputs=[out, *cards])
 
 
 def translate(

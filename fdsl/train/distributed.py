@@ -42,6 +42,19 @@ class Processes:
         """Whether this process writes the files."""
         return self.rank == 0
 
+    def hardware(self) -> dict[str, str | int]:
+        """Return what this process computes on, for the record; bits can depend on all of it."""
+        found: dict[str, str | int] = {
+            "device": self.device.type,
+            "processes": self.world,
+            "threads": torch.get_num_threads(),
+        }
+        if self.device.type == "cuda":
+            found["gpu"] = torch.cuda.get_device_name(self.device)
+            found["cuda"] = str(torch.version.cuda)
+            found["cudnn"] = str(torch.backends.cudnn.version())
+        return found
+
     def sum(self, values: Tensor) -> Tensor:
         """Return the sum of a tensor over all processes; every process must call it."""
         if self.world > 1:

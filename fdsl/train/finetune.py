@@ -42,6 +42,7 @@ def finetune(
     devices: Devices,
     evaluate_every_epochs: int = 0,
     tensorboard: Path | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> None:
     """Train a network on labelled real images and count its right answers on the test images.
 
@@ -88,6 +89,7 @@ def finetune(
         devices=devices,
         evaluate_every_epochs=evaluate_every_epochs,
         tensorboard=tensorboard,
+        asked=asked or {},
     )
 
     def prepare(network: nn.Module) -> None:

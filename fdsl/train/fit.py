@@ -25,7 +25,7 @@ from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim, ran
 from fdsl.train.classification import classification, finished
 from fdsl.train.compilation import compiler
 from fdsl.train.distributed import Processes
-from fdsl.train.journal import History, Journal, NonFiniteLoss
+from fdsl.train.journal import JOURNAL, History, Journal, NonFiniteLoss
 from fdsl.train.loop import Course, Trainee
 from fdsl.train.objective import MakeObjective, Prepare
 from fdsl.train.progress import Display
@@ -187,7 +187,7 @@ def _journal(task: Task, course: Course, trainee: Trainee, history: History) -> 
     journal = Journal(
         history,
         schedule=course.schedule,
-        path=task.record.with_name("metrics.jsonl") if leads else None,
+        path=task.record.with_name(JOURNAL) if leads else None,
         display=display,
         lag=int(course.processes.device.type == "cuda"),
         counts=trainee.objective.counts,

@@ -31,6 +31,7 @@ from fdsl.train.progress import Display
 from fdsl.train.ranking import Ranking
 from fdsl.train.schedule import Schedule
 
+JOURNAL = "metrics.jsonl"  # beside the record
 LINES = 1000  # at most so many training lines a run
 
 

@@ -40,6 +40,7 @@ def pretrain(
     devices: Devices,
     origin: Origin,
     tensorboard: Path | None = None,
+    asked: Mapping[str, Any] | None = None,
     objective: MakeObjective = classification,
 ) -> None:
     """Train a network from fresh weights, to tell the classes of a dataset apart unless the objective is another.
@@ -85,6 +86,7 @@ def pretrain(
         environment=environment,
         devices=devices,
         tensorboard=tensorboard,
+        asked=asked or {},
         origin=origin,
     )
     with processes(devices) as here:

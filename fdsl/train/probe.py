@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl import storage
+from fdsl import recording
 from fdsl.catalog import ModelEntry
 from fdsl.data.loader import ImageSource
 from fdsl.probe import Probe
@@ -46,6 +46,7 @@ def probe(
     inputs: Mapping[str, str],
     environment: Mapping[str, Any],
     devices: Devices,
+    asked: Mapping[str, Any] | None = None,
 ) -> None:
     """Count the right answers of k-NN and of a linear probe on the test images, without training the network.
 
@@ -70,7 +71,7 @@ def probe(
         The JSON file to write, of kind "probe". `result` holds images, train_images, classes, features (their number);
         `knn`: correct, top1 (percent), k, temperature; `linear`: correct, top1, C, cv_accuracy (percent of the training
         images, each held out once), folds, finished.
-    code, inputs, environment
+    code, inputs, environment, asked
         As in a fine-tuning's record.
     devices
         How it is executed. One process only.
@@ -129,9 +130,10 @@ def probe(
             **preparation.model_dump(mode="json", include=set(Preparation.model_fields)),
             "probe": settings.model_dump(mode="json"),
         },
+        **(asked or {}),
         "code": code,
         "inputs": dict(inputs),
-        "environment": dict(environment),
+        "environment": {**environment, **here.hardware()},
         "cost": {
             "wall_seconds": seconds,
             "device_seconds": seconds,
@@ -139,7 +141,7 @@ def probe(
         },
     }
     log.info("%s: k-NN %.2f %%, linear %.2f %%", run, found["knn"]["top1"], found["linear"]["top1"])
-    storage.write_json(record, content)
+    recording.write(record, content)
 
 
 Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]

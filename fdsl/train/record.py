@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fdsl import storage
+from fdsl import recording
 from fdsl.train import checkpoint, model_card, weights
 from fdsl.train.distributed import Processes
-from fdsl.train.journal import History
+from fdsl.train.journal import JOURNAL, History
 from fdsl.train.loop import Trainee
 from fdsl.train.task import Task
 
@@ -88,14 +88,25 @@ def leave(
         weights.save(out, trainee.result, metadata=about)
         if task.kind == "pretrain":
             model_card.leave(task, trainee.result, found, folder=out.parent)
+    made = [] if out is None else [out]
+    if out is not None and task.kind == "pretrain":
+        made += [out.with_name(name) for name in (model_card.CONFIG, model_card.CARD)]
     content = {
         **task.names(),
         "result": found,
         "recipe": task.recipe.model_dump(mode="json"),
-        "code": task.code,
-        "inputs": dict(task.inputs),
-        "environment": dict(task.environment),
+        **provenance(task, processes),
         "cost": cost(history, world=processes.world),
     }
-    storage.write_json(task.record, content)
+    recording.write(task.record, content, outputs=[*made, task.record.with_name(JOURNAL)])
     checkpoint.discard(task.checkpoints)
+
+
+def provenance(task: Task, processes: Processes) -> dict[str, Any]:
+    """Return the part of a record that says what it was made from and on."""
+    return {
+        **task.asked,
+        "code": task.code,
+        "inputs": dict(task.inputs),
+        "environment": {**task.environment, **processes.hardware()},
+    }

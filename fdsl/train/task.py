@@ -87,6 +87,8 @@ class Task:
         Folder for curves, or None.
     origin
         Of a pre-training's images, for its model card.
+    asked
+        Further entries of the record, such as the order and when the job began; they decide nothing.
     """
 
     kind: str
@@ -109,6 +111,7 @@ class Task:
     evaluate_every_epochs: int = 0
     tensorboard: Path | None = None
     origin: Origin | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     def names(self) -> dict[str, Any]:
         """Return what identifies the training for people; the head of its record."""

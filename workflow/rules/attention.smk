@@ -1,7 +1,7 @@
 """Between stages 3 and 6: where pre-trained networks look, for the figures.
 
 REQUIRED INPUTS: weights of a pre-training and, for the pictures, the parameters of its dataset or the manifest of real ones.
-OUTPUTS: results/{scale}/attention/{run}.npz
+OUTPUTS: results/{scale}/attention/{run}.npz and .record.json
 """
 
 
@@ -13,6 +13,7 @@ rule attention:
         manifest=lambda w: PLAN.attention_manifest(w.scale, w.run),
     output:
         maps="results/{scale}/attention/{run}.npz",
+        record="results/{scale}/attention/{run}.record.json",
     log:
         "logs/{scale}/attention/{run}.log",
     benchmark:
@@ -28,6 +29,7 @@ rule attention:
         code=lambda w: PLAN.attention_code(w.run),
     shell:
         r"""
-        python -m fdsl attention --order {params.order:q} --data={resources.data:q} \
-            --weights {input.weights:q} --out {output.maps:q} -- {input.manifest:q} &>{log:q}
+        python -m fdsl attention --order {params.order:q} --code {params.code:q} --data={resources.data:q} \
+            --weights {input.weights:q} --out {output.maps:q} --record {output.record:q} \
+            -- {input.manifest:q} &>{log:q}
         """

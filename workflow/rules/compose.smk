@@ -1,7 +1,7 @@
 """Before stage 4: a small dataset in COCO's format, composed from real pictures, where COCO itself cannot be had.
 
 REQUIRED INPUTS: the manifests of the datasets whose pictures become objects.
-OUTPUTS: results/{scale}/composed/{dataset}/, with pictures and annotations in COCO's layout
+OUTPUTS: results/{scale}/composed/{dataset}/, with pictures and annotations in COCO's layout; {dataset}.record.json
 """
 
 
@@ -11,6 +11,7 @@ rule compose:
         manifests=lambda w: PLAN.ingredients(w.scale, w.dataset),
     output:
         folder=directory("results/{scale}/composed/{dataset}"),
+        record="results/{scale}/composed/{dataset}.record.json",
     log:
         "logs/{scale}/compose/{dataset}.log",
     benchmark:
@@ -26,6 +27,6 @@ rule compose:
         code=fingerprint("fdsl.data.compose", "fdsl.data.parts"),
     shell:
         r"""
-        python -m fdsl compose --order {params.order:q} --data={resources.data:q} \
-            --out {output.folder:q} -- {input.manifests:q} &>{log:q}
+        python -m fdsl compose --order {params.order:q} --code {params.code:q} --data={resources.data:q} \
+            --out {output.folder:q} --record {output.record:q} -- {input.manifests:q} &>{log:q}
         """

@@ -1,7 +1,7 @@
 """Stage 4: the real images that networks are fine-tuned on.
 
 REQUIRED INPUTS: the user's copy below `data_root`, Debian's package, or a download where the licence allows one.
-OUTPUTS: results/{scale}/downstream/{dataset}.json, the manifest of a checked local copy
+OUTPUTS: results/{scale}/downstream/{dataset}.json, the manifest of a checked local copy; {dataset}.record.json
 """
 
 
@@ -11,6 +11,7 @@ rule fetch_downstream:
         composed=lambda w: PLAN.composed(w.scale, w.dataset),
     output:
         manifest="results/{scale}/downstream/{dataset}.json",
+        record="results/{scale}/downstream/{dataset}.record.json",
     log:
         "logs/{scale}/fetch_downstream/{dataset}.log",
     benchmark:
@@ -27,6 +28,6 @@ rule fetch_downstream:
         order=lambda w: PLAN.fetching(w.dataset),
     shell:
         r"""
-        python -m fdsl fetch-downstream --data={resources.data:q} \
-            --out {output.manifest:q} &>{log:q}
+        python -m fdsl fetch-downstream --order {params.order:q} --data={resources.data:q} \
+            --out {output.manifest:q} --record {output.record:q} &>{log:q}
         """

@@ -4,7 +4,8 @@ REQUIRED INPUTS: none.
 OUTPUTS: results/{scale}/parameters/{dataset}.parquet, results/{scale}/images/{dataset}/shard-{shard}.arrow
 
 Each file has a small JSON with its digest beside it. Later rules depend on the digest and take the file as `ancient`: a touched
-or copied file that did not change then re-trains nothing, whatever its size.
+or copied file that did not change then re-trains nothing, whatever its size. The record beside it (settings, seed, code, machine)
+is for people and `fdsl verify`: no rule depends on it, so equal images from another machine re-train nothing either.
 """
 
 
@@ -13,6 +14,7 @@ rule sample_parameters:
     output:
         parameters="results/{scale}/parameters/{dataset}.parquet",
         digest="results/{scale}/parameters/{dataset}.json",
+        record="results/{scale}/parameters/{dataset}.record.json",
     log:
         "logs/{scale}/sample_parameters/{dataset}.log",
     benchmark:
@@ -30,8 +32,8 @@ rule sample_parameters:
         code=lambda w: PLAN.image_code("fdsl.data.parameters", dataset=w.dataset),
     shell:
         r"""
-        python -m fdsl sample-parameters --order {params.order:q} --workers {threads} \
-            --out {output.parameters:q} --digest {output.digest:q} &>{log:q}
+        python -m fdsl sample-parameters --order {params.order:q} --code {params.code:q} --workers {threads} \
+            --out {output.parameters:q} --digest {output.digest:q} --record {output.record:q} &>{log:q}
         """
 
 
@@ -43,6 +45,7 @@ rule render_shard:
     output:
         shard="results/{scale}/images/{dataset}/shard-{shard}.arrow",
         digest="results/{scale}/images/{dataset}/shard-{shard}.json",
+        record="results/{scale}/images/{dataset}/shard-{shard}.record.json",
     log:
         "logs/{scale}/render_shard/{dataset}-{shard}.log",
     benchmark:
@@ -59,6 +62,7 @@ rule render_shard:
         code=lambda w: PLAN.image_code("fdsl.data.synthetic", dataset=w.dataset),
     shell:
         r"""
-        python -m fdsl render-shard --order {params.order:q} --parameters {input.parameters:q} \
-            --out {output.shard:q} --digest {output.digest:q} &>{log:q}
+        python -m fdsl render-shard --order {params.order:q} --code {params.code:q} \
+            --parameters {input.parameters:q} \
+            --out {output.shard:q} --digest {output.digest:q} --record {output.record:q} &>{log:q}
         """

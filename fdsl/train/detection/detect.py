@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from fdsl import storage
+from fdsl import recording
 from fdsl.catalog import ModelEntry
 from fdsl.data.loader import evaluation_batches
 from fdsl.data.real.coco import CocoImages
@@ -23,9 +23,9 @@ from fdsl.train.detection import evaluate
 from fdsl.train.detection.objective import detection
 from fdsl.train.distributed import Processes, processes
 from fdsl.train.fit import fit
-from fdsl.train.journal import History
+from fdsl.train.journal import JOURNAL, History
 from fdsl.train.loop import Trainee
-from fdsl.train.record import cost
+from fdsl.train.record import cost, provenance
 from fdsl.train.schedule import schedule, split
 from fdsl.train.start import require_start
 from fdsl.train.task import Task
@@ -77,6 +77,7 @@ def detect(
     environment: Mapping[str, Any],
     devices: Devices,
     tensorboard: Path | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> None:
     """Train Mask R-CNN and leave a record with COCO's numbers on the test pictures, by the weights of the last epoch.
 
@@ -113,6 +114,7 @@ def detect(
         environment=environment,
         devices=devices,
         tensorboard=tensorboard,
+        asked=asked or {},
     )
     _require_classes(task, test, "test")
 
@@ -175,10 +177,8 @@ def _leave(
         **task.names(),
         "result": result,
         "recipe": recipe.model_dump(mode="json"),
-        "code": task.code,
-        "inputs": dict(task.inputs),
-        "environment": dict(task.environment),
+        **provenance(task, processes),
         "cost": cost(history, world=1),
     }
-    storage.write_json(task.record, content)
+    recording.write(task.record, content, outputs=[task.record.with_name(JOURNAL)])
     checkpoint.discard(task.checkpoints)

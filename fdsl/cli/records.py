@@ -1,0 +1,70 @@
+"""The records that verbs leave; those of trainings are written by the training itself, with the same entries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fdsl import recording, storage
+from fdsl.provenance import environment
+from fdsl.yaml_files import workflow_folder
+
+
+def asked(order: str) -> dict[str, Any]:
+    """Return what a record says of the beginning of its job; to be called first of all."""
+    return {"order": json.loads(order), "started": recording.now()}
+
+
+def leave(
+    record: Path,
+    kind: str,
+    asked: Mapping[str, Any],
+    code: str,
+    *,
+    run: str | None = None,
+    seed: int | None = None,
+    inputs: Iterable[Path] = (),
+    outputs: Iterable[Path],
+) -> None:
+    """Write the record of a job that is no training.
+
+    Parameters
+    ----------
+    record
+        NAME.record.json.
+    kind
+        The rule.
+    run
+        Name of what was made; None = NAME.
+    asked, code
+        What `asked` returned, and the digest of the code.
+    seed
+        Root seed, where something is drawn.
+    inputs, outputs
+        Files that were read and made.
+    """
+    content = {
+        "kind": kind,
+        "run": run or record.name.removesuffix(f".{recording.NAME}"),
+        "seed": seed,
+        **asked,
+        "code": code,
+        "inputs": digests(inputs),
+        "environment": environment(),
+    }
+    recording.write(record, content, outputs=outputs)
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of files, by the names that records give them."""
+    return {_named(path): storage.digest(path) for path in paths}
+
+
+def _named(path: Path) -> str:
+    """Return a path as given or, of a file of the workflow, below its folder, so that no record holds where the checkout lies."""
+    folder = workflow_folder()
+    if path.is_relative_to(folder):
+        return f"workflow/{path.relative_to(folder).as_posix()}"
+    return str(path)

@@ -1,0 +1,490 @@
+"""A finished result with all that it was made from as an RO-Crate, after the profile Provenance Run Crate 0.5.
+
+The profile extends Workflow Run Crate 0.5: https://w3id.org/ro/wfrun/provenance/0.5. What no record tells is left out. Equal
+inputs give equal bytes: nothing is read from a clock, and the date of publication is the end of the latest job.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from fdsl import __version__, storage
+from fdsl.lineage.chain import Chain, chain
+from fdsl.lineage.digests import digests
+from fdsl.lineage.expected import PUBLISHED, Asked
+from fdsl.lineage.place import Place
+from fdsl.plan import Plan
+from fdsl.storage import DamagedFile
+from fdsl.yaml_files import workflow_folder
+
+if TYPE_CHECKING:
+    from rocrate.rocrate import ROCrate
+
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/provenance/0.5": ("Provenance Run Crate", "0.5"),
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
+}
+TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+MIT = "https://spdx.org/licenses/MIT"
+COMPLETED = "http://schema.org/CompletedActionStatus"
+# Of the checkout, besides everything in workflow and fdsl.
+BESIDES = ("Snakefile", "config.yaml", "README.md", "LICENSE", "CITATION.cff", "constraints.txt", "environment.yml", "pyproject.toml")  # fmt: skip
+CODE = ("fdsl", "workflow")
+MACHINE = ("processor", "cores", "memory_mib", "gpus", "system", "device", "gpu", "processes", "threads")  # fmt: skip
+NOT_SOFTWARE = {*MACHINE, "machine", "nvidia_driver", "cuda", "cudnn"}
+FORMATS = {
+    ".arrow": "application/vnd.apache.arrow.file",
+    ".jsonl": "application/jsonl",
+    ".md": "text/markdown",
+    ".parquet": "application/vnd.apache.parquet",
+    ".smk": "text/x-snakemake",
+    ".tex": "text/x-tex",
+    ".toml": "application/toml",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+}
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a .zip can hold
+Reference = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is in a crate; `warnings` say where it does not belong together."""
+
+    files: int
+    jobs: int
+    warnings: tuple[str, ...]
+
+
+def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> Made:
+    """Write a crate as a folder or, if `out` ends in .zip, as an archive; whole or not at all, and never over something.
+
+    Parameters
+    ----------
+    result
+        A table, figure, claims.csv, … in a results folder, with the records behind it.
+    out
+        Must not be there.
+    plan
+        The present configuration: it tells the licences of real pictures, and which jobs it would make in another way.
+    largest_bytes
+        Results that are larger are described, with size and digest, and not carried.
+
+    Raises
+    ------
+    DamagedFile
+        If something that would be carried is not what its record says, a record on the way is damaged, or `out` is in the way.
+    ValueError
+        If this is no checkout, so that there is no Snakefile to carry.
+    """
+    if out.exists():
+        raise DamagedFile(f"{out} is in the way: delete it, or choose another name with --out")
+    checkout = workflow_folder().parent
+    if not (checkout / "Snakefile").is_file():
+        raise ValueError(
+            f"{checkout} has no Snakefile: a crate holds the workflow, so make it with a checkout, not an installed package"
+        )
+    found = chain(result)
+    content = _Content.gather(found, Place.around(result), checkout, largest_bytes)
+    published = _latest(found) or _modified(result)
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(
+        tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=".tmp")
+    )
+    try:
+        _Crate(found, content, plan).entities(published).write(folder)
+        if out.suffix == ".zip":
+            _zip(folder, out)
+        else:
+            folder.chmod(0o755)
+            folder.rename(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Made(len(content.carried), len(found.records), tuple(_warnings(found, content, plan)))
+
+
+@dataclass(frozen=True)
+class _Content:
+    """The files that a crate speaks of, by their names in it.
+
+    Attributes
+    ----------
+    carried
+        Where they lie.
+    sha256, size
+        Of those that are carried, and of others as far as a record tells.
+    """
+
+    carried: Mapping[str, Path]
+    sha256: Mapping[str, str]
+    size: Mapping[str, int]
+
+    @classmethod
+    def gather(cls, found: Chain, place: Place, checkout: Path, largest: int) -> _Content:
+        """Read and check everything that is to be carried."""
+        told = dict(_told(found))
+        results = {
+            name: path
+            for name in sorted({*found.files, *found.records, *told, *_forms(found.target, place)})
+            if (path := place.find(name)) is not None and path.is_file()
+        }
+        small = {
+            name: path
+            for name, path in results.items()
+            if name in found.records or path.stat().st_size <= largest
+        }
+        carried = {**dict(_checkout(checkout)), **small}
+        by_path = digests(carried.values())
+        sha256 = {name: by_path[path] for name, path in carried.items() if path in by_path}
+        for name, path in carried.items():
+            if name not in sha256:
+                raise DamagedFile(f"{path} cannot be read")
+            if name in told and told[name][0] != sha256[name]:
+                raise DamagedFile(
+                    f"{path} has sha256 {sha256[name][:12]}, its record says {told[name][0][:12]}: nothing was "
+                    f"written. `fdsl verify` shows what else is wrong; delete the file and run snakemake again"
+                )
+        size = {name: path.stat().st_size for name, path in {**results, **carried}.items()}
+        said = {name: bytes_ for name, (_, bytes_) in told.items() if bytes_ is not None}
+        return cls(carried, {n: s for n, (s, _) in told.items()} | sha256, said | size)
+
+
+def _told(found: Chain) -> Iterator[tuple[str, tuple[str, int | None]]]:
+    """Yield digest and size of all files that the chain speaks of."""
+    for file in found.files.values():
+        if file.sha256 is not None:
+            yield file.name, (file.sha256, file.size)
+    for record in found.records.values():
+        for name, about in record.get("outputs", {}).items():
+            yield name, (about["sha256"], about.get("bytes"))
+
+
+def _forms(target: str, place: Place) -> Iterator[str]:
+    """Yield the other forms of a result, such as .md and .html of a table."""
+    path = place.find(target)
+    if path is not None:
+        for form in sorted(path.parent.glob(f"{path.stem}.*")):
+            yield place.name(form)
+
+
+def _checkout(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the workflow and its code."""
+    for name in BESIDES:
+        if (folder / name).is_file():
+            yield name, folder / name
+    for top in CODE:
+        for path in sorted((folder / top).rglob("*")):
+            inside = path.relative_to(folder)
+            hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)
+            if path.is_file() and not hidden:
+                yield inside.as_posix(), path
+
+
+class _Crate:
+    """Makes the entities, in an order of their own."""
+
+    def __init__(self, found: Chain, content: _Content, plan: Plan) -> None:
+        from rocrate.rocrate import ROCrate
+
+        self.found, self.content, self.plan = found, content, plan
+        self.crate: ROCrate = ROCrate(version="1.1")
+        self.software: dict[str, Reference] = {}
+
+    def entities(self, published: str) -> ROCrate:
+        """Return the crate, ready to be written."""
+        self.crate.metadata.extra_contexts.append(TERMS)
+        for address, (name, version) in PROFILES.items():
+            self._context(address, "CreativeWork", name=name, version=version)
+        self._context(MIT, "CreativeWork", name="MIT License", identifier=MIT)
+        self._workflow()
+        self._files()
+        self._licences()
+        records = self.found.records
+        jobs = {name: self._job(name, record) for name, record in records.items()}
+        tools = {name: self._tool(record) for name, record in records.items()}
+        steps = self._steps(tools)
+        controls = [
+            self._context(
+                f"#control-{name}",
+                "ControlAction",
+                name=f"orchestration of {record['kind']} {record.get('run', '')}".strip(),
+                instrument=steps[record["kind"]],
+                object=jobs[name],
+            )
+            for name, record in records.items()
+        ]
+        run = self._run()
+        engine = self._context("#snakemake", "SoftwareApplication", **self._engine())
+        organised = self._context(
+            "#engine-run",
+            "OrganizeAction",
+            name="Run of Snakemake",
+            instrument=engine,
+            object=controls,
+            result=run,
+        )
+        root = self.crate.root_dataset
+        root["datePublished"] = published
+        root["name"] = f"{PurePosixPath(self.found.target).name} of fdsl, with its provenance"
+        root["description"] = (
+            f"{self.found.target}, the records of the {len(records)} jobs behind it, and the workflow that made it"
+        )
+        root["license"] = {"@id": MIT}
+        root["conformsTo"] = [{"@id": address} for address in PROFILES]
+        root["mentions"] = [run, organised, *jobs.values()]
+        return self.crate
+
+    def _workflow(self) -> None:
+        self.crate.add_workflow(
+            source=self.content.carried["Snakefile"],
+            dest_path="Snakefile",
+            main=True,
+            lang="snakemake",
+            properties={
+                "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+                "name": "fdsl: formula-driven supervised learning, reproduced",
+                "version": __version__,
+                "license": {"@id": MIT},
+                **self._about("Snakefile"),
+            },
+        )
+
+    def _files(self) -> None:
+        """Add what is carried as files, and what is only spoken of as works."""
+        for name, path in sorted(self.content.carried.items()):
+            if name != "Snakefile":
+                self.crate.add_file(
+                    path, name, properties={"name": PurePosixPath(name).name, **self._about(name)}
+                )
+        for name in sorted(self._spoken() - self.content.carried.keys()):
+            self._context(
+                f"#{name}",
+                "CreativeWork",
+                name=name,
+                description="Not carried in this crate.",
+                **self._about(name),
+            )
+
+    def _spoken(self) -> set[str]:
+        inputs = {n for record in self.found.records.values() for n in record.get("inputs", {})}
+        return {*self.content.sha256, *inputs, *self.found.files} - self.found.records.keys()
+
+    def _about(self, name: str) -> dict[str, str]:
+        """Return size, digest and format of a file, as far as they are known."""
+        suffix = PurePosixPath(name).suffix
+        format_ = FORMATS.get(suffix) or mimetypes.types_map.get(suffix)
+        size = self.content.size.get(name)
+        return {
+            **({"contentSize": str(size)} if size is not None else {}),
+            **({"sha256": self.content.sha256[name]} if name in self.content.sha256 else {}),
+            **({"encodingFormat": format_} if format_ else {}),
+        }
+
+    def _licences(self) -> None:
+        """Say under which terms the real pictures and published weights stand that are behind the result."""
+        for name in sorted(self.found.manifests):
+            entry = self.plan.config.downstream.get(PurePosixPath(name).stem)
+            if entry is not None and name in self.content.carried:
+                self._terms(name, entry.title, entry.licence)
+        for name, record in self.found.records.items():
+            published = self.plan.config.released.get(str(record.get("run")))
+            weights = str(PurePosixPath(name).with_name("model.safetensors"))
+            if record["kind"] == "released" and published is not None:
+                self._terms(weights, published.title, published.licence)
+
+    def _terms(self, name: str, title: str, licence: str) -> None:
+        entity = self.crate.get(self._ref(name)["@id"])
+        if entity is not None:
+            entity["license"] = self._context(f"#terms-{name}", "CreativeWork", name=f"Terms of {title}", description=licence)  # fmt: skip
+
+    def _job(self, name: str, record: Mapping[str, Any]) -> Reference:
+        """Add what one job did: from what, with which settings and seed, on what, when."""
+        settings = {
+            key: record[key]
+            for key in ("order", "seed")
+            if key in record and record[key] is not None
+        }
+        given = [
+            self._context(
+                f"#{key}-{name}",
+                "PropertyValue",
+                name=key,
+                value=value
+                if isinstance(value, int | float)
+                else json.dumps(value, sort_keys=True),
+            )
+            for key, value in settings.items()
+        ]
+        environment = record.get("environment", {})
+        machine = ", ".join(f"{key} {environment[key]}" for key in MACHINE if key in environment)
+        return self._context(
+            f"#job-{name}",
+            "CreateAction",
+            name=f"{record['kind']} {record.get('run', '')}".strip(),
+            description=f"Code {record.get('code', 'unknown')}; {machine}",
+            instrument=self._tool(record),
+            object=[*(self._ref(item) for item in sorted(record.get("inputs", {}))), *given],
+            result=[
+                *(self._ref(item) for item in sorted(record.get("outputs", {}))),
+                self._ref(name),
+            ],
+            actionStatus={"@id": COMPLETED},
+            **_times([record]),
+        )
+
+    def _tool(self, record: Mapping[str, Any]) -> Reference:
+        """Add the verb that did a job; another code, machine or set of versions is another tool."""
+        environment = record.get("environment", {})
+        code = str(record.get("code", "unknown"))
+        key = storage.digest_json([record["kind"], code, environment])[:12]
+        version = environment.get("fdsl")
+        return self._context(
+            f"#tool-{record['kind']}-{key}",
+            "SoftwareApplication",
+            name=f"fdsl {record['kind'].replace('_', '-')}",
+            description=f"The code behind it has the digest {code}.",
+            **({"softwareVersion": f"{version}+{code}"} if version else {}),
+            **({"operatingSystem": environment["system"]} if "system" in environment else {}),
+            softwareRequirements=list(self._packages(environment)),
+        )
+
+    def _packages(self, environment: Mapping[str, Any]) -> Iterator[Reference]:
+        for name, version in sorted(environment.items()):
+            if name not in NOT_SOFTWARE and name != "fdsl":
+                yield self._context(
+                    f"#{name}-{version}",
+                    "SoftwareApplication",
+                    name=name,
+                    softwareVersion=str(version),
+                )
+
+    def _steps(self, tools: Mapping[str, Reference]) -> dict[str, Reference]:
+        """Add the rules of the workflow that were used, in the order of the way of the data."""
+        kinds: dict[str, list[Reference]] = {}
+        for name, record in self.found.records.items():
+            known = kinds.setdefault(record["kind"], [])
+            if tools[name] not in known:
+                known.append(tools[name])
+        steps = {}
+        for position, kind in enumerate(sorted(kinds, key=_stage)):
+            steps[kind] = self._context(
+                f"Snakefile#{kind}",
+                "HowToStep",
+                name=kind,
+                position=str(position),
+                workExample=kinds[kind] if len(kinds[kind]) > 1 else kinds[kind][0],
+            )
+        workflow = self.crate.mainEntity
+        workflow["step"] = list(steps.values())
+        workflow["hasPart"] = [tool for known in kinds.values() for tool in known]
+        return steps
+
+    def _run(self) -> Reference:
+        """Add the run of the workflow as a whole: from what a user gives to the result."""
+        found, carried = self.found, self.content.carried
+        made = [*found.records.get(f"{PurePosixPath(found.target).with_suffix('')}.record.json", {}).get("outputs", {})]  # fmt: skip
+        given = ["config.yaml", PUBLISHED, *sorted(found.manifests)]
+        return self._context(
+            "#run",
+            "CreateAction",
+            name=f"Making of {found.target}",
+            instrument={"@id": "Snakefile"},
+            object=[self._ref(name) for name in given if name in carried],
+            result=[self._ref(name) for name in sorted(made) or [found.target]],
+            actionStatus={"@id": COMPLETED},
+            **_times(found.records.values()),
+        )
+
+    def _engine(self) -> dict[str, Any]:
+        versions = {r.get("environment", {}).get("snakemake") for r in self.found.records.values()}
+        known = (
+            {"softwareVersion": versions.pop()}
+            if len(versions) == 1 and None not in versions
+            else {}
+        )
+        return {"name": "Snakemake", "url": "https://snakemake.github.io", **known}
+
+    def _ref(self, name: str) -> Reference:
+        """Return the reference to a file: one that is carried, or one that is only spoken of."""
+        return {"@id": name if name in self.content.carried else f"#{name}"}
+
+    def _context(self, identifier: str, type_: str, /, **properties: Any) -> Reference:
+        """Add an entity that is no file, once, and return the reference to it."""
+        from rocrate.model.contextentity import ContextEntity
+
+        if self.crate.get(identifier) is None:
+            values = {key: value for key, value in properties.items() if value != []}
+            self.crate.add(ContextEntity(self.crate, identifier, {"@type": type_, **values}))
+        return {"@id": identifier}
+
+
+STAGES = (
+    "sample_parameters", "render_shard", "compose", "fetch_downstream", "released", "pretrain", "attention", "finetune", "probe",
+    "detect", "table", "figure", "claims", "page",
+)  # fmt: skip
+
+
+def _stage(kind: str) -> tuple[int, str]:
+    return (STAGES.index(kind) if kind in STAGES else len(STAGES), kind)
+
+
+def _times(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return when the first of some jobs began and the last ended, where every one of them tells."""
+    found = list(records)
+    if not all({"started", "finished"} <= record.keys() for record in found):
+        return {}
+    return {
+        "startTime": min(record["started"] for record in found),
+        "endTime": max(record["finished"] for record in found),
+    }
+
+
+def _latest(found: Chain) -> str | None:
+    return max((r["finished"] for r in found.records.values() if "finished" in r), default=None)
+
+
+def _modified(path: Path) -> str:
+    """Return when a file was changed last, which stands in for the end of jobs whose records tell no time."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+
+
+def _warnings(found: Chain, content: _Content, plan: Plan) -> Iterator[str]:
+    """Say where the crate's code and configuration are not those that made its result, and what is not in it."""
+    jobs = Asked.by(plan).jobs
+    asked = {name: jobs[name] for name in found.records if name in jobs}
+    code = [n for n, job in asked.items() if job.code not in {None, found.records[n].get("code")}]
+    order = [n for n, job in asked.items() if found.records[n].get("order") not in (None, job.order)]  # fmt: skip
+    if code:
+        yield f"{len(code)} jobs were done by other code than the crate carries; the first is {min(code)}"
+    if order:
+        yield f"{len(order)} jobs were done for other orders than the crate's configuration gives; the first is {min(order)}"
+    if strange := sorted(found.records.keys() - asked.keys()):
+        yield f"{len(strange)} jobs are asked for by nothing in the crate's configuration; the first is {strange[0]}"
+    if left := sorted(n for n in content.sha256 if n not in content.carried):
+        yield f"{len(left)} files are described, but not carried; the first is {left[0]}"
+
+
+def _zip(folder: Path, out: Path) -> None:
+    """Write a folder as an archive whose bytes depend on names and content alone."""
+    with storage.replacing(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=EPOCH)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                with (
+                    path.open("rb") as source,
+                    archive.open(entry, "w", force_zip64=True) as target,
+                ):
+                    shutil.copyfileobj(source, target)

@@ -1,0 +1,266 @@
+"""What the present configuration asks for: every job behind its tables, figures and claims, with its files, order and code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from fdsl.lineage.modules import MODULES
+from fdsl.plan import Plan
+from fdsl.provenance import fingerprint
+from fdsl.recording import beside
+from fdsl.runs import Measurement, Run
+
+PUBLISHED = "workflow/published/tables.csv"
+TRAININGS = {"pretrain", "finetune", "detect"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job. Paths are as Snakemake has them: below the working directory.
+
+    Attributes
+    ----------
+    kind
+        As in its record.
+    record
+        Where its record stands.
+    outputs
+        Files and folders that it makes besides, with the small digests of big files.
+    inputs
+        What its record must name; None where others name it (published weights).
+    order
+        What decides the result, as plain data.
+    code
+        Digest of the code, or None where a change of the code repeats nothing.
+    """
+
+    kind: str
+    record: str
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...] | None
+    order: dict[str, Any]
+    code: str | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All that a configuration asks for.
+
+    Attributes
+    ----------
+    scale
+        Of the configuration.
+    jobs
+        By the path of their record.
+    besides
+        Files that can be asked for and have no record: the learning curves as pictures.
+    """
+
+    scale: str
+    jobs: dict[str, Job]
+    besides: tuple[str, ...]
+
+    @classmethod
+    def by(cls, plan: Plan) -> Asked:
+        """Return what the targets of a plan need."""
+        found = {job.record: job for job in (*_reports(plan), *_work(plan))}
+        return cls(plan.scale, found, tuple(plan.curves()))
+
+    def covers(self, name: str) -> bool:
+        """Say whether a file is asked for."""
+        return name in self._files or name.startswith(self._folders)
+
+    @cached_property
+    def _files(self) -> set[str]:
+        made = {path for job in self.jobs.values() for path in (job.record, *job.outputs)}
+        return made | set(self.besides)
+
+    @cached_property
+    def _folders(self) -> tuple[str, ...]:
+        """Folders whose whole content is asked for: composed pictures, a training's curves for TensorBoard and checkpoints."""
+        composed = [o for job in self.jobs.values() if job.kind == "compose" for o in job.outputs]
+        trained = [job for job in self.jobs.values() if job.kind in TRAININGS]
+        boards = [f"{job.record.rpartition('/')[0]}/tensorboard" for job in trained]
+        kept = [f"results/{self.scale}/checkpoints/{job.order['run']}" for job in trained]
+        return tuple(f"{folder}/" for folder in [*composed, *boards, *kept])
+
+
+def _reports(plan: Plan) -> Iterable[Job]:
+    """Yield the jobs that make what people read."""
+    for study in plan.config.studies.values():
+        for name in study.tables:
+            outputs = [f"results/tables/{name}{suffix}" for suffix in (".csv", ".html", ".md", ".tex")]  # fmt: skip
+            yield _job(
+                "table",
+                outputs,
+                inputs=[*plan.records(name), PUBLISHED],
+                order=plan.tabulation(name),
+                code=plan.table_code(name),
+            )
+        for name in study.figures:
+            yield _job(
+                "figure",
+                [f"results/figures/{name}{suffix}" for suffix in (".png", ".pdf", ".csv")],
+                inputs=[*plan.records(name), *plan.figure_files(name), PUBLISHED],
+                order=plan.drawing(name),
+                code=plan.figure_code(name),
+            )
+    yield _job(
+        "claims",
+        [f"results/claims{suffix}" for suffix in (".csv", ".html", ".md")],
+        inputs=[*plan.claim_records(), PUBLISHED],
+        order=plan.deciding(),
+        code=_code(*MODULES["claims"]),
+    )
+    shown = [*plan.all_records(), *plan.pretraining_records(), *plan.figures()]
+    yield _job(
+        "page",
+        ["results/index.html"],
+        inputs=[*shown, PUBLISHED],
+        order=plan.paging(),
+        code=_code(*MODULES["page"]),
+    )
+
+
+def _work(plan: Plan) -> Iterable[Job]:
+    """Yield the jobs behind the reports: trainings, and what they read."""
+    studies = plan.config.studies.values()
+    files = [
+        path for study in studies for name in study.figures for path in plan.figure_files(name)
+    ]
+    reports = [name for study in studies for name in (*study.tables, *study.figures)]
+    measured = list(dict.fromkeys(m for name in reports for m in plan.runs.of_report(name)))
+    pretrained = plan.runs.pretrainings(measured)
+    yield from (_measurement(plan, measurement) for measurement in measured)
+    yield from (_pretraining(plan, run) for run in pretrained)
+    released = {m.run.pretraining for m in measured} & plan.config.released.keys()
+    yield from (_adoption(plan, name) for name in sorted(released))
+    yield from (_attention(plan, path) for path in sorted(set(files)) if path.endswith(".npz"))
+    drawn = {run.pretraining for run in pretrained} & plan.config.synthetic.keys()
+    shown = {_stem(path) for path in files if path.endswith(".parquet")}
+    for dataset in sorted(drawn | shown):
+        yield from _images(plan, dataset, stored=dataset in drawn)
+    real = {_stem(plan.pretraining_manifest(plan.scale, run.key)) for run in pretrained} - {""}
+    yield from _downstream(plan, {str(m.run.downstream) for m in measured} | real)
+
+
+def _measurement(plan: Plan, measurement: Measurement) -> Job:
+    scale, key = plan.scale, measurement.run.key
+    orders: dict[str, Callable[[str, str], str]] = {
+        "finetune": plan.finetuning,
+        "probe": plan.probing,
+        "detect": plan.detecting,
+    }
+    stage, folder = measurement.stage, f"results/{scale}/{measurement.stage}/{key}"
+    return Job(
+        stage,
+        f"{folder}/record.json",
+        () if stage == "probe" else (f"{folder}/metrics.jsonl",),
+        (plan.manifest(scale, key), *plan.initial(scale, key, "model.safetensors")),
+        json.loads(orders[stage](scale, key)),
+        _code(*MODULES[stage]),
+    )
+
+
+def _pretraining(plan: Plan, run: Run) -> Job:
+    scale, key = plan.scale, run.key
+    folder = f"results/{scale}/pretrain/{key}"
+    return Job(
+        "pretrain",
+        f"{folder}/record.json",
+        _weights(folder, "metrics.jsonl"),
+        tuple(plan.images(scale, key)) or (plan.pretraining_manifest(scale, key),),
+        json.loads(plan.pretraining(scale, key)),
+        plan.pretraining_code(key),
+    )
+
+
+def _adoption(plan: Plan, name: str) -> Job:
+    folder = f"results/{plan.scale}/released/{name}"
+    return Job(
+        "released",
+        f"{folder}/record.json",
+        _weights(folder),
+        None,
+        json.loads(plan.adoption(plan.scale, name)),
+        _code(*MODULES["adopt_weights"]),
+    )
+
+
+def _weights(folder: str, *more: str) -> tuple[str, ...]:
+    names = ("model.safetensors", "config.json", "README.md", *more)
+    return tuple(f"{folder}/{name}" for name in names)
+
+
+def _attention(plan: Plan, path: str) -> Job:
+    scale, key = plan.scale, _stem(path)
+    weights = f"results/{scale}/pretrain/{key}/model.safetensors"
+    return _job(
+        "attention",
+        [path],
+        inputs=[weights, *plan.attention_manifest(scale, key)],
+        order=plan.pretraining(scale, key),
+        code=plan.attention_code(key),
+    )
+
+
+def _images(plan: Plan, dataset: str, *, stored: bool) -> Iterable[Job]:
+    """Yield the jobs that sample and, where a pre-training reads them from files, draw a synthetic dataset."""
+    scale = plan.scale
+    parameters = f"results/{scale}/parameters/{dataset}.parquet"
+    yield _job(
+        "sample_parameters",
+        [parameters, f"results/{scale}/parameters/{dataset}.json"],
+        inputs=[],
+        order=plan.sampling(scale, dataset),
+        code=plan.image_code("fdsl.data.parameters", dataset=dataset),
+    )
+    digests = plan.image_digests(scale, Run(dataset, "any", 0).key) if stored else []
+    for digest in digests:
+        shard = digest.removesuffix(".json")
+        if "/images/" in shard:
+            yield _job(
+                "render_shard",
+                [f"{shard}.arrow", digest],
+                inputs=[parameters],
+                order=plan.rendering(scale, dataset, shard.rpartition("-")[2]),
+                code=plan.image_code("fdsl.data.synthetic", dataset=dataset),
+            )
+
+
+def _downstream(plan: Plan, names: set[str]) -> Iterable[Job]:
+    """Yield the jobs that check real pictures, compose some, and check what those are composed of."""
+    todo, scale = sorted(names), plan.scale
+    for name in todo:
+        manifest = f"results/{scale}/downstream/{name}.json"
+        yield _job("fetch_downstream", [manifest], inputs=[], order=plan.fetching(name), code=None)
+        ingredients = plan.ingredients(scale, name)
+        for folder in plan.composed(scale, name):
+            yield _job(
+                "compose",
+                [folder],
+                inputs=ingredients,
+                order=plan.composing(name),
+                code=_code(*MODULES["compose"]),
+            )
+        todo += [found for path in ingredients if (found := _stem(path)) not in todo]
+
+
+def _job(kind: str, outputs: list[str], *, inputs: list[str], order: str, code: str | None) -> Job:
+    """Return a job whose record stands beside its first output."""
+    record = beside(outputs[0]).as_posix()
+    return Job(kind, record, tuple(outputs), tuple(inputs), json.loads(order), code)
+
+
+def _stem(path: str) -> str:
+    """Return a file's name without folder and suffix; empty for an empty path."""
+    return path.rpartition("/")[2].rpartition(".")[0]
+
+
+@cache
+def _code(*modules: str) -> str:
+    return fingerprint(*modules)

@@ -1,0 +1,113 @@
+"""A finished table without its computations: files of a few bytes, with the records that the jobs behind it would leave."""
+
+import csv
+import json
+import random
+from pathlib import Path
+
+from fdsl import recording, storage
+from fdsl.config import load
+from fdsl.lineage.expected import Asked
+from fdsl.plan import Plan
+from fdsl.yaml_files import read_yaml, workflow_folder
+
+TABLE = "results/tables/table3.csv"
+ENVIRONMENT = {"python": "3.11.7", "system": "Linux", "processor": "test", "cores": 2, "fdsl": "0.1.0", "snakemake": "9.27.1"}  # fmt: skip
+CELL = ("FractalDB-1k", "Digits, 200 labels")
+
+
+def plan(**changes):
+    """Return the plan of config.yaml with changes."""
+    path = workflow_folder().parent / "config.yaml"
+    return Plan(load({**read_yaml(path), **changes}))
+
+
+def asked(**changes):
+    """Return what config.yaml with changes asks for."""
+    return Asked.by(plan(**changes))
+
+
+def finish(asked, target=TABLE):
+    """Make a target and everything that it is made from, in the working directory."""
+    jobs = asked.jobs
+    makers = {path: job for job in jobs.values() for path in (job.record, *job.outputs)}
+    done = set()
+
+    def make(job):
+        if job.record in done:
+            return
+        done.add(job.record)
+        for path in job.inputs or ():
+            if path in makers:
+                make(makers[path])
+        run(job)
+
+    make(makers[target])
+    return {name: jobs[name] for name in done}
+
+
+def run(job):
+    """Leave what a job leaves."""
+    rng = random.Random(job.record)
+    for path in job.outputs:
+        storage.write_bytes(path, content(job, path, rng))
+    for path in job.outputs:  # the small digest beside a big file
+        if job.kind in {"sample_parameters", "render_shard"} and path.endswith(".json"):
+            big = Path(job.outputs[0])
+            storage.write_json(path, {"file": big.name, "sha256": storage.digest(big), "bytes": big.stat().st_size})  # fmt: skip
+    inputs = {path: storage.digest(disk(path)) for path in job.inputs or ()}
+    recording.write(
+        job.record,
+        {
+            "kind": job.kind,
+            "run": job.order.get("run", Path(job.outputs[0]).stem if job.outputs else ""),
+            "seed": job.order.get("run_seed", job.order.get("seed")),
+            **({"pretraining": job.order["pretraining"]} if "pretraining" in job.order else {}),
+            "order": job.order,
+            "started": "2026-01-02T03:04:05+00:00",
+            "code": job.code or "abc",
+            "inputs": inputs,
+            "environment": ENVIRONMENT,
+        },
+        outputs=job.outputs,
+    )
+
+
+def content(job, path, rng):
+    """Return a few bytes for a file; a table names the records of one cell."""
+    if job.kind == "table" and path.endswith(".csv"):
+        return table(job).encode()
+    if job.kind == "fetch_downstream":
+        part = {"images": 3, "per_class": [1, 2], "sha256": "0" * 64}
+        return json.dumps({"title": Path(path).stem, "parts": {"train": part, "test": part}}).encode()  # fmt: skip
+    return shaped(Path(path).suffix, rng)
+
+
+def shaped(suffix, rng):
+    """Return bytes that begin and end as their format wants."""
+    noise = rng.randbytes(200)
+    if suffix in {".json", ".jsonl"}:
+        return b'{"number": %d}\n' % rng.randrange(10**9)
+    if suffix == ".safetensors":
+        header = b'{"head.weight": {"dtype": "U8", "shape": [200], "data_offsets": [0, 200]}}'
+        return len(header).to_bytes(8, "little") + header + noise
+    mark = {".arrow": b"ARROW1", ".parquet": b"PAR1"}.get(suffix, b"")
+    return mark + (noise if mark else noise.hex().encode()) + mark
+
+
+def table(job):
+    lines = [["table", "row", "column", "reproduced", "sd", "seeds", "verdict", "record"]]
+    mine = [path for path in job.inputs if "/finetune/fractaldb1k-vit_micro-digits-" in path]
+    other = [path for path in job.inputs if "/finetune/scratch-vit_micro-digits-" in path]
+    lines.append(["table3", *CELL, "49.26", "7.78", "3", "not comparable", ";".join(mine)])
+    lines.append(["table3", "Scratch", CELL[1], "38.61", "2.90", "3", "not comparable", ";".join(other)])  # fmt: skip
+    lines.append(["table3", "Scratch", "Cars", "", "", "0", "not run", "none: no pictures"])
+    rows = [",".join(f'"{cell}"' for cell in line) for line in lines]
+    assert mine
+    assert list(csv.reader(rows))[1][1:3] == list(CELL)
+    return "\n".join(rows) + "\n"
+
+
+def disk(name):
+    """Return where a file that a record names lies."""
+    return workflow_folder().parent / name if name.startswith("workflow/") else Path(name)

@@ -1,0 +1,144 @@
+import json
+from pathlib import Path
+
+import pytest
+from lineage.finished import CELL, TABLE, finish
+
+from fdsl import recording, storage
+from fdsl.lineage.chain import chain
+from fdsl.lineage.tree import tree
+from fdsl.storage import DamagedFile, digest
+from fdsl.strict import ConfigError
+
+WEIGHTS = "results/laptop/pretrain/fractaldb1k-vit_micro-s0/model.safetensors"
+SHARD = "results/laptop/images/fractaldb1k/shard-0000.arrow"
+PARAMETERS = "results/laptop/parameters/fractaldb1k.parquet"
+MANIFEST = "results/laptop/downstream/digits.json"
+
+
+def test_a_cell_leads_to_formula_settings_seed_and_pictures(finished):
+    found = chain(Path(TABLE), cell=CELL)
+    record = "results/laptop/finetune/fractaldb1k-vit_micro-digits-s0/record.json"
+    assert found.sources(record) == {MANIFEST: digest(MANIFEST), WEIGHTS: digest(WEIGHTS)}
+    assert SHARD in found.sources(WEIGHTS)
+    assert found.sources(SHARD) == {PARAMETERS: digest(PARAMETERS)}
+    assert found.sources(PARAMETERS) == {}
+    end = found.records[found.files[PARAMETERS].record]
+    assert end["order"]["dataset"]["formula"] == "fractaldb"
+    assert end["order"]["dataset"]["settings"]["points"] > 0
+    assert end["seed"] == 0
+    for name, file in found.files.items():
+        if name.startswith("results/"):
+            assert (file.sha256, file.size) == (digest(name), Path(name).stat().st_size)
+    assert all(digest(name) == found.files[name].sha256 for name in (WEIGHTS, SHARD, PARAMETERS))
+    assert not any("scratch" in name for name in found.records)
+
+
+def test_a_whole_table_leads_to_every_record(finished):
+    found = chain(Path(TABLE))
+    assert found.records.keys() == finished.keys()
+    assert found.cells[2].reason == "no pictures"
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, SHARD, PARAMETERS, MANIFEST, "results/tables/table3.md", "results/laptop/finetune/scratch-vit_micro-digits-s0/record.json"])  # fmt: skip
+def test_the_chain_of_anything_begins_with_its_record(finished, name):
+    found = chain(Path(name))
+    assert found.target == name
+    assert found.records
+    assert tree(found).startswith(name)
+
+
+def test_json_has_all_of_it(finished):
+    plain = json.loads(json.dumps(chain(Path(TABLE), cell=CELL).as_json()))
+    assert plain["files"][WEIGHTS]["sha256"] == digest(WEIGHTS)
+    assert plain["cells"][0]["cell"] == list(CELL)
+    assert plain["manifests"][MANIFEST]["parts"]["train"]["images"] == 3
+
+
+def test_the_tree_tells_each_part_once_and_names_what_decides(finished):
+    text = tree(chain(Path(TABLE), cell=CELL))
+    assert text.count(f"{WEIGHTS}  sha256 {digest(WEIGHTS)[:16]}") == 1
+    assert text.count(f"{WEIGHTS}: as above") == 2
+    assert "formula fractaldb" in text
+    assert "root seed 0" in text
+    assert "digits; train: 3 images, sha256 0000" in text
+    assert "machine [1]" in text
+    assert "[1] python 3.11.7" in text
+    assert "FractalDB-1k / Digits, 200 labels: 49.26 ± 7.78, n = 3" in text
+    assert "scratch" not in text
+
+
+def test_many_shards_are_one_line(finished):
+    record = "results/laptop/pretrain/fractaldb1k-vit_micro-s0/record.json"
+    content = json.loads(Path(record).read_text())
+    names = [SHARD.replace("0000", f"{number:04d}") for number in range(64)]
+    content["inputs"] = dict.fromkeys(names, "0" * 64)
+    content["seal"] = recording.seal(content)
+    storage.write_json(record, content)
+    text = tree(chain(Path(record)))
+    assert f"64 files, {names[0]} to shard-0063.arrow, the first: {SHARD}" in text
+    assert text.count("shard-00") < 10
+
+
+def test_the_chain_goes_on_where_a_file_is_gone(finished):
+    for gone in (SHARD, WEIGHTS):
+        Path(gone).unlink()
+    found = chain(Path(TABLE), cell=CELL)
+    assert not found.files[WEIGHTS].there
+    assert PARAMETERS in found.files
+    assert f"{WEIGHTS}  sha256" in tree(found)
+    assert "(not here)" in tree(found)
+
+
+def test_a_record_that_is_gone_is_told(finished):
+    gone = next(path for path in finished if "/finetune/fractaldb1k-vit_micro-digits-s0" in path)
+    Path(gone).unlink()
+    found = chain(Path(TABLE), cell=CELL)
+    assert not found.files[gone].there
+    assert f"{gone}  no digest  (not here)" in tree(found)
+
+
+def test_a_damaged_record_stops_the_chain(finished):
+    record = Path("results/laptop/pretrain/fractaldb1k-vit_micro-s0/record.json")
+    record.write_text(record.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(DamagedFile, match="its seal differs"):
+        chain(Path(TABLE))
+
+
+@pytest.mark.parametrize(("cell", "message"), [(("Fractal", "x"), "FractalDB-1k"), ((CELL[0], "Cars"), "Digits, 200 labels")])  # fmt: skip
+def test_an_unknown_cell_names_those_that_there_are(finished, cell, message):
+    with pytest.raises(ConfigError, match=message):
+        chain(Path(TABLE), cell=cell)
+
+
+def test_what_fits_no_file_is_refused(finished):
+    with pytest.raises(ValueError, match="--claim is for claims"):
+        chain(Path(TABLE), claim="x")
+    with pytest.raises(ValueError, match="--cell is for tables"):
+        chain(Path(WEIGHTS), cell=CELL)
+    with pytest.raises(DamagedFile, match="is not there"):
+        chain(Path("results/tables/table9.csv"))
+    Path("results/tables/mine.md").write_text("mine")
+    with pytest.raises(DamagedFile, match="no record says what results/tables/mine"):
+        chain(Path("results/tables/mine.md"))
+
+
+def test_a_table_of_an_earlier_version_still_names_its_records(finished):
+    Path("results/tables/table3.record.json").unlink()
+    found = chain(Path(TABLE))
+    assert WEIGHTS in found.files
+    assert found.files[TABLE].sha256 == digest(TABLE)
+
+
+def test_a_claim_leads_to_the_runs_that_it_compares(wanted, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    finish(wanted, "results/claims.csv")
+    order = wanted.jobs["results/claims.record.json"].order
+    name, claim = next(iter(order["studies"]["contours"]["claims"].items()))
+    lines = ["claim,sentence,table,effect,verdict,note", f'{name},"{claim["sentence"]}",t,1.00,supported,']  # fmt: skip
+    Path("results/claims.csv").write_text("\n".join(lines) + "\n")
+    found = chain(Path("results/claims.csv"), claim=name)
+    compared = {*claim["better"], *claim["worse"]}
+    assert {found.records[path]["pretraining"] for path in found.cells[0].records} == compared
+    with pytest.raises(ConfigError, match=name):
+        chain(Path("results/claims.csv"), claim="nothing")

@@ -1,0 +1,74 @@
+import json
+import re
+from pathlib import Path
+
+from lineage.finished import plan
+
+from fdsl.lineage.modules import MODULES, of_figure, of_table
+from fdsl.provenance import fingerprint
+from fdsl.yaml_files import workflow_folder
+
+VERBS = {"released": "adopt_weights"}
+
+
+def test_the_modules_are_those_of_the_rules():
+    rules = "".join(p.read_text() for p in (workflow_folder() / "rules").glob("*.smk"))
+    for verb, modules in MODULES.items():
+        if verb == "fetch_downstream":  # has no code on purpose
+            continue
+        body = re.search(rf"^rule {verb}:\n(.*?)(?=^rule |\Z)", rules, re.MULTILINE | re.DOTALL)
+        named = re.search(r"code=fingerprint\(([^)]*)\)", body[1])
+        assert re.findall(r'"([^"]+)"', named[1]) == list(modules), verb
+
+
+def test_reports_are_fingerprinted_by_their_orders_as_by_the_plan():
+    found = plan()
+    for study in found.config.studies.values():
+        for name in study.tables:
+            order = json.loads(found.tabulation(name))
+            assert fingerprint(*of_table(order)) == found.table_code(name)
+        for name in study.figures:
+            order = json.loads(found.drawing(name))
+            assert fingerprint(*of_figure(order)) == found.figure_code(name)
+
+
+def test_every_input_is_made_by_a_job_or_comes_with_the_workflow(wanted):
+    made = {path for job in wanted.jobs.values() for path in (job.record, *job.outputs)}
+    for job in wanted.jobs.values():
+        for path in job.inputs or ():
+            assert path in made or (workflow_folder().parent / path).is_file(), (job.record, path)
+
+
+def test_all_targets_are_made_by_a_job(wanted):
+    made = {path for job in wanted.jobs.values() for path in job.outputs}
+    assert set(plan().targets()) <= made
+
+
+def test_no_two_jobs_make_one_file(wanted):
+    outputs = [path for job in wanted.jobs.values() for path in (job.record, *job.outputs)]
+    assert len(set(outputs)) == len(outputs)
+
+
+def test_the_outputs_are_those_that_the_rules_declare(wanted):
+    """A path of each kind matches an output of its rule; reports leave a record that no rule declares."""
+    rules = "".join(p.read_text() for p in (workflow_folder() / "rules").glob("*.smk"))
+    for kind in {job.kind for job in wanted.jobs.values()}:
+        verb = VERBS.get(kind, kind)
+        body = re.search(rf"^rule {verb}:\n(.*?)^    (?:log|params):", rules, re.MULTILINE | re.DOTALL)  # fmt: skip
+        declared = [
+            re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+            for path in re.findall(r'"(results/[^"]+)"', body[1].split("output:")[1])
+        ]
+        job = next(job for job in wanted.jobs.values() if job.kind == kind)
+        report = kind in {"table", "figure", "claims", "page"}
+        for path in [*job.outputs, *([] if report else [job.record])]:
+            assert any(re.fullmatch(pattern, path) for pattern in declared), (kind, path)
+        assert len(declared) == len(job.outputs) + (0 if report else 1), kind
+
+
+def test_composed_pictures_need_what_they_are_composed_of(wanted):
+    compose = next(job for job in wanted.jobs.values() if job.kind == "compose")
+    for manifest in compose.inputs:
+        assert Path(manifest).with_suffix(".record.json").as_posix() in wanted.jobs
+    order = compose.order
+    assert set(order["composed"]["sources"]) == {Path(path).stem for path in compose.inputs}
