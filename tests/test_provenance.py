@@ -67,6 +67,18 @@ def test_environment_names_versions_and_machine():
     assert {"python", "numpy", "processor", "cores"} <= environment.keys()
 
 
+def test_gpus_are_named_as_the_driver_shows_them(tmp_path):
+    assert provenance._gpus(tmp_path) == {}
+    for number, name in enumerate(["Tesla T4", "NVIDIA H100 80GB HBM3"]):
+        folder = tmp_path / "gpus" / f"0000:0{number}:00.0"
+        folder.mkdir(parents=True)
+        (folder / "information").write_text(f"Model: \t\t {name}\nIRQ:   \t\t 24\n")
+    kernel = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build"
+    (tmp_path / "version").write_text(f"{kernel}  (builder)\nGCC version:  gcc version 12.2.0\n")
+    expected = {"gpus": ["Tesla T4", "NVIDIA H100 80GB HBM3"], "nvidia_driver": "550.54.15"}
+    assert provenance._gpus(tmp_path) == expected
+
+
 def test_planning_imports_nothing_heavy():
     heavy = ["torch", "numba", "pandas", "matplotlib", "timm", "pyarrow", "sklearn", "scipy"]
     code = f"import sys, fdsl.config, fdsl.plan, fdsl.provenance; fdsl.config.load; print([m for m in {heavy} if m in sys.modules])"

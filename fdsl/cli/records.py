@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from fdsl import recording, storage
-from fdsl.provenance import environment
-from fdsl.yaml_files import workflow_folder
 
 
 def asked(order: str) -> dict[str, Any]:
@@ -45,6 +43,8 @@ def leave(
     inputs, outputs
         Files that were read and made.
     """
+    from fdsl.provenance import environment
+
     content = {
         "kind": kind,
         "run": run or record.name.removesuffix(f".{recording.NAME}"),
@@ -64,6 +64,8 @@ def digests(paths: Iterable[Path]) -> dict[str, str]:
 
 def _named(path: Path) -> str:
     """Return a path as given or, of a file of the workflow, below its folder, so that no record holds where the checkout lies."""
+    from fdsl.yaml_files import workflow_folder
+
     folder = workflow_folder()
     if path.is_relative_to(folder):
         return f"workflow/{path.relative_to(folder).as_posix()}"

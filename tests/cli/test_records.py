@@ -1,0 +1,27 @@
+import json
+
+from fdsl import recording
+from fdsl.cli import records
+from fdsl.storage import digest
+from fdsl.yaml_files import workflow_folder
+
+
+def test_a_record_says_what_was_asked_by_whom_and_on_what(tmp_path):
+    given, made = tmp_path / "given.json", tmp_path / "shard-0001.arrow"
+    given.write_text("{}")
+    made.write_bytes(b"images")
+    record = recording.beside(made)
+    asked = records.asked(json.dumps({"seed": 3}))
+    records.leave(record, "render_shard", asked, "abc", seed=3, inputs=[given], outputs=[made])
+    found = recording.read(record)
+    assert (found["kind"], found["run"], found["seed"]) == ("render_shard", "shard-0001", 3)
+    assert (found["order"], found["code"]) == ({"seed": 3}, "abc")
+    assert found["inputs"] == {str(given): digest(given)}
+    assert found["outputs"] == {str(made): {"sha256": digest(made), "bytes": 6}}
+    assert {"processor", "cores", "memory_mib", "python", "numpy", "fdsl"} <= found["environment"].keys()  # fmt: skip
+    assert found["started"] <= found["finished"]
+
+
+def test_no_record_holds_where_the_checkout_lies():
+    published = workflow_folder() / "published" / "tables.csv"
+    assert records.digests([published]) == {"workflow/published/tables.csv": digest(published)}
