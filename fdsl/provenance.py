@@ -11,13 +11,14 @@ from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
+from fdsl import __version__
+
 PACKAGE = Path(__file__).parent
 # Says what catalogue entries look like. The values themselves stand in the orders of jobs, so that a new kind of dataset, or a
 # longer description, re-trains nothing. Nor do better words in a model card.
 DECLARATIONS = {"fdsl.catalog", "fdsl.train.model_card"}
 RECORDED = [
     "faster-coco-eval",
-    "fdsl",
     "matplotlib",
     "numba",
     "numpy",
@@ -65,7 +66,7 @@ def environment() -> dict[str, str | int | list[str]]:
     `gpus` are those that the driver shows, used or not, and stand there only where there are some; what a training computed on,
     it says itself. What cannot be found out is left out.
     """
-    versions = {}
+    versions = {"fdsl": __version__}
     for name in RECORDED:
         try:
             versions[name] = metadata.version(name)
