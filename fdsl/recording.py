@@ -80,11 +80,21 @@ def stated(path: str | Path) -> dict[str, Any]:
     """Return SHA-256 and size in bytes of a file; of a folder those of all that is in it, and the number of files."""
     target = Path(path)
     if target.is_dir():
-        files = sorted(item for item in target.rglob("*") if item.is_file())
-        digests = {item.relative_to(target).as_posix(): storage.digest(item) for item in files}
-        size = sum(item.stat().st_size for item in files)
+        files = members(target)
+        digests = {name: storage.digest(item) for name, item in files.items()}
+        size = sum(item.stat().st_size for item in files.values())
         return {"sha256": folder_digest(digests), "bytes": size, "files": len(files)}
     return {"sha256": storage.digest(target), "bytes": target.stat().st_size}
+
+
+def members(folder: Path) -> dict[str, Path]:
+    """Return the files of a folder by their names in it; not hidden ones, such as the time stamp that Snakemake adds."""
+    files = {item.relative_to(folder): item for item in sorted(folder.rglob("*")) if item.is_file()}
+    return {
+        name.as_posix(): item
+        for name, item in files.items()
+        if not any(part.startswith(".") for part in name.parts)
+    }
 
 
 def folder_digest(files: Mapping[str, str]) -> str:

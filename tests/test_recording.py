@@ -62,6 +62,8 @@ def test_the_digest_of_a_folder_depends_on_names_and_content(tmp_path):
     (tmp_path / "deep" / "a").write_bytes(b"1")
     (tmp_path / "b").write_bytes(b"22")
     before = recording.stated(tmp_path)
+    (tmp_path / "deep" / ".hidden").write_bytes(b"3")
+    assert recording.stated(tmp_path) == before
     assert (before["bytes"], before["files"]) == (3, 2)
     (tmp_path / "b").rename(tmp_path / "c")
     renamed = recording.stated(tmp_path)

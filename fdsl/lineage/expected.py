@@ -81,12 +81,13 @@ class Asked:
 
     @cached_property
     def _folders(self) -> tuple[str, ...]:
-        """Folders whose whole content is asked for: composed pictures, a training's curves for TensorBoard and checkpoints."""
+        """What the names of other files begin with: in composed pictures, a training's curves for TensorBoard, its checkpoints."""
         composed = [o for job in self.jobs.values() if job.kind == "compose" for o in job.outputs]
         trained = [job for job in self.jobs.values() if job.kind in TRAININGS]
         boards = [f"{job.record.rpartition('/')[0]}/tensorboard" for job in trained]
         kept = [f"results/{self.scale}/checkpoints/{job.order['run']}" for job in trained]
-        return tuple(f"{folder}/" for folder in [*composed, *boards, *kept])
+        locks = [f"{folder}.lock" for folder in kept]
+        return (*(f"{folder}/" for folder in [*composed, *boards, *kept]), *locks)
 
 
 def _reports(plan: Plan) -> Iterable[Job]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -135,7 +135,7 @@ class _Folder:
         spoken = {statement.path for statement in self.statements}
         spoken |= {name for record in self.records.values() for name in _mapping(record.get("inputs"))}  # fmt: skip
         paths = {name: path for name in sorted(spoken) if (path := self.place.find(name))}
-        members = {name: _members(path) for name, path in paths.items() if path.is_dir()}
+        members = {name: recording.members(path) for name, path in paths.items() if path.is_dir()}
         files = [path for name, path in paths.items() if name not in members]
         inside = [path for group in members.values() for path in group.values()]
         found = digests([*files, *inside], threads=self.threads)
@@ -351,11 +351,6 @@ def _unasked(name: str, scale: str) -> str:
 def _mapping(value: Any) -> dict[str, Any]:
     """Return a mapping as it is, and anything else, which a record of another form may hold, as nothing."""
     return value if isinstance(value, dict) else {}
-
-
-def _members(folder: Path) -> dict[str, Path]:
-    files: Iterable[Path] = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path for path in files}
 
 
 def _told(name: str, spoken: set[str]) -> bool:

@@ -157,6 +157,19 @@ def test_what_nothing_asks_for_is_foreign_and_no_failure(finished, wanted):
     assert not verify(RESULTS, wanted).failed(strict=True)
 
 
+def test_what_a_training_keeps_for_itself_is_not_foreign(finished, wanted):
+    for name in [f"pretrain/{KEY}/tensorboard/events.1", f"checkpoints/{KEY}.lock", f"checkpoints/{KEY}/step-000000010.pt"]:  # fmt: skip
+        path = RESULTS / "laptop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"kept")
+    found = verify(RESULTS, wanted)
+    assert found.findings == ()
+    assert len(found.undigested) == 3
+    pointer = RESULTS / f"laptop/checkpoints/{KEY}/step-000000010.json"
+    storage.write_json(pointer, {"file": "step-000000010.pt", "sha256": "0" * 64})
+    assert list(findings(wanted, Status.DAMAGED)) == [str(pointer.with_suffix(".pt"))]
+
+
 def test_a_foreign_run_is_told_once(finished, wanted):
     folder = RESULTS / "laptop/pretrain/mine-vit_micro-s0"
     shutil.copytree(Path(WEIGHTS).parent, folder)
@@ -198,6 +211,8 @@ def test_a_composed_folder_is_one_thing(wanted, tmp_path, monkeypatch):
     compose(wanted, job)
     assert verify(RESULTS, wanted).findings == ()
     (target,) = job.outputs
+    Path(target, ".snakemake_timestamp").touch()
+    assert verify(RESULTS, wanted).findings == ()
     flip(f"{target}/pictures/1.png")
     assert list(findings(wanted, Status.DAMAGED)) == [target]
     shutil.rmtree(target)
