@@ -339,7 +339,7 @@ class _Crate:
                 *(self._ref(item) for item in sorted(record.get("outputs", {}))),
                 self._ref(name),
             ],
-            actionStatus={"@id": COMPLETED},
+            actionStatus=COMPLETED,
             **_times([record]),
         )
 
@@ -399,10 +399,11 @@ class _Crate:
             "#run",
             "CreateAction",
             name=f"Making of {found.target}",
+            description=f"{len(found.records)} jobs, orchestrated by Snakemake",
             instrument={"@id": "Snakefile"},
             object=[self._ref(name) for name in given if name in carried],
             result=[self._ref(name) for name in sorted(made) or [found.target]],
-            actionStatus={"@id": COMPLETED},
+            actionStatus=COMPLETED,
             **_times(found.records.values()),
         )
 

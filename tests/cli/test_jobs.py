@@ -1,6 +1,7 @@
 """Verbs of the workflow that no other test reaches through the command line."""
 
 import json
+from pathlib import Path
 
 import torch
 from typer.testing import CliRunner
@@ -45,5 +46,7 @@ def test_adopt_weights_leaves_a_pretraining(tmp_path):
     assert done.exit_code == 0, done.output
     record = json.loads((tmp_path / "out/record.json").read_text())
     assert (record["kind"], record["run"], record["code"]) == ("released", NAME, "abc")
+    assert record["order"] == order
+    assert {Path(name).name for name in record["outputs"]} == {"model.safetensors", "config.json", "README.md"}  # fmt: skip
     names = {"model.safetensors", "record.json", "config.json", "README.md"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names

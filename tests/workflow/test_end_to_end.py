@@ -58,6 +58,7 @@ def test_the_table_and_what_follows(tiny):
     undisturbed = results(tiny)
 
     assert planned(tiny) == set()
+    _everything_is_what_its_records_say(tiny)
     _nothing_re_runs_for_looks(tiny)
     _a_kernel_re_runs_rendering_and_all_after_it(tiny)
     _snakemake_reports(tiny)
@@ -66,6 +67,21 @@ def test_the_table_and_what_follows(tiny):
         subprocess.run(["rm", "-rf", str(tiny.work / folder)], check=True)
     _kill_until_done(tiny)
     assert results(tiny) == undisturbed
+
+
+def _everything_is_what_its_records_say(project):
+    def fdsl(*arguments):
+        done = project.run(sys.executable, "-m", "fdsl", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    verified = fdsl("verify", project.work / "results", "--strict").stdout
+    assert "0 damaged, 0 stale, 0 foreign; 0 without a digest" in verified
+    told = fdsl("provenance", project.work / TABLE, "--cell", "FractalDB-1k", "Digits").stdout
+    for what in ["finetune fractaldb1k", "shard-0000.arrow", "formula fractaldb", "root seed 0", "handwritten digits"]:  # fmt: skip
+        assert what in told
+    packed = fdsl("crate", project.work / TABLE, "--out", project.work / "table3.zip")
+    assert packed.stderr == ""
 
 
 def _nothing_re_runs_for_looks(project):
