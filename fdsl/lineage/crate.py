@@ -27,7 +27,7 @@ from fdsl.storage import DamagedFile
 from fdsl.yaml_files import workflow_folder
 
 if TYPE_CHECKING:
-    from rocrate.rocrate import ROCrate
+    from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
 
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
@@ -44,10 +44,14 @@ CODE = ("fdsl", "workflow")
 MACHINE = ("processor", "cores", "memory_mib", "gpus", "system", "device", "gpu", "processes", "threads")  # fmt: skip
 NOT_SOFTWARE = {*MACHINE, "machine", "nvidia_driver", "cuda", "cudnn"}
 FORMATS = {
+    "": "text/plain",
     ".arrow": "application/vnd.apache.arrow.file",
+    ".cff": "application/yaml",
     ".jsonl": "application/jsonl",
     ".md": "text/markdown",
     ".parquet": "application/vnd.apache.parquet",
+    ".rst": "text/x-rst",
+    ".safetensors": "application/octet-stream",
     ".smk": "text/x-snakemake",
     ".tex": "text/x-tex",
     ".toml": "application/toml",
@@ -267,6 +271,7 @@ class _Crate:
                 self.crate.add_file(
                     path, name, properties={"name": PurePosixPath(name).name, **self._about(name)}
                 )
+        self.crate.get("README.md")["about"] = {"@id": "./"}
         for name in sorted(self._spoken() - self.content.carried.keys()):
             self._context(
                 f"#{name}",
@@ -383,11 +388,11 @@ class _Crate:
                 "HowToStep",
                 name=kind,
                 position=str(position),
-                workExample=kinds[kind] if len(kinds[kind]) > 1 else kinds[kind][0],
+                workExample=kinds[kind],
             )
         workflow = self.crate.mainEntity
-        workflow["step"] = list(steps.values())
-        workflow["hasPart"] = [tool for known in kinds.values() for tool in known]
+        workflow["step"] = _single(list(steps.values()))
+        workflow["hasPart"] = _single([tool for known in kinds.values() for tool in known])
         return steps
 
     def _run(self) -> Reference:
@@ -422,12 +427,17 @@ class _Crate:
 
     def _context(self, identifier: str, type_: str, /, **properties: Any) -> Reference:
         """Add an entity that is no file, once, and return the reference to it."""
-        from rocrate.model.contextentity import ContextEntity
+        from rocrate.model.contextentity import ContextEntity  # type: ignore[import-untyped]
 
         if self.crate.get(identifier) is None:
-            values = {key: value for key, value in properties.items() if value != []}
+            values = {key: _single(value) for key, value in properties.items() if value != []}
             self.crate.add(ContextEntity(self.crate, identifier, {"@type": type_, **values}))
         return {"@id": identifier}
+
+
+def _single(value: Any) -> Any:
+    """Return the only element of a list, as JSON-LD is compacted, and anything else as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 STAGES = (

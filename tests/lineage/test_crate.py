@@ -219,7 +219,7 @@ def test_a_crate_needs_a_checkout(finished, configuration, tmp_path, monkeypatch
 def test_the_validator_finds_no_fault(made):
     folder, _ = made
     checked = subprocess.run(
-        [str(VALIDATOR), "-y", "validate", "--no-paging", "-l", "REQUIRED", "-p", "provenance-run-crate", str(folder)],
+        [str(VALIDATOR), "-y", "validate", "--no-paging", "-l", "required", "-p", "provenance-run-crate-0.5", str(folder)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -186,8 +186,14 @@ def test_adopting_twice_leaves_equal_bytes(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         run(tmp_path / folder, VIT, content)
-    for name in ("model.safetensors", "record.json", "README.md", "config.json"):
+    for name in ("model.safetensors", "README.md", "config.json"):
         assert (tmp_path / "a/out" / name).read_bytes() == (tmp_path / "b/out" / name).read_bytes()
+    first, second = (json.loads((tmp_path / f"{f}/out/record.json").read_text()) for f in "ab")
+    assert list(first["outputs"].values()) == list(second["outputs"].values())
+    for record in (first, second):  # of the day and the folder
+        for entry in ("finished", "outputs", "seal"):
+            del record[entry]
+    assert first == second
 
 
 def test_a_finetuning_starts_from_adopted_weights(tmp_path, entry):
