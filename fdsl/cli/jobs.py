@@ -74,8 +74,15 @@ def sample_parameters(
     rows = list(track(found, total=dataset.classes, unit="categories", title=dataset.formula))
     parameters.write(out, parameters.stack(rows), dataset=dataset, seed=spec["seed"])
     _write_digest(digest, of=out)
-    made = [out, digest]
-    records.leave(record, "sample_parameters", asked, code, seed=spec["seed"], outputs=made)
+    records.leave(
+        record,
+        "sample_parameters",
+        asked,
+        code,
+        seed=spec["seed"],
+        outputs=[out, digest],
+        settings=parameters.formula_settings(dataset).model_dump(mode="json"),
+    )
 
 
 def render_shard(

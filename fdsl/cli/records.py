@@ -25,6 +25,7 @@ def leave(
     seed: int | None = None,
     inputs: Iterable[Path] = (),
     outputs: Iterable[Path],
+    **entries: Any,
 ) -> None:
     """Write the record of a job that is no training.
 
@@ -42,6 +43,8 @@ def leave(
         Root seed, where something is drawn.
     inputs, outputs
         Files that were read and made.
+    entries
+        What else the record holds.
     """
     from fdsl.provenance import environment
 
@@ -49,6 +52,7 @@ def leave(
         "kind": kind,
         "run": run or record.name.removesuffix(f".{recording.NAME}"),
         "seed": seed,
+        **entries,
         **asked,
         "code": code,
         "inputs": digests(inputs),
@@ -66,7 +70,7 @@ def _named(path: Path) -> str:
     """Return a path as given or, of a file of the workflow, below its folder, so that no record holds where the checkout lies."""
     from fdsl.yaml_files import workflow_folder
 
-    folder = workflow_folder()
-    if path.is_relative_to(folder):
-        return f"workflow/{path.relative_to(folder).as_posix()}"
+    folder, whole = workflow_folder().resolve(), path.resolve()
+    if whole.is_relative_to(folder):
+        return f"workflow/{whole.relative_to(folder).as_posix()}"
     return str(path)

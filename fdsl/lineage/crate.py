@@ -268,10 +268,9 @@ class _Crate:
         """Add what is carried as files, and what is only spoken of as works."""
         for name, path in sorted(self.content.carried.items()):
             if name != "Snakefile":
-                self.crate.add_file(
-                    path, name, properties={"name": PurePosixPath(name).name, **self._about(name)}
-                )
-        self.crate.get("README.md")["about"] = {"@id": "./"}
+                about = {"about": {"@id": "./"}} if name == "README.md" else {}
+                properties = {"name": PurePosixPath(name).name, **self._about(name), **about}
+                self.crate.add_file(path, name, properties=properties)
         for name in sorted(self._spoken() - self.content.carried.keys()):
             self._context(
                 f"#{name}",

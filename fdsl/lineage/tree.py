@@ -24,7 +24,8 @@ def tree(chain: Chain) -> str:
     parts: list[tuple[str, list[str]]] = [(_cell(cell), list(cell.records)) for cell in shown]
     if not parts:
         parts = [("made from", list(chain.sources(chain.target)) or [chain.target])]
-    if not shown and (record := _record_name(chain, chain.target)):
+    record = _record_name(chain, chain.target)
+    if record in chain.records and not is_record(chain.target):
         lines.append(_job(chain, record, machines))
     for number, (title, names) in enumerate(parts):
         last = number == len(parts) - 1
@@ -108,7 +109,7 @@ def _job(chain: Chain, name: str, machines: dict[str, int]) -> str:
         f"{record['kind']} {record.get('run', '')}".strip(),
         *_result(record.get("result")),
         *([f"seed {seed}"] if seed is not None else []),
-        *_formula(order),
+        *_formula(order, record.get("settings")),
         *_recipe(record.get("recipe")),
         f"code {record.get('code', 'unknown')}",
         *([str(record["finished"])] if "finished" in record else []),
@@ -142,16 +143,17 @@ def _result(result: Any) -> Iterator[str]:
         yield f"loss {result['final_loss']:.4g}"
 
 
-def _formula(order: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the formula behind images, or which part of a real dataset was asked for."""
+def _formula(order: Mapping[str, Any], settings: Any) -> Iterator[str]:
+    """Yield the formula behind images, with all its settings where they were sampled, or what was asked for of real ones."""
     dataset = order.get("dataset")
     if isinstance(dataset, dict):
-        settings = ", ".join(f"{key}={value}" for key, value in sorted(dataset["settings"].items()))
         size = f"{dataset['classes']:,} × {dataset['instances']:,}"
-        yield f"formula {dataset['formula']}, {size}, root seed {order.get('seed')}, {settings}"
+        yield f"formula {dataset['formula']}, {size}, root seed {order.get('seed')}"
+    if isinstance(settings, dict):
+        yield ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))
     entry = order.get("entry")
     if isinstance(entry, dict) and "loader" in entry:
-        yield f"{order.get('name')}: {entry['train_images']} training, {entry['test_images']} test images"
+        yield f"loader {entry['loader']}, {entry['classes']} classes"
 
 
 def _recipe(recipe: Any) -> Iterator[str]:

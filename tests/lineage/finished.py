@@ -63,6 +63,11 @@ def run(job):
             "run": job.order.get("run", Path(job.outputs[0]).stem if job.outputs else ""),
             "seed": job.order.get("run_seed", job.order.get("seed")),
             **({"pretraining": job.order["pretraining"]} if "pretraining" in job.order else {}),
+            **(
+                {"settings": {"weights": 2, "points": 3000}}
+                if job.kind == "sample_parameters"
+                else {}
+            ),
             "order": job.order,
             "started": "2026-01-02T03:04:05+00:00",
             "code": job.code or "abc",

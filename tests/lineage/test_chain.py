@@ -61,6 +61,8 @@ def test_the_tree_tells_each_part_once_and_names_what_decides(finished):
     assert text.count(f"{WEIGHTS}: as above") == 2
     assert "formula fractaldb" in text
     assert "root seed 0" in text
+    assert "points=3000, weights=2" in text
+    assert text.count("points=3000") == 1
     assert "digits; train: 3 images, sha256 0000" in text
     assert "machine [1]" in text
     assert "[1] python 3.11.7" in text
@@ -121,6 +123,13 @@ def test_what_fits_no_file_is_refused(finished):
     Path("results/tables/mine.md").write_text("mine")
     with pytest.raises(DamagedFile, match="no record says what results/tables/mine"):
         chain(Path("results/tables/mine.md"))
+
+
+def test_a_table_tells_when_it_was_made_and_by_which_code(finished):
+    first, second = tree(chain(Path(TABLE))).splitlines()[:2]
+    assert first == f"{TABLE}  sha256 {digest(TABLE)[:16]}, {Path(TABLE).stat().st_size:,} bytes"
+    assert second.startswith("table table3; ")
+    assert finished["results/tables/table3.record.json"].code in second
 
 
 def test_a_table_of_an_earlier_version_still_names_its_records(finished):
