@@ -46,9 +46,10 @@ def provenance(
 
     from fdsl.lineage.chain import chain
     from fdsl.lineage.tree import tree
+    from fdsl.plain_text import printable
 
     found = chain(result, cell=cell, claim=claim)
-    typer.echo(dumps(found.as_json(), indent=2) if json else tree(found))
+    typer.echo(dumps(found.as_json(), indent=2) if json else printable(tree(found)))
 
 
 def verify(
@@ -68,13 +69,14 @@ def verify(
 
     from fdsl.lineage.expected import Asked
     from fdsl.lineage.verify import verify as check
+    from fdsl.plain_text import printable
 
     found = check(folder, Asked.by(_plan(config, set_)), threads=threads)
     if json:
         typer.echo(dumps(asdict(found), indent=2))
     else:
         for finding in found.findings:
-            typer.echo(f"{finding.status:<8} {finding.path}: {finding.reason}")
+            typer.echo(printable(f"{finding.status:<8} {finding.path}: {finding.reason}"))
         counts = [sum(f.status == status for f in found.findings) for status in ("damaged", "stale", "foreign")]  # fmt: skip
         typer.echo(
             f"{found.files:,} files with digests ({found.size_bytes / PER_MIB:,.1f} MiB): {counts[0]} damaged, "
