@@ -1,6 +1,7 @@
 """No test reaches beyond this machine, nor does what a test starts: neither verbs, nor trainings, nor Snakemake."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,11 @@ FOLDER = str(Path(sitecustomize.__file__).parent)
 
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [FOLDER, os.environ.get("PYTHONPATH")]))
 os.environ[sitecustomize.LOG] = str(Path(tempfile.mkdtemp(prefix="fdsl-network-")) / "log")
+
+
+def pytest_unconfigure():
+    """Leave nothing behind."""
+    shutil.rmtree(Path(os.environ[sitecustomize.LOG]).parent, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

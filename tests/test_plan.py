@@ -442,3 +442,16 @@ def test_without_gpus_none_is_asked_for():
 def test_a_spread_that_cannot_be_is_refused(spread, words):
     with pytest.raises(ConfigError, match=re.escape(words)):
         plan(spread=spread)
+
+
+def test_what_snakemakes_report_is_told_is_one_line_without_markup():
+    laptop = plan()
+    study = laptop.config.studies["contours"]
+    evil = "x\n\n.. raw:: html\n\n   <script>a</script>\n\n`b <javascript:c>`_"
+    table = study.tables["table3"].model_copy(update={"title": evil})
+    tables = {**study.tables, "table3": table}
+    laptop.config.studies["contours"] = study.model_copy(update={"tables": tables})
+    told = laptop.told("table3")
+    assert "\n" not in told
+    assert r"\:\: html" in told
+    assert r"\`b <javascript\:c>\`\_" in told
