@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from fdsl import __version__
-from fdsl.cli import generate, jobs, people, provenance, reports
+from fdsl.cli import forecast, generate, jobs, people, provenance, reports
 from fdsl.plain_text import printable
 from fdsl.storage import DamagedFile
 
@@ -50,6 +50,7 @@ def _begin(
 
 
 generate.register(app)
+forecast.register(app)
 people.register(app)
 provenance.register(app)
 jobs.register(app)

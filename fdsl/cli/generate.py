@@ -1,4 +1,4 @@
-"""Verbs of the generator: images of any synthetic dataset to files, parameters in and out, what stands behind an image, how fast."""
+"""Verbs of the generator: images of any synthetic dataset to files, parameters in and out, what stands behind an image."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ def register(app: typer.Typer) -> None:
     app.command("export", rich_help_panel=PANEL, help="Another name of `fdsl render`.")(render)
     app.command("import", rich_help_panel=PANEL)(import_parameters)
     app.command("which", rich_help_panel=PANEL)(which)
-    app.command("bench", rich_help_panel=PANEL)(bench)
 
 
 def render(
@@ -177,44 +176,6 @@ def which(
     else:
         raise typer.BadParameter("an index needs --folder or --dataset")
     typer.echo(json.dumps(lookup.of_index(images, index), indent=2))
-
-
-def bench(
-    datasets: Annotated[
-        list[str] | None, typer.Argument(help="Datasets; without, the first one of each formula.")
-    ] = None,
-    seconds: Annotated[float, typer.Option(min=0.0, help="How long each is drawn.")] = 1.0,
-    seed: Seed = 0,
-    save: Annotated[Path | None, typer.Option(help="Write the numbers as JSON, too.")] = None,
-) -> None:
-    """Measure on this machine, on one core: images/s of each formula, time to pack one as PNG, memory."""
-    from rich.table import Table
-
-    from fdsl import bench as benchmark
-    from fdsl.cli.console import PlainConsole
-    from fdsl.cli.progress import track
-    from fdsl.provenance import environment
-    from fdsl.storage import DamagedFile, write_json
-
-    if save is not None and save.exists():
-        raise DamagedFile(f"{save} is in the way: delete it, or choose another name")
-    names = datasets or benchmark.one_per_formula()
-    measured = benchmark.measure(names, seconds=seconds, seed=seed)
-    rows = list(track(measured, total=len(names), unit="datasets", title="bench"))
-    table = Table("Dataset", "px", "images/s", "ms/image", "ms/PNG", "s/category", "MB")
-    for row in rows:
-        table.add_row(
-            row["dataset"],
-            str(row["image_size_px"]),
-            f"{row['images_per_s']:,.0f}",
-            f"{row['ms_per_image']:.2f}",
-            f"{row['png_ms']:.2f}",
-            f"{row['search_s_per_category']:.4f}",
-            f"{row['memory_mb']:.0f}",
-        )
-    PlainConsole().print(table)
-    if save is not None:
-        write_json(save, {"format": 1, "rows": rows, "environment": environment()})
 
 
 def _load(

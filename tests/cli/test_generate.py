@@ -26,7 +26,7 @@ def ok(*arguments):
     return result.output
 
 
-@pytest.mark.parametrize("verb", ["render", "export", "import", "which", "bench"])
+@pytest.mark.parametrize("verb", ["render", "export", "import", "which"])
 def test_every_verb_explains_itself(verb):
     text = ok(verb, "--help")
     assert "Usage" in text
@@ -82,7 +82,6 @@ def test_official_images(tmp_path):
         (["render", "perlin100", "--out", "x", "--format", "csv"], ConfigError, "perlin"),
         (["which", "99", "--dataset", "rcdb1k", *SIZES], IndexError, "0 to 7"),
         (["which", "0", "--folder", "/"], DamagedFile, "no order.json above it"),
-        (["bench", "rcdb_1k"], ConfigError, "did you mean 'rcdb1k'"),
     ],
 )
 def test_faults_are_explained(arguments, error, message, tmp_path, monkeypatch):
@@ -95,22 +94,3 @@ def test_faults_are_explained(arguments, error, message, tmp_path, monkeypatch):
 @pytest.mark.parametrize("arguments", [["which", "nothing.png"], ["which", "3"]])
 def test_what_names_no_image_is_a_fault_of_use(arguments):
     assert run(*arguments).exit_code == 2
-
-
-def test_bench_saves_its_numbers(tmp_path):
-    text = ok("bench", "rcdb1k", "--seconds", 0, "--save", tmp_path / "b.json")
-    assert "images/s" in text
-    saved = json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))
-    (row,) = saved["rows"]
-    assert row["dataset"] == "rcdb1k"
-    assert row["images"] == 8
-    assert row["memory_mb"] > 0  # of this whole process, with all that other tests imported
-    assert saved["environment"]["cores"] >= 1
-
-
-def test_bench_overwrites_nothing(tmp_path):
-    held = tmp_path / "speed.json"
-    held.write_text("mine")
-    with pytest.raises(DamagedFile, match=r"speed\.json is in the way"):
-        run("bench", "rcdb1k", "--seconds", 0, "--save", held)
-    assert held.read_text() == "mine"

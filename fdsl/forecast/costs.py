@@ -1,0 +1,187 @@
+"""What one job costs: its work, from the configuration, times the speeds of a machine, and what it holds and leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+
+from fdsl.forecast.amount import Amount, Origin
+from fdsl.forecast.jobs import Job
+from fdsl.forecast.published import Published
+from fdsl.forecast.rates import Rates
+from fdsl.forecast.speeds import CPU, Speeds
+from fdsl.forecast.trainings import Trainings, Work
+from fdsl.plan import Plan
+from fdsl.runs import Run
+
+CHECK_MB_PER_S = 100  # to read and digest real pictures, or to download them
+WEIGHT_BYTES = 4  # of a parameter in model.safetensors
+TRAINED = ("pretrain", "finetune", "probe", "detect")
+TORCH = ("attention", "adopt_weights")  # small jobs that import it
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one job takes.
+
+    Attributes
+    ----------
+    core_s
+        Seconds times the cores that it holds.
+    gpu_s
+        Seconds times the GPUs that it holds.
+    disk_bytes
+        What it leaves.
+    memory_mb
+        Most that it holds on one host.
+    words
+        What was assumed.
+    """
+
+    core_s: Amount = field(default_factory=Amount)
+    gpu_s: Amount = field(default_factory=Amount)
+    disk_bytes: Amount = field(default_factory=Amount)
+    memory_mb: Amount = field(default_factory=Amount)
+    words: tuple[str, ...] = ()
+
+
+class Estimator:
+    """Costs of the jobs of a configuration.
+
+    Parameters
+    ----------
+    plan
+        The configuration's jobs.
+    rates
+        Of the machine's cores.
+    published
+        Of GPUs and networks.
+    gpu
+        Which GPU the trainings run on; None = the measured one, else RTX 3090.
+
+    Raises
+    ------
+    ConfigError
+        If no speed of the GPU is known.
+    """
+
+    def __init__(
+        self, plan: Plan, *, rates: Rates, published: Published, gpu: str | None = None
+    ) -> None:
+        self.plan, self.config, self.rates, self.published = plan, plan.config, rates, published
+        self.speeds = Speeds(rates, published, gpu)
+        self._trainings = Trainings(plan.config, self.speeds)
+        self._once = cache(self._cost)
+
+    def cost(self, job: Job) -> Cost:
+        """Return what a job takes; all shards of a dataset cost the same."""
+        return self._once(job.rule, job.scale, job.name)
+
+    def _cost(self, rule: str, scale: str, name: str) -> Cost:
+        if rule in {"all", "all_curves"}:
+            return Cost()
+        if rule == "sample_parameters":
+            return self._sampling(scale, name)
+        if rule == "render_shard":
+            return self._rendering(scale, name)
+        if rule in TRAINED:
+            return self._trained(rule, scale, name)
+        return self._small(rule, scale, name)
+
+    def _sampling(self, scale: str, name: str) -> Cost:
+        """Return the cost of a search, whose worker processes start side by side."""
+        dataset = self.config.dataset(scale, name)
+        drawing, origin, words = self.rates.drawing(dataset)
+        workers = self.plan.resources(scale, "sample_parameters").threads
+        processes = 1 if workers == 1 else workers + 1
+        searched = Amount.of(dataset.classes * drawing.search_s / workers, origin)
+        wall = self._around("sample_parameters", "images", starts=min(processes, 2)) + searched
+        left = Amount.of(dataset.classes * drawing.parameter_bytes, origin)
+        return Cost(
+            wall * workers,
+            Amount(),
+            left + self._left("sample_parameters"),
+            Amount.of(drawing.memory_mb * processes, origin),
+            (words,) if words else (),
+        )
+
+    def _rendering(self, scale: str, name: str) -> Cost:
+        dataset = self.config.dataset(scale, name)
+        drawing, origin, words = self.rates.drawing(dataset)
+        shards = self.config.scales[scale].shards
+        images = dataset.classes * dataset.instances / shards.get(name, shards["default"])
+        drawn = Amount.of(images * (drawing.draw_s + drawing.encode_s), origin)
+        wall = self._around("render_shard", "images") + drawn
+        return Cost(
+            wall * self.plan.resources(scale, "render_shard").threads,
+            Amount(),
+            Amount.of(images * drawing.shard_bytes, origin) + self._left("render_shard"),
+            Amount.of(drawing.memory_mb, origin),
+            (words,) if words else (),
+        )
+
+    def _trained(self, rule: str, scale: str, key: str) -> Cost:
+        """Return the cost of a job with a network of its own: its work, shared by its processes."""
+        run, resources = Run.read(key), self.plan.resources(scale, rule)
+        hosts, world, cores, gpus = 1, 1, resources.threads, resources.gpu
+        if rule in {"pretrain", "finetune"}:
+            spread = self.plan.spread(scale, rule, key)
+            hosts, world = spread.hosts, spread.hosts * spread.each
+            cores, gpus = self.plan.threads(scale, rule, key), self.plan.gpus(scale, rule, key)
+        if self.config.user.device == "cpu":
+            gpus = 0
+        work = self._work(rule, scale, run, device=self.speeds.gpu if gpus else CPU)
+        wall = self._around(rule, "training") + work.wall * (1 / world)
+        memory, words = work.memory_mb, work.words
+        if memory is None:
+            memory = Amount.of(resources.mem_mb, Origin.ASSUMED)
+            words = (*words, "memory of jobs on a GPU: what the scale reserves for them")
+        disk = self._left(rule)
+        if rule == "pretrain":
+            disk += self._weights(run.model)
+        return Cost(wall * cores * hosts, wall * gpus * hosts, disk, memory, words)
+
+    def _work(self, rule: str, scale: str, run: Run, *, device: str) -> Work:
+        match rule:
+            case "pretrain":
+                return self._trainings.pretraining(scale, run, device=device)
+            case "finetune":
+                return self._trainings.finetuning(scale, run, device=device)
+            case "probe":
+                return self._trainings.probing(scale, run, device=device)
+        return self._trainings.detection(scale, run, device=device)
+
+    def _small(self, rule: str, scale: str, name: str) -> Cost:
+        """Return the cost of a job of seconds: tables, figures, attention, manifests of pictures."""
+        reported = not scale or rule == "curves"
+        kind = "report" if reported else "training" if rule in TORCH else "images"
+        wall, disk = self._around(rule, kind), self._left(rule)
+        words: tuple[str, ...] = ()
+        if rule == "adopt_weights":
+            disk += self._weights(self.config.released[name].model)
+        if rule == "fetch_downstream":
+            megabytes = sum(a.megabytes or 0 for a in self.config.downstream[name].archives)
+            if megabytes >= CHECK_MB_PER_S:
+                wall += Amount.of(megabytes / CHECK_MB_PER_S, Origin.ASSUMED)
+                words = (f"real pictures: read and digested, or fetched, at {CHECK_MB_PER_S} MB/s",)
+        threads = 1 if reported else self.plan.resources(scale, rule).threads
+        begin, started = self.rates.start(kind)
+        fixed, origin = self.rates.fixed(rule)
+        held = max([(fixed.memory_mb, origin), (begin.memory_mb, started)])
+        return Cost(wall * threads, Amount(), disk, Amount.of(*held), words)
+
+    def _around(self, rule: str, kind: str, *, starts: int = 1) -> Amount:
+        """Return the seconds of a job whatever it computes: the start of its process, and what it reads and writes."""
+        begin, origin = self.rates.start(kind)
+        fixed, known = self.rates.fixed(rule)
+        return Amount.of(begin.seconds * starts, origin) + Amount.of(fixed.seconds, known)
+
+    def _left(self, rule: str) -> Amount:
+        """Return the bytes of the small files that a job leaves."""
+        fixed, origin = self.rates.fixed(rule)
+        return Amount.of(fixed.bytes, origin)
+
+    def _weights(self, model: str) -> Amount:
+        """Return the bytes of a network's weights."""
+        millions = self.published.network(model).parameters_millions
+        return Amount.of(millions * 1e6 * WEIGHT_BYTES, Origin.PUBLISHED)

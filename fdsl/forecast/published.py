@@ -1,0 +1,261 @@
+"""Published speeds: images/s of GPUs and the work of networks, from workflow/published."""
+
+from __future__ import annotations
+
+import csv
+import math
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field
+
+from fdsl.forecast.amount import Origin
+from fdsl.strict import ConfigError, Strict, choose, validate
+
+Model = TypeVar("Model", bound=Strict)
+Task = Literal["classification", "detection"]
+DEFAULT_GPU = "RTX 3090"  # the one with the most networks in the table
+COMMON = "vit_base"  # the network by which two GPUs are compared
+
+
+class GpuRate(Strict):
+    """One line of gpu_rates.csv: how fast one GPU trains and evaluates a network, without drawing or augmenting images."""
+
+    gpu: str = Field(min_length=1)
+    network: str = Field(description="a name of networks.csv")
+    image_size_px: int = Field(gt=0)
+    precision: Literal["amp", "fp32"] = Field(description="amp = bf16 or fp16")
+    training_images_per_s: float | None = Field(gt=0)
+    inference_images_per_s: float | None = Field(gt=0)
+    source: str = Field(min_length=1)
+
+
+class Network(Strict):
+    """One line of networks.csv."""
+
+    network: str = Field(
+        description="a name of workflow/catalog/models.yaml, or mask_rcnn_ before it"
+    )
+    task: Task
+    image_size_px: int = Field(gt=0)
+    gmacs: float = Field(
+        gt=0, description="10^9 multiplications with addition for one image, forward"
+    )
+    parameters_millions: float = Field(gt=0)
+    features: int | None = Field(gt=0, description="before the classifier; null for detectors")
+    source: str = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Images/s, where they come from, and in words what was assumed; empty where nothing was."""
+
+    images_per_s: float
+    origin: Origin
+    words: tuple[str, ...] = ()
+
+    def times(self, factor: float, words: str) -> Speed:
+        """Return a speed that rests on an assumption."""
+        return Speed(self.images_per_s * factor, Origin.ASSUMED, (*self.words, words))
+
+
+@dataclass(frozen=True)
+class Published:
+    """Both tables."""
+
+    rates: tuple[GpuRate, ...]
+    networks: dict[str, Network]
+
+    @classmethod
+    def read(cls, folder: Path) -> Published:
+        """Read and check both tables of a folder.
+
+        Raises
+        ------
+        ConfigError
+            If a line has a fault, or a speed is of a network without a line of its own.
+        """
+        rates = _read(folder / "gpu_rates.csv", GpuRate)
+        networks = {row.network: row for row in _read(folder / "networks.csv", Network)}
+        for row in rates:
+            choose("network", row.network, list(networks), where="workflow/published/gpu_rates.csv")
+        return cls(tuple(rates), networks)
+
+    @property
+    def gpus(self) -> list[str]:
+        """The names that `speed` knows."""
+        return list(dict.fromkeys(row.gpu for row in self.rates))
+
+    def network(self, name: str) -> Network:
+        """Return a network; ConfigError if its work is not known."""
+        if name not in self.networks:
+            raise ConfigError(
+                f"workflow/published/networks.csv has no line of {name!r}, so its cost cannot be forecast. "
+                f"Add its GMACs and parameters; there are: {', '.join(self.networks)}"
+            )
+        return self.networks[name]
+
+    def speed(
+        self, gpu: str, name: str, *, precision: str, image_size_px: int, train: bool
+    ) -> Speed:
+        """Return how fast a GPU trains or evaluates a network.
+
+        Where the table does not say, it is derived, and the words say how: from the other precision, from evaluation, from
+        the network on this GPU whose work is nearest, or from another GPU.
+
+        Parameters
+        ----------
+        gpu
+            A name of `gpus`.
+        name
+            A network.
+        precision
+            fp32, bf16 or fp16.
+        image_size_px
+            Side of the images; read for classification alone.
+        train
+            Training, or evaluation.
+
+        Raises
+        ------
+        ConfigError
+            If the GPU or the network is unknown.
+        """
+        choose("gpu", gpu, self.gpus, where="fdsl forecast --gpu")
+        network = self.network(name)
+        near = self._nearest(gpu, network)
+        if near is None:
+            return self._by_another_gpu(gpu, network, precision=precision, train=train)
+        found = self._of_row_network(gpu, near.network, precision=precision, train=train)
+        if near.network != name:
+            power = self._power if network.task == "classification" else 1.0
+            found = found.times(
+                (near.gmacs / network.gmacs) ** power,
+                f"{name} on the {gpu}: no published speed, so that of {near.network} by GMACs ({network.gmacs:g} against "
+                f"{near.gmacs:g}){f' to the power of {power:.2f}, as on the {DEFAULT_GPU}' if power != 1 else ''}",
+            )
+        if network.task == "classification" and image_size_px != network.image_size_px:
+            found = found.times(
+                (network.image_size_px / image_size_px) ** 2,
+                f"{name} at {image_size_px} px: by the number of pixels, from {network.image_size_px} px",
+            )
+        return found
+
+    def _nearest(self, gpu: str, network: Network) -> Network | None:
+        """Return the network with a speed on this GPU whose work is nearest, itself if it has one."""
+        known = {row.network for row in self.rates if row.gpu == gpu}
+        like = [self.networks[n] for n in known if self.networks[n].task == network.task]
+        return min(
+            like, key=lambda n: (abs(math.log(n.gmacs / network.gmacs)), n.network), default=None
+        )
+
+    def _of_row_network(self, gpu: str, name: str, *, precision: str, train: bool) -> Speed:
+        """Return the speed of a network that has a line on this GPU."""
+        wanted = "fp32" if precision == "fp32" else "amp"
+        rows = [row for row in self.rates if row.gpu == gpu and row.network == name]
+        rows.sort(
+            key=lambda row: (_images_per_s(row, train=train) is None, row.precision != wanted)
+        )
+        row = rows[0]
+        stated = _images_per_s(row, train=train)
+        if stated is not None:
+            found = Speed(stated, Origin.PUBLISHED)
+        else:
+            passes = self._passes
+            found = Speed(_other(row, train=train), Origin.PUBLISHED).times(
+                1 / passes if train else passes,
+                f"{'training' if train else 'evaluation'} on the {gpu}: from the published speed of "
+                f"{'evaluation' if train else 'training'}, of which training takes {passes:.2g} times the time "
+                "(median of gpu_rates.csv)",
+            )
+        if row.precision == wanted:
+            return found
+        slower = self._fp32_slower
+        return found.times(
+            1 / slower if wanted == "fp32" else slower,
+            f"fp32 takes {slower:.2g} times as long as mixed precision (median of gpu_rates.csv)",
+        )
+
+    def _by_another_gpu(self, gpu: str, network: Network, *, precision: str, train: bool) -> Speed:
+        """Return a speed from a GPU on which this kind of work was published."""
+        others = [g for g in self.gpus if self._nearest(g, network) is not None]
+        other = others[0]
+        size = self.networks[COMMON].image_size_px
+        ratio = [
+            self.speed(g, COMMON, precision="bf16", image_size_px=size, train=True).images_per_s
+            for g in (gpu, other)
+        ]
+        found = self.speed(
+            other,
+            network.network,
+            precision=precision,
+            image_size_px=network.image_size_px,
+            train=train,
+        )
+        return found.times(
+            ratio[0] / ratio[1],
+            f"{network.network} on the {gpu}: from the {other}, by the training speeds of {COMMON} on both",
+        )
+
+    @property
+    def _power(self) -> float:
+        """How speed falls with work: below 1, because a small network leaves a GPU idle at times."""
+        pairs = [
+            (math.log(self.networks[row.network].gmacs), -math.log(row.training_images_per_s))
+            for row in self.rates
+            if row.gpu == DEFAULT_GPU and row.precision == "amp" and row.training_images_per_s
+            and self.networks[row.network].task == "classification"
+        ]  # fmt: skip
+        return statistics.linear_regression(*zip(*pairs, strict=True)).slope
+
+    @property
+    def _passes(self) -> float:
+        """How many times the time of evaluating an image its training takes."""
+        return statistics.median(
+            row.inference_images_per_s / row.training_images_per_s
+            for row in self.rates
+            if row.inference_images_per_s and row.training_images_per_s
+            and self.networks[row.network].task == "classification"
+        )  # fmt: skip
+
+    @property
+    def _fp32_slower(self) -> float:
+        """How many times the time of mixed precision fp32 takes."""
+        both = {(row.gpu, row.network): row for row in self.rates if row.precision == "fp32"}
+        return statistics.median(
+            row.training_images_per_s / slow.training_images_per_s
+            for row in self.rates
+            if row.precision == "amp" and row.training_images_per_s
+            and (slow := both.get((row.gpu, row.network))) and slow.training_images_per_s
+        )  # fmt: skip
+
+
+def _images_per_s(row: GpuRate, *, train: bool) -> float | None:
+    return row.training_images_per_s if train else row.inference_images_per_s
+
+
+def _other(row: GpuRate, *, train: bool) -> float:
+    """Return the speed that a line states where it does not state the wanted one."""
+    found = _images_per_s(row, train=not train)
+    if found is None:
+        raise ConfigError(
+            f"workflow/published/gpu_rates.csv: {row.gpu}, {row.network}: no speed at all; state one or remove the line"
+        )
+    return found
+
+
+def _read(path: Path, model: type[Model]) -> list[Model]:
+    """Read a CSV file with a header, each line as a model; an empty field is null."""
+    where = f"workflow/published/{path.name}"
+    with path.open(encoding="utf-8", newline="") as file:
+        lines: list[dict[str, Any]] = list(csv.DictReader(file))
+    return [
+        validate(
+            model,
+            {key: value or None for key, value in line.items()},
+            where=f"{where}: line {number}",
+        )
+        for number, line in enumerate(lines, start=2)
+    ]

@@ -1,0 +1,253 @@
+"""How fast a machine is: a small JSON that `fdsl bench --save` writes, and the one that comes with the project."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from fdsl.catalog import SyntheticDataset
+from fdsl.forecast.amount import Origin
+from fdsl.storage import read_json
+from fdsl.strict import ConfigError, Strict, validate
+from fdsl.yaml_files import workflow_folder
+
+FORMAT = 2  # 1 had the rows of `fdsl bench` alone
+SHIPPED = "published/machine_rates.json"  # below workflow
+VARIABLE = "FDSL_RATES"  # environment variable with another place for the user's file
+
+Seconds = float
+Positive = Field(gt=0)
+
+
+class Machine(Strict):
+    """Where and when rates were measured."""
+
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    words: str = Field(
+        description="what else a reader must know, for example that the machine was idle"
+    )
+    environment: dict[str, str | int | list[str]] = Field(
+        description="processor, cores and versions"
+    )
+
+
+class Drawing(Strict):
+    """What the images of a synthetic dataset cost one core."""
+
+    dataset: str = Field(description="a name of the catalogue, for people; settings decide")
+    formula: str
+    settings: dict[str, Any]
+    image_size_px: int = Positive
+    channels: Literal[1, 3]
+    search_s: float = Field(gt=0, description="of a category")
+    parameter_bytes: float = Field(gt=0, description="of a category in the parameter file")
+    draw_s: float = Positive
+    encode_s: float = Field(gt=0, description="to pack an image for a shard")
+    decode_s: float = Field(gt=0, description="to read an image from a shard")
+    shard_bytes: float = Field(gt=0, description="of an image in a shard")
+    png_s: float = Positive
+    png_bytes: float = Positive
+    memory_mb: float = Positive
+
+
+class Training(Strict):
+    """How fast a device trains and evaluates a network on images that are ready."""
+
+    network: str = Field(description="a name of workflow/published/networks.csv")
+    device: str = Field(description="cpu (one thread), or the name of a GPU")
+    image_size_px: int = Positive
+    precision: Literal["fp32", "bf16", "fp16"]
+    training_images_per_s: float = Positive
+    inference_images_per_s: float = Positive
+    memory_mb: float = Field(gt=0, description="most that the process held")
+    words: str = Field(default="", description="where it was measured, if not with the rest")
+
+
+class Loading(Strict):
+    """What one core needs to bring a decoded image to the network: crops, flips, RandAugment, views."""
+
+    kind: str = Field(description="see `fdsl.forecast.loading`")
+    source_px: int = Field(gt=0, description="side of the image before")
+    image_size_px: int = Field(gt=0, description="side afterwards")
+    channels: Literal[1, 3]
+    seconds: float = Positive
+
+
+class Start(Strict):
+    """What a process costs before its work begins: Python and imports."""
+
+    kind: Literal["images", "training", "report"]
+    seconds: float = Positive
+    memory_mb: float = Positive
+
+
+class Judging(Strict):
+    """k-NN and linear probe on features that are there."""
+
+    train_images: int = Positive
+    features: int = Positive
+    classes: int = Positive
+    seconds: float = Positive
+
+
+class Fixed(Strict):
+    """What a job of a rule costs beyond its start and what else is computed for it."""
+
+    rule: str
+    seconds: float = Field(ge=0)
+    bytes: float = Field(ge=0)
+    memory_mb: float = Field(ge=0, description="most that a job held")
+
+
+class MachineRates(Strict):
+    """One file of rates."""
+
+    format: Literal[2]
+    machine: Machine
+    drawing: tuple[Drawing, ...] = ()
+    training: tuple[Training, ...] = ()
+    loading: tuple[Loading, ...] = ()
+    picture_s: float | None = Field(
+        default=None, gt=0, description="to decode a JPEG of 500 × 375 px"
+    )
+    starts: tuple[Start, ...] = ()
+    judging: Judging | None = None
+    fixed: tuple[Fixed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The rates of this machine where they were measured, else those that come with the project.
+
+    Attributes
+    ----------
+    shipped
+        Those of the project; every kind is there.
+    own
+        Those of this machine, or None.
+    """
+
+    shipped: MachineRates
+    own: MachineRates | None = None
+
+    def each(self, kind: str) -> list[tuple[Any, Origin]]:
+        """Return the entries of one kind with their origin, this machine's first."""
+        found = [] if self.own is None else [(x, Origin.MEASURED) for x in getattr(self.own, kind)]
+        return [*found, *((x, Origin.SHIPPED) for x in getattr(self.shipped, kind))]
+
+    def one(self, kind: str) -> tuple[Any, Origin]:
+        """Return a value that stands once in a file."""
+        mine = None if self.own is None else getattr(self.own, kind)
+        return (
+            (mine, Origin.MEASURED)
+            if mine is not None
+            else (getattr(self.shipped, kind), Origin.SHIPPED)
+        )
+
+    def start(self, kind: str) -> tuple[Start, Origin]:
+        """Return what a process costs before its work begins."""
+        return next((x, origin) for x, origin in self.each("starts") if x.kind == kind)
+
+    def fixed(self, rule: str) -> tuple[Fixed, Origin]:
+        """Return what a job of a rule costs whatever it computes; nothing where none was measured."""
+        return next(
+            ((x, origin) for x, origin in self.each("fixed") if x.rule == rule),
+            (Fixed(rule=rule, seconds=0, bytes=0, memory_mb=0), Origin.ASSUMED),
+        )
+
+    def drawing(self, dataset: SyntheticDataset) -> tuple[Drawing, Origin, str]:
+        """Return what a dataset's images cost, the origin, and in words what was assumed.
+
+        Without a measurement of the same settings, that of the same formula with the nearest image size is taken: time by
+        the number of points where both have one, bytes by the area.
+
+        Raises
+        ------
+        ConfigError
+            If no dataset of the formula was measured.
+        """
+        wanted = _plain(dataset.settings)
+        side = int(dataset.settings["image_size_px"])
+        alike = [
+            (entry, origin)
+            for entry, origin in self.each("drawing")
+            if entry.formula == dataset.formula
+        ]
+        for entry, origin in alike:
+            if _plain(entry.settings) == wanted:
+                return entry, origin, ""
+        if not alike:
+            raise ConfigError(
+                f"no dataset of the formula {dataset.formula} was measured, so its cost cannot be forecast: "
+                "run `fdsl bench --save` on this machine"
+            )
+        near = min(alike, key=lambda pair: abs(math.log(pair[0].image_size_px / side)))[0]
+        ours, theirs = dataset.settings.get("points"), near.settings.get("points")
+        factor = ours / theirs if ours and theirs else 1.0
+        area = (side / near.image_size_px) ** 2
+        taken = near.model_copy(
+            update={
+                "draw_s": near.draw_s * factor,
+                "encode_s": near.encode_s * area,
+                "decode_s": near.decode_s * area,
+                "shard_bytes": near.shard_bytes * area,
+                "png_s": near.png_s * area,
+                "png_bytes": near.png_bytes * area,
+                "image_size_px": side,
+            }
+        )
+        words = (
+            f"{dataset.title or dataset.formula} at {side} px was not measured: drawn as {near.dataset} at "
+            f"{near.image_size_px} px{', by the number of points' if factor != 1 else ''}, packed by the area"
+        )
+        return taken, Origin.ASSUMED, words
+
+
+def place() -> Path:
+    """Return where this machine's rates are: $FDSL_RATES, else fdsl/rates.json below $XDG_DATA_HOME or ~/.local/share."""
+    if VARIABLE in os.environ:
+        return Path(os.environ[VARIABLE])
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "fdsl" / "rates.json"
+
+
+def read(path: Path) -> MachineRates:
+    """Read a file of rates.
+
+    Raises
+    ------
+    ConfigError
+        If it is of another format, or has a fault.
+    DamagedFile
+        If it is not JSON.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ConfigError(
+            f"{path} is not a file of rates of format {FORMAT}: run `fdsl bench --save` again"
+        )
+    return validate(MachineRates, content, where=str(path))
+
+
+def load(path: Path | None = None) -> Rates:
+    """Return the rates for a forecast.
+
+    Parameters
+    ----------
+    path
+        This machine's file, which must exist; None = the one at `place`, if there is one.
+    """
+    own = path or place()
+    here = read(own) if path is not None or own.exists() else None
+    return Rates(read(workflow_folder() / SHIPPED), here)
+
+
+def _plain(settings: dict[str, Any]) -> Any:
+    """Return settings as JSON gives them, so that tuples equal lists."""
+    return json.loads(json.dumps(settings, sort_keys=True))

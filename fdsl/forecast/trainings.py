@@ -1,0 +1,224 @@
+"""The work of the jobs that need a network: pre-training, fine-tuning, probing, detection. Seconds of one process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fdsl.catalog import DownstreamDataset
+from fdsl.config import Config
+from fdsl.forecast import loading
+from fdsl.forecast.amount import Amount, Origin
+from fdsl.forecast.loading import Pictures
+from fdsl.forecast.published import Speed
+from fdsl.forecast.speeds import Held, Speeds
+from fdsl.recipe import Recipe
+from fdsl.runs import Run
+from fdsl.train.schedule import schedule
+
+UNKNOWN_IMAGES = 100_000  # of a dataset whose catalogue entry has no count
+# Counts that the catalogue does not state because they could not be verified: objects of VOC 2012's train and val parts, and
+# ImageNet-100 by CMC's list.
+LIKELY_IMAGES = {
+    ("voc12", "train"): 13_609,
+    ("voc12", "test"): 13_841,
+    ("imagenet100", "train"): 126_689,
+}
+TEACHER = (
+    1 / 3
+)  # of DINO: a forward pass without a backward pass, by the share that evaluation has of training
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one process does.
+
+    Attributes
+    ----------
+    wall
+        Seconds, without its start.
+    words
+        What was assumed.
+    memory_mb
+        Most that the process holds; None where no measurement is at hand.
+    """
+
+    wall: Amount
+    words: tuple[str, ...] = ()
+    memory_mb: Amount | None = None
+
+    def then(self, other: Work) -> Work:
+        """Return this work followed by another one."""
+        memories = [m for m in (self.memory_mb, other.memory_mb) if m is not None]
+        memory = max(memories, key=lambda amount: amount.value, default=None)
+        return Work(self.wall + other.wall, (*self.words, *other.words), memory)
+
+
+class Trainings:
+    """Works of the runs of a configuration."""
+
+    def __init__(self, config: Config, speeds: Speeds) -> None:
+        self.config, self.speeds, self.rates = config, speeds, speeds.rates
+
+    def pretraining(self, scale: str, run: Run, *, device: str) -> Work:
+        """Return the work of a pre-training."""
+        training = self.config.pretraining(scale, run.pretraining, run.model)
+        recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
+        if run.pretraining in self.config.synthetic:
+            dataset = self.config.dataset(scale, run.pretraining)
+            drawing, origin, assumed = self.rates.drawing(dataset)
+            streamed = self.config.scales[scale].images == "stream"
+            source_s = drawing.draw_s if streamed else drawing.decode_s
+            pictures = Pictures(source_s, origin, drawing.image_size_px, drawing.channels)
+            shown = 1 if recipe.augmentation.one_per_category else dataset.instances
+            known = Work(Amount(), (assumed,) if assumed else ())
+            return known.then(
+                self._training(recipe, pictures, dataset.classes * shown, device=device)
+            )
+        real = self.config.real(scale, run.pretraining)
+        stand_in = self.config.scales[scale].real.get(run.pretraining)
+        limit = None if stand_in is None else stand_in.pictures
+        pictures, known = self._photographs(real.dataset)
+        images, counted = self._images(real.dataset, "train", limit)
+        return known.then(counted).then(self._training(recipe, pictures, images, device=device))
+
+    def finetuning(self, scale: str, run: Run, *, device: str) -> Work:
+        """Return the work of a fine-tuning with its evaluation."""
+        recipe, pictures, (images, tests), known = self._downstream(scale, run)
+        learned = self._training(recipe, pictures, images, device=device)
+        tested = self._evaluation(
+            recipe, pictures, tests, precision=recipe.precision, device=device
+        )
+        return known.then(learned).then(tested)
+
+    def probing(self, scale: str, run: Run, *, device: str) -> Work:
+        """Return the work of a probe: features of all images, then k-NN and linear probe."""
+        recipe, pictures, (images, tests), known = self._downstream(scale, run)
+        seen = self._evaluation(
+            recipe,
+            pictures,
+            images + tests,
+            precision=self.config.probe.precision,
+            device=device,
+        )
+        judging, origin = self.rates.one("judging")
+        network = self.speeds.published.network(run.model)
+        classes = self.config.downstream[str(run.downstream)].classes
+        more = (
+            (images / judging.train_images)
+            * ((network.features or judging.features) / judging.features)
+            * (classes / judging.classes)
+        )
+        judged = Amount.of(judging.seconds * more, origin if more == 1 else Origin.ASSUMED)
+        words = "k-NN and linear probe: by training images × features × classes, on one core"
+        return known.then(seen).then(Work(judged, () if more == 1 else (words,)))
+
+    def detection(self, scale: str, run: Run, *, device: str) -> Work:
+        """Return the work of a detection training with its test."""
+        recipe = self.config.detection(scale).model_copy(update={"model": run.model})
+        images, counted = self._images(str(run.downstream), "train", None)
+        tests, also = self._images(str(run.downstream), "test", None)
+        seen = schedule(recipe, images=images).steps * recipe.global_batch
+        work = counted.then(also)
+        for count, train in ((seen, True), (tests, False)):
+            speed = self.speeds.of(
+                f"mask_rcnn_{run.model}",
+                image_size_px=recipe.image_size_px,
+                precision=recipe.precision,
+                device=device,
+                train=train,
+            )
+            work = work.then(_computing(count, speed))
+        return work
+
+    def _downstream(self, scale: str, run: Run) -> tuple[Recipe, Pictures, tuple[int, int], Work]:
+        """Return recipe, pictures, numbers of training and test images, and what was assumed of them."""
+        training = self.config.finetuning(scale, str(run.downstream))
+        recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
+        pictures, known = self._photographs(str(run.downstream))
+        images, counted = self._images(str(run.downstream), "train", training.train_labels)
+        tests, also = self._images(str(run.downstream), "test", training.test_images)
+        return recipe, pictures, (images, tests), known.then(counted).then(also)
+
+    def _training(self, recipe: Recipe, pictures: Pictures, images: int, *, device: str) -> Work:
+        """Return the work of training on `images` images by a recipe."""
+        how, size = loading.kind(recipe), recipe.image_size_px
+        seen = schedule(recipe, images=images).steps * recipe.global_batch
+        speed = self.speeds.of(
+            recipe.model,
+            image_size_px=size,
+            precision=recipe.precision,
+            device=device,
+            train=True,
+        )
+        computed = _computing(seen, speed)
+        if recipe.dino is not None:
+            views = recipe.dino.views
+            large = loading.LARGE_VIEWS * (1 + TEACHER)
+            passes = large + views.local_crops * (views.local_size_px / size) ** 2
+            words = f"DINO: {passes:.1f} times the work of an image, by the pixels of its views"
+            wall = (computed.wall * passes).no_better_than(Origin.ASSUMED)
+            computed = Work(wall, (*computed.words, words), computed.memory_mb)
+        kept = images * pictures.channels * size**2 <= loading.KEPT_BYTES
+        read = min(images, seen) if how == loading.PLAIN and kept else seen
+        loaded = self._loading(how, pictures, seen, size=size, read=read)
+        return self._together(computed, loaded)
+
+    def _evaluation(
+        self, recipe: Recipe, pictures: Pictures, images: int, *, precision: str, device: str
+    ) -> Work:
+        """Return the work of bringing images through a network once."""
+        size = recipe.image_size_px
+        speed = self.speeds.of(
+            recipe.model, image_size_px=size, precision=precision, device=device, train=False
+        )
+        loaded = self._loading(loading.EVALUATION, pictures, images, size=size, read=images)
+        return self._together(_computing(images, speed), loaded)
+
+    def _loading(self, how: str, pictures: Pictures, seen: int, *, size: int, read: int) -> Work:
+        """Return the work of reading `read` images and preparing `seen` of them."""
+        each, origin, assumed = loading.seconds(self.rates, how, pictures, image_size_px=size)
+        wall = Amount.of(seen * each, origin) + Amount.of(read * pictures.source_s, pictures.origin)
+        return Work(wall, (assumed,) if assumed else ())
+
+    def _together(self, computed: Work, loaded: Work) -> Work:
+        """Return a network's work with that of its images: one after the other, or side by side with loader processes."""
+        both = computed.then(loaded)
+        workers = self.config.user.loader_workers
+        if workers:
+            walls = (computed.wall, loaded.wall * (1 / workers))
+            return Work(max(walls, key=lambda wall: wall.value), both.words, both.memory_mb)
+        if loaded.wall.value <= computed.wall.value:
+            return both
+        words = (
+            "images are prepared inside the training process (loader_workers: 0), and that takes longer than the network: "
+            "`--config loader_workers=N` shares it among N processes"
+        )
+        return both.then(Work(Amount(), (words,)))
+
+    def _images(self, dataset: str, part: str, limit: int | None) -> tuple[int, Work]:
+        """Return the number of images of a part of a real dataset that are used, and what was assumed."""
+        entry = self.config.downstream[dataset]
+        stated = limit or (entry.train_images if part == "train" else entry.test_images)
+        if stated is not None:
+            return stated, Work(Amount())
+        likely = LIKELY_IMAGES.get((dataset, part), UNKNOWN_IMAGES)
+        words = f"{dataset}: the catalogue states no number of {part} images; taken as {likely:,}"
+        return likely, Work(Amount(), (words,))
+
+    def _photographs(self, name: str) -> tuple[Pictures, Work]:
+        """Return what the pictures of a real dataset are like, and what was assumed."""
+        dataset: DownstreamDataset = self.config.downstream[name]
+        if dataset.loader in loading.ARRAYS_PX:
+            channels = 1 if dataset.loader in loading.GRAY else 3
+            side = loading.ARRAYS_PX[dataset.loader]
+            return Pictures(0.0, Origin.EXACT, side, channels), Work(Amount())
+        seconds, _ = self.rates.one("picture_s")
+        words = f"photographs: JPEG of 500 × 375 px, prepared as from {loading.PHOTOGRAPH_PX} px"
+        pictures = Pictures(seconds, Origin.ASSUMED, loading.PHOTOGRAPH_PX, 3)
+        return pictures, Work(Amount(), (words,))
+
+
+def _computing(images: float, speed: Held | Speed) -> Work:
+    """Return the work of a network on images that are ready."""
+    memory = speed.memory_mb if isinstance(speed, Held) else None
+    return Work(Amount.of(images / speed.images_per_s, speed.origin), speed.words, memory)

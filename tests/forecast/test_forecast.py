@@ -1,0 +1,177 @@
+"""Forecasts: properties of the sums, and the laptop run against what it really took."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from forecast.given import ROOT, children_s, configuration, published, shipped
+
+from fdsl.forecast.amount import Origin
+from fdsl.forecast.forecast import forecast
+from fdsl.strict import ConfigError
+
+ALL = ["all"]
+TABLE3 = ["results/tables/table3.csv"]
+# The rate of detection is from this very run (machine_rates.json says so), the others were measured apart from it.
+LONG = ["sample_parameters", "render_shard", "pretrain", "finetune", "probe", "detect"]
+RUN = "results/paper/pretrain/rcdb1k-vit_tiny-s0/record.json"
+
+
+def of(targets, *, gpu=None, rates=None, **changes):
+    return forecast(
+        configuration(**changes), targets, rates=rates or shipped(), published=published(), gpu=gpu
+    )
+
+
+def line(found, rule):
+    return next(line for line in found.lines if line.rule == rule)
+
+
+def actual():
+    """Return what the laptop scale really took, by rule: sums of all jobs, or of those that had ended times what is left."""
+    text = (Path(__file__).parent / "laptop_run.csv").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    found = {}
+    for row in csv.DictReader(lines):
+        values = {key: float(value) for key, value in row.items() if key != "rule"}
+        share = values["jobs"] / values["measured"]
+        summed = {key: share * values[key] for key in ("wall_s", "cpu_s", "bytes")}
+        found[row["rule"]] = values | summed
+    return found
+
+
+@pytest.fixture(scope="module")
+def laptop():
+    return of(ALL)
+
+
+def test_the_jobs_of_the_laptop_run_are_counted_exactly(laptop):
+    measured = actual()
+    found = {line.rule: line.jobs for line in laptop.lines if line.rule in measured}
+    assert found == {rule: row["jobs"] for rule, row in measured.items()}
+
+
+def test_the_laptop_run_is_forecast_within_half(laptop):
+    measured = actual()
+    lines = [line for line in laptop.lines if line.rule in measured]
+    for ours, theirs in (("core_s", "cpu_s"), ("disk_bytes", "bytes")):
+        whole = sum(getattr(line, ours).value for line in lines)
+        assert whole == pytest.approx(sum(row[theirs] for row in measured.values()), rel=0.5)
+        # what was not measured is little
+        assert getattr(laptop.total, ours).value < 1.1 * whole
+    peak = max(row["max_rss_mb"] for row in measured.values())
+    assert laptop.total.memory_mb.value == pytest.approx(peak, rel=0.5)
+
+
+@pytest.mark.parametrize("rule", LONG)
+def test_each_rule_that_takes_long_is_forecast_within_half(laptop, rule):
+    measured = actual()[rule]
+    assert line(laptop, rule).core_s.value == pytest.approx(measured["cpu_s"], rel=0.5)
+    assert line(laptop, rule).disk_bytes.value == pytest.approx(measured["bytes"], rel=0.5)
+    assert line(laptop, rule).memory_mb.value == pytest.approx(measured["max_rss_mb"], rel=0.5)
+
+
+def test_the_total_is_the_sum_of_the_lines(laptop):
+    for name in ("core_s", "gpu_s", "disk_bytes"):
+        assert getattr(laptop.total, name).value == pytest.approx(
+            sum(getattr(line, name).value for line in laptop.lines)
+        )
+    assert laptop.total.jobs == sum(line.jobs for line in laptop.lines)
+
+
+def test_no_gpu_is_counted_where_none_is_used(laptop):
+    assert laptop.gpu is None
+    assert laptop.total.gpu_s.value == 0
+    assert of([RUN], scale="paper", device="cpu").total.gpu_s.value == 0
+
+
+def test_one_pre_training_of_a_million_images_takes_what_the_published_speed_says():
+    gpu_s = of([RUN], scale="paper", gpu="RTX 3090", loader_workers=64).total.gpu_s
+    by_hand = 300e6 / (2293.54 / (727.0 / 357.2))  # the published recipe is fp32
+    assert gpu_s.value == pytest.approx(by_hand, rel=0.01)
+    assert gpu_s.marks == "a"
+    assert of([RUN], scale="paper").gpu == "RTX 3090"
+
+
+def test_loader_processes_take_the_images_off_the_gpus_time():
+    alone, shared = (
+        line(of([RUN], scale="paper", loader_workers=n), "pretrain").gpu_s.value for n in (0, 64)
+    )
+    assert alone > 1.3 * shared
+    assert any("loader_workers: 0" in words for words in of([RUN], scale="paper").words)
+
+
+def test_many_gpus_share_the_hours_of_one():
+    one, many = (
+        of([RUN], scale="paper", spread=spread, loader_workers=16)
+        for spread in ({}, {"vit_tiny": "2x8"})
+    )
+    assert line(many, "pretrain").gpu_s.value == pytest.approx(
+        line(one, "pretrain").gpu_s.value, rel=0.02
+    )
+
+
+def test_streaming_trades_disk_for_drawing_anew():
+    stored, streamed = of([RUN], scale="paper"), of([RUN], scale="paper", images="stream")
+    assert streamed.total.disk_bytes.value < 0.01 * stored.total.disk_bytes.value
+    assert line(streamed, "pretrain").core_s.value > line(stored, "pretrain").core_s.value
+
+
+def test_a_faster_gpu_takes_fewer_hours():
+    hours = {
+        gpu: of(TABLE3, scale="paper", gpu=gpu, loader_workers=64).total.gpu_s.value
+        for gpu in ("RTX 3090", "RTX 4090", "RTX 5090")
+    }
+    assert hours["RTX 3090"] > hours["RTX 4090"] > hours["RTX 5090"]
+
+
+def test_a_measured_gpu_is_taken_first():
+    rates = shipped()
+    fast = rates.shipped.training[0].model_copy(
+        update={
+            "device": "My GPU", "network": "vit_tiny", "image_size_px": 224, "precision": "fp32",
+            "training_images_per_s": 1e4, "inference_images_per_s": 3e4,
+        }
+    )  # fmt: skip
+    mine = rates.shipped.model_copy(update={"training": (fast,)})
+    found = of([RUN], scale="paper", loader_workers=256, rates=type(rates)(rates.shipped, mine))
+    assert found.gpu == "My GPU"
+    assert found.total.gpu_s.value == pytest.approx(300e6 / 1e4, rel=0.01)
+    assert Origin.MEASURED in found.total.gpu_s.marks
+
+
+def test_the_pictures_to_bring_are_listed_and_no_part_of_the_disk():
+    found = of(TABLE3, scale="paper", images="stream")
+    (archives,) = [mb for names, mb in found.pictures.items() if "imagenet1k" in names]
+    assert archives > 100_000
+    assert found.pictures["cars"] is None
+    assert found.total.disk_bytes.value < 1e9
+
+
+def test_every_target_at_every_scale_has_a_forecast():
+    for scale in ("laptop", "workstation", "paper"):
+        for images in ("shards", "stream"):
+            found = of(["all", "all_curves"], scale=scale, images=images)
+            assert found.total.core_s.value > 0
+
+
+def test_an_unknown_gpu_is_refused_with_those_that_are_known():
+    with pytest.raises(ConfigError, match=r"--gpu: 'RTX 9090' is unknown. Allowed: RTX 3090, "):
+        of(ALL, gpu="RTX 9090")
+
+
+def test_a_forecast_of_the_whole_paper_takes_seconds_and_no_torch():
+    program = (
+        "import sys; from fdsl.cli import app; app(['forecast', 'all', '--scale', 'paper'], standalone_mode=False);"
+        "heavy = {'torch', 'timm', 'numba', 'pandas', 'matplotlib', 'pyarrow'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    began = children_s()
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    spent = children_s() - began
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "total" in done.stdout
+    assert spent < 3  # of processor time, so that neighbours do not count

@@ -1,0 +1,40 @@
+"""The number of jobs that a forecast counts is what Snakemake plans, and Snakemake plans the whole paper in a minute."""
+
+from collections import Counter
+
+import pytest
+from forecast.given import children_s, configuration
+from workflow.test_dag import jobs as planned
+
+from fdsl.forecast.jobs import jobs
+from fdsl.plan import Plan
+
+MOST_JOBS, MOST_SECONDS = 5000, 60  # of processor time, so that neighbours do not count
+
+
+@pytest.mark.parametrize(
+    ("scale", "targets"),
+    [
+        ("laptop", ["all"]),
+        ("laptop", ["results/tables/table3.csv", "results/figures/figure4.png", "all_curves"]),
+        ("paper", ["results/tables/table4.csv", "results/claims.csv"]),
+    ],
+)
+def test_a_forecast_counts_the_jobs_of_a_dry_run(project, scale, targets):
+    dry = planned(
+        project.snakemake(
+            "--dry-run", "--cores", "1", "--config", f"scale={scale}", targets=targets
+        )
+    )
+    found = Counter(job.rule for job in jobs(Plan(configuration(scale=scale)), targets))
+    assert found | {"total": found.total()} == dry
+
+
+def test_the_whole_paper_is_planned_in_a_minute(project):
+    began = children_s()
+    dry = planned(project.snakemake("--dry-run", "--cores", "1", "--config", "scale=paper"))
+    spent = children_s() - began
+    found = Counter(job.rule for job in jobs(Plan(configuration(scale="paper")), ["all"]))
+    assert found | {"total": found.total()} == dry
+    assert dry["total"] < MOST_JOBS
+    assert spent < MOST_SECONDS
