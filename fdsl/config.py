@@ -59,8 +59,11 @@ class UserConfig(Strict):
     micro_batch: int | None = Field(
         gt=0, description="images at once on one device; null = the whole batch"
     )
-    loader_workers: int = Field(
-        ge=0, le=256, description="loader processes per training; 0 = inside the training process"
+    loader_workers: int | None = Field(
+        ge=0,
+        le=256,
+        description="loader processes of each training process; 0 = inside of it; null = as many as it has CPU threads where "
+        "it has a GPU, else 0",
     )
     processes: int | None = Field(
         ge=1,

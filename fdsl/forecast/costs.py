@@ -10,7 +10,7 @@ from fdsl.forecast.jobs import Job
 from fdsl.forecast.published import Published
 from fdsl.forecast.rates import Rates
 from fdsl.forecast.speeds import CPU, Speeds
-from fdsl.forecast.trainings import Trainings, Work
+from fdsl.forecast.trainings import Place, Trainings, Work
 from fdsl.plan import Plan
 from fdsl.runs import Run
 
@@ -123,15 +123,19 @@ class Estimator:
     def _trained(self, rule: str, scale: str, key: str) -> Cost:
         """Return the cost of a job with a network of its own: its work, shared by its processes."""
         run, resources = Run.read(key), self.plan.resources(scale, rule)
-        hosts, world, cores, gpus = 1, 1, resources.threads, resources.gpu
+        hosts, each, cores, gpus = 1, 1, resources.threads, resources.gpu
         if rule in {"pretrain", "finetune"}:
             spread = self.plan.spread(scale, rule, key)
-            hosts, world = spread.hosts, spread.hosts * spread.each
+            hosts, each = spread.hosts, spread.each
             cores, gpus = self.plan.threads(scale, rule, key), self.plan.gpus(scale, rule, key)
         if self.config.user.device == "cpu":
             gpus = 0
-        work = self._work(rule, scale, run, device=self.speeds.gpu if gpus else CPU)
-        wall = self._around(rule, "training") + work.wall * (1 / world)
+        loaders = self.config.user.loader_workers
+        if loaders is None:
+            loaders = cores // each if gpus else 0
+        place = Place(self.speeds.gpu if gpus else CPU, loaders)
+        work = self._work(rule, scale, run, place=place)
+        wall = self._around(rule, "training") + work.wall * (1 / (hosts * each))
         memory, words = work.memory_mb, work.words
         if memory is None:
             memory = Amount.of(resources.mem_mb, Origin.ASSUMED)
@@ -141,15 +145,15 @@ class Estimator:
             disk += self._weights(run.model)
         return Cost(wall * cores * hosts, wall * gpus * hosts, disk, memory, words)
 
-    def _work(self, rule: str, scale: str, run: Run, *, device: str) -> Work:
+    def _work(self, rule: str, scale: str, run: Run, *, place: Place) -> Work:
         match rule:
             case "pretrain":
-                return self._trainings.pretraining(scale, run, device=device)
+                return self._trainings.pretraining(scale, run, place=place)
             case "finetune":
-                return self._trainings.finetuning(scale, run, device=device)
+                return self._trainings.finetuning(scale, run, place=place)
             case "probe":
-                return self._trainings.probing(scale, run, device=device)
-        return self._trainings.detection(scale, run, device=device)
+                return self._trainings.probing(scale, run, place=place)
+        return self._trainings.detection(scale, run, place=place)
 
     def _small(self, rule: str, scale: str, name: str) -> Cost:
         """Return the cost of a job of seconds: tables, figures, attention, manifests of pictures."""

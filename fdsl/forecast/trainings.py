@@ -53,13 +53,21 @@ class Work:
         return Work(self.wall + other.wall, (*self.words, *other.words), memory)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where one process of a training runs: the name of its device, and the loader processes beside it."""
+
+    device: str
+    loaders: int = 0
+
+
 class Trainings:
     """Works of the runs of a configuration."""
 
     def __init__(self, config: Config, speeds: Speeds) -> None:
         self.config, self.speeds, self.rates = config, speeds, speeds.rates
 
-    def pretraining(self, scale: str, run: Run, *, device: str) -> Work:
+    def pretraining(self, scale: str, run: Run, *, place: Place) -> Work:
         """Return the work of a pre-training."""
         training = self.config.pretraining(scale, run.pretraining, run.model)
         recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
@@ -72,25 +80,23 @@ class Trainings:
             shown = 1 if recipe.augmentation.one_per_category else dataset.instances
             known = Work(Amount(), (assumed,) if assumed else ())
             return known.then(
-                self._training(recipe, pictures, dataset.classes * shown, device=device)
+                self._training(recipe, pictures, dataset.classes * shown, place=place)
             )
         real = self.config.real(scale, run.pretraining)
         stand_in = self.config.scales[scale].real.get(run.pretraining)
         limit = None if stand_in is None else stand_in.pictures
         pictures, known = self._photographs(real.dataset)
         images, counted = self._images(real.dataset, "train", limit)
-        return known.then(counted).then(self._training(recipe, pictures, images, device=device))
+        return known.then(counted).then(self._training(recipe, pictures, images, place=place))
 
-    def finetuning(self, scale: str, run: Run, *, device: str) -> Work:
+    def finetuning(self, scale: str, run: Run, *, place: Place) -> Work:
         """Return the work of a fine-tuning with its evaluation."""
         recipe, pictures, (images, tests), known = self._downstream(scale, run)
-        learned = self._training(recipe, pictures, images, device=device)
-        tested = self._evaluation(
-            recipe, pictures, tests, precision=recipe.precision, device=device
-        )
+        learned = self._training(recipe, pictures, images, place=place)
+        tested = self._evaluation(recipe, pictures, tests, precision=recipe.precision, place=place)
         return known.then(learned).then(tested)
 
-    def probing(self, scale: str, run: Run, *, device: str) -> Work:
+    def probing(self, scale: str, run: Run, *, place: Place) -> Work:
         """Return the work of a probe: features of all images, then k-NN and linear probe."""
         recipe, pictures, (images, tests), known = self._downstream(scale, run)
         seen = self._evaluation(
@@ -98,7 +104,7 @@ class Trainings:
             pictures,
             images + tests,
             precision=self.config.probe.precision,
-            device=device,
+            place=place,
         )
         judging, origin = self.rates.one("judging")
         network = self.speeds.published.network(run.model)
@@ -112,7 +118,7 @@ class Trainings:
         words = "k-NN and linear probe: by training images × features × classes, on one core"
         return known.then(seen).then(Work(judged, () if more == 1 else (words,)))
 
-    def detection(self, scale: str, run: Run, *, device: str) -> Work:
+    def detection(self, scale: str, run: Run, *, place: Place) -> Work:
         """Return the work of a detection training with its test."""
         recipe = self.config.detection(scale).model_copy(update={"model": run.model})
         images, counted = self._images(str(run.downstream), "train", None)
@@ -124,7 +130,7 @@ class Trainings:
                 f"mask_rcnn_{run.model}",
                 image_size_px=recipe.image_size_px,
                 precision=recipe.precision,
-                device=device,
+                device=place.device,
                 train=train,
             )
             work = work.then(_computing(count, speed))
@@ -139,7 +145,7 @@ class Trainings:
         tests, also = self._images(str(run.downstream), "test", training.test_images)
         return recipe, pictures, (images, tests), known.then(counted).then(also)
 
-    def _training(self, recipe: Recipe, pictures: Pictures, images: int, *, device: str) -> Work:
+    def _training(self, recipe: Recipe, pictures: Pictures, images: int, *, place: Place) -> Work:
         """Return the work of training on `images` images by a recipe."""
         how, size = loading.kind(recipe), recipe.image_size_px
         seen = schedule(recipe, images=images).steps * recipe.global_batch
@@ -147,7 +153,7 @@ class Trainings:
             recipe.model,
             image_size_px=size,
             precision=recipe.precision,
-            device=device,
+            device=place.device,
             train=True,
         )
         computed = _computing(seen, speed)
@@ -161,39 +167,24 @@ class Trainings:
         kept = images * pictures.channels * size**2 <= loading.KEPT_BYTES
         read = min(images, seen) if how == loading.PLAIN and kept else seen
         loaded = self._loading(how, pictures, seen, size=size, read=read)
-        return self._together(computed, loaded)
+        return _together(computed, loaded, loaders=place.loaders)
 
     def _evaluation(
-        self, recipe: Recipe, pictures: Pictures, images: int, *, precision: str, device: str
+        self, recipe: Recipe, pictures: Pictures, images: int, *, precision: str, place: Place
     ) -> Work:
         """Return the work of bringing images through a network once."""
         size = recipe.image_size_px
         speed = self.speeds.of(
-            recipe.model, image_size_px=size, precision=precision, device=device, train=False
+            recipe.model, image_size_px=size, precision=precision, device=place.device, train=False
         )
         loaded = self._loading(loading.EVALUATION, pictures, images, size=size, read=images)
-        return self._together(_computing(images, speed), loaded)
+        return _together(_computing(images, speed), loaded, loaders=place.loaders)
 
     def _loading(self, how: str, pictures: Pictures, seen: int, *, size: int, read: int) -> Work:
         """Return the work of reading `read` images and preparing `seen` of them."""
         each, origin, assumed = loading.seconds(self.rates, how, pictures, image_size_px=size)
         wall = Amount.of(seen * each, origin) + Amount.of(read * pictures.source_s, pictures.origin)
         return Work(wall, (assumed,) if assumed else ())
-
-    def _together(self, computed: Work, loaded: Work) -> Work:
-        """Return a network's work with that of its images: one after the other, or side by side with loader processes."""
-        both = computed.then(loaded)
-        workers = self.config.user.loader_workers
-        if workers:
-            walls = (computed.wall, loaded.wall * (1 / workers))
-            return Work(max(walls, key=lambda wall: wall.value), both.words, both.memory_mb)
-        if loaded.wall.value <= computed.wall.value:
-            return both
-        words = (
-            "images are prepared inside the training process (loader_workers: 0), and that takes longer than the network: "
-            "`--config loader_workers=N` shares it among N processes"
-        )
-        return both.then(Work(Amount(), (words,)))
 
     def _images(self, dataset: str, part: str, limit: int | None) -> tuple[int, Work]:
         """Return the number of images of a part of a real dataset that are used, and what was assumed."""
@@ -222,3 +213,18 @@ def _computing(images: float, speed: Held | Speed) -> Work:
     """Return the work of a network on images that are ready."""
     memory = speed.memory_mb if isinstance(speed, Held) else None
     return Work(Amount.of(images / speed.images_per_s, speed.origin), speed.words, memory)
+
+
+def _together(computed: Work, loaded: Work, *, loaders: int) -> Work:
+    """Return a network's work with that of its images: one after the other, or side by side with loader processes."""
+    both = computed.then(loaded)
+    if loaders:
+        walls = (computed.wall, loaded.wall * (1 / loaders))
+        return Work(max(walls, key=lambda wall: wall.value), both.words, both.memory_mb)
+    if loaded.wall.value <= computed.wall.value:
+        return both
+    words = (
+        "images are prepared inside the training process (loader_workers: 0), and that takes longer than the network: "
+        "`--config loader_workers=N` shares it among N processes"
+    )
+    return both.then(Work(Amount(), (words,)))

@@ -25,8 +25,12 @@ class Devices(Strict):
         gt=0,
         description="most images a device works on at once; null = its whole share of the batch",
     )
-    loader_workers: int = Field(
-        default=0, ge=0, le=256, description="loader processes; 0 = inside the training process"
+    loader_workers: int | None = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="loader processes of each training process; 0 = inside of it; null = as many as it has CPU threads where "
+        "it has a GPU, else 0",
     )
     kept_mb: float = Field(
         default=256,

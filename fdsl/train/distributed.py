@@ -127,6 +127,13 @@ def threads_each(threads: int, environment: Mapping[str, str] = os.environ) -> i
     return max(threads // int(environment.get("LOCAL_WORLD_SIZE", "1")), 1)
 
 
+def loaders(devices: Devices, *, device: torch.device) -> int:
+    """Return the loader processes of one training process: the user's number, else one for each of its threads beside a GPU."""
+    if devices.loader_workers is not None:
+        return devices.loader_workers
+    return threads_each(devices.threads) if device.type == "cuda" else 0
+
+
 def choose_device(wanted: str, *, local_rank: int) -> torch.device:
     """Return the device of a process; ValueError if there is no such GPU."""
     gpus = torch.cuda.device_count()

@@ -24,7 +24,7 @@ from fdsl.locks import alone
 from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim, ranking
 from fdsl.train.classification import classification, finished
 from fdsl.train.compilation import compiler
-from fdsl.train.distributed import Processes
+from fdsl.train.distributed import Processes, loaders
 from fdsl.train.journal import JOURNAL, History, Journal, NonFiniteLoss
 from fdsl.train.loop import Course, Trainee
 from fdsl.train.objective import MakeObjective, Prepare
@@ -166,7 +166,7 @@ def _batches(task: Task, course: Course, trainee: Trainee) -> Iterator[Batch]:
         images,
         lambda step: course.split.slices(step, rank=rank),
         steps=range(trainee.step, course.schedule.steps),
-        workers=task.devices.loader_workers,
+        workers=loaders(task.devices, device=course.processes.device),
         pin_memory=course.processes.device.type == "cuda",
     )
 
@@ -235,7 +235,7 @@ def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Ca
         rank=processes.rank,
         world=processes.world,
         batch=course.split.micro_batch,
-        workers=task.devices.loader_workers,
+        workers=loaders(task.devices, device=processes.device),
         pin_memory=cuda,
     )
     finish = finished(task, processes, train=False)

@@ -18,7 +18,7 @@ from fdsl.probe import Probe
 from fdsl.recipe import Preparation
 from fdsl.train import Devices, knn, linear_probe, models
 from fdsl.train import weights as weight_files
-from fdsl.train.distributed import place, processes
+from fdsl.train.distributed import loaders, place, processes
 from fdsl.train.frozen import features
 from fdsl.train.start import require_start
 
@@ -112,7 +112,7 @@ def probe(
                 precision=settings.precision,
                 device=here.device,
                 batch=devices.micro_batch or BATCH,
-                workers=devices.loader_workers,
+                workers=loaders(devices, device=here.device),
             )
             for source in (train, test)
         )

@@ -100,7 +100,15 @@ def test_loader_processes_take_the_images_off_the_gpus_time():
         line(of([RUN], scale="paper", loader_workers=n), "pretrain").gpu_s.value for n in (0, 64)
     )
     assert alone > 1.3 * shared
-    assert any("loader_workers: 0" in words for words in of([RUN], scale="paper").words)
+    words = of([RUN], scale="paper", loader_workers=0).words
+    assert any("loader_workers: 0" in line for line in words)
+
+
+def test_beside_a_gpu_images_are_prepared_by_as_many_processes_as_the_job_has_threads():
+    chosen, sixteen = (
+        line(of([RUN], scale="paper", loader_workers=n), "pretrain").gpu_s.value for n in (None, 16)
+    )
+    assert chosen == sixteen
 
 
 def test_many_gpus_share_the_hours_of_one():

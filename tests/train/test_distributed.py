@@ -6,6 +6,7 @@ from fdsl.train.distributed import (
     Place,
     choose_device,
     first_host,
+    loaders,
     place,
     processes,
     rendezvous,
@@ -77,6 +78,17 @@ def test_each_process_of_a_host_gets_its_own_gpu(monkeypatch):
 def test_the_processes_of_a_host_share_its_threads(processes, each):
     assert threads_each(5, {"LOCAL_WORLD_SIZE": processes}) == each
     assert threads_each(5, {}) == 5
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "expected"), [(None, "cpu", 0), (None, "cuda", 6), (0, "cuda", 0), (3, "cpu", 3)]
+)  # fmt: skip
+def test_images_are_prepared_beside_a_gpu_unless_the_user_says_otherwise(
+    monkeypatch, wanted, device, expected
+):
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    devices = Devices(loader_workers=wanted, threads=6)
+    assert loaders(devices, device=torch.device(device)) == expected
 
 
 def test_threads_and_determinism_are_set_for_the_block():

@@ -21,7 +21,7 @@ from fdsl.train import Devices, checkpoint, models
 from fdsl.train import weights as weight_files
 from fdsl.train.detection import evaluate
 from fdsl.train.detection.objective import detection
-from fdsl.train.distributed import Processes, processes
+from fdsl.train.distributed import Processes, loaders, processes
 from fdsl.train.fit import fit
 from fdsl.train.journal import JOURNAL, History
 from fdsl.train.loop import Trainee
@@ -152,7 +152,7 @@ def _leave(
         rank=0,
         world=1,
         batch=min(micro, recipe.global_batch),
-        workers=task.devices.loader_workers,
+        workers=loaders(task.devices, device=processes.device),
         pin_memory=processes.device.type == "cuda",
     )
     found = evaluate.detect(
