@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-fast test-slow test-cluster slurm lint audit bench schemas clean fashion-mnist browser
+.PHONY: demo test test-fast test-slow test-faults test-cluster slurm lint audit bench schemas clean fashion-mnist browser
 
 demo: $(STAMP) fashion-mnist
 	@snakemake --cores all -- results/tables/table3.csv results/figures/figure2.png
@@ -15,13 +15,18 @@ demo: $(STAMP) fashion-mnist
 	@echo "Logs:    logs/   Records: results/laptop/finetune/*/record.json"
 
 test: $(STAMP) lint browser
-	pytest -n 2 -m "not cluster"
+	pytest -n 2 -m "not cluster and not faults"
 
 test-fast: $(STAMP)
-	pytest -n 2 -m "not slow and not cluster"
+	pytest -n 2 -m "not slow and not cluster and not faults"
 
 test-slow: $(STAMP)
-	pytest -n 2 -m slow
+	pytest -n 2 -m "slow and not cluster and not faults"
+
+# Kills, full disks, damage, two at once: minutes; a full disk needs the right to mount. The counts go into docs/reliability.md.
+test-faults: $(STAMP)
+	FAULTS_SUMMARY=docs/reliability.json pytest -m faults tests/faults
+	PYTHONPATH=tests python tests/faults/summary.py
 
 # Two SLURM nodes on this machine, and the workflow on them through faults; minutes, as root.
 test-cluster: $(STAMP) slurm

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,26 +14,6 @@ from typing import IO
 
 log = logging.getLogger(__name__)
 _held: list[IO[str]] = []
-
-
-def hold(path: str | Path) -> bool:
-    """Hold an exclusive lock on a file until this process ends; False at once if another process holds it.
-
-    Parameters
-    ----------
-    path
-        Made if missing, with its folder; it stays there, empty.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return False
-    _held.append(file)
-    return True
 
 
 @contextmanager
@@ -76,16 +57,24 @@ def recover(folder: Path) -> None:
     """Tidy what a killed Snakemake left behind, so that the same command goes on; a living one is left alone.
 
     Snakemake's own locks, and its marks on the outputs of jobs in progress, are files that only a clean end removes: after a
-    SIGKILL or a power cut it asks for `--unlock` and `--rerun-incomplete`. Every Snakemake of this workflow also holds a lock of
-    the kernel's; whoever gets that one knows that no other lives, removes the stale locks, and removes the marked outputs with
-    their marks. Those outputs were renamed into place whole, but Snakemake has not noted what they were made from.
+    SIGKILL or a power cut it asks for `--unlock` and `--rerun-incomplete`. Every Snakemake of this workflow therefore shares a
+    lock of the kernel's until it ends. Whoever gets that lock for itself alone knows that no other lives, removes the stale
+    locks, and removes the marked outputs with their marks. Those outputs were moved into place whole, but Snakemake has not
+    noted what they were made from.
 
     Parameters
     ----------
     folder
         The `.snakemake` folder of the working directory.
     """
-    if not hold(folder / "fdsl.lock"):
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "fdsl.lock").open("a")
+    _held.append(file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        # another one lives, or is tidying at this moment: then wait
+        fcntl.flock(file, fcntl.LOCK_SH)
         return
     for lock in (folder / "locks").glob("*.lock"):
         lock.unlink(missing_ok=True)
@@ -93,11 +82,20 @@ def recover(folder: Path) -> None:
     for mark in [path for path in marks.rglob("*") if path.is_file()]:
         output = Path(_marked(mark.relative_to(marks)))
         # the outputs of this workflow lie below the working directory; a mark that says otherwise came from elsewhere
-        if output.is_absolute() or ".." in output.parts:
+        if output.is_absolute() or ".." in output.parts or not output.parts:
             log.warning("%s marks %s, which is left alone", mark, output)
         else:
-            (folder.parent / output).unlink(missing_ok=True)
+            _remove(folder.parent / output)
         mark.unlink()
+    fcntl.flock(file, fcntl.LOCK_SH)
+
+
+def _remove(output: Path) -> None:
+    """Remove a file, or a folder with all that is in it, or nothing."""
+    if output.is_dir() and not output.is_symlink():
+        shutil.rmtree(output)
+    else:
+        output.unlink(missing_ok=True)
 
 
 def _marked(mark: Path) -> str:

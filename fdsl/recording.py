@@ -8,7 +8,6 @@ record.json, elsewhere beside the file that it is about, as NAME.record.json.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,6 @@ from fdsl import storage
 from fdsl.storage import DamagedFile
 
 NAME = "record.json"
-SEAL = "seal"
 
 
 def write(
@@ -43,7 +41,7 @@ def write(
     """
     made = {str(item): stated(item) for item in outputs if Path(item).exists()}
     whole = {**content, "outputs": made, "finished": now()}
-    storage.write_json(path, whole | {SEAL: seal(whole)})
+    storage.write_sealed(path, whole)
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -57,18 +55,7 @@ def read(path: str | Path) -> dict[str, Any]:
     content = storage.read_json(path)
     if not isinstance(content, dict) or "kind" not in content:
         raise DamagedFile(f"{path} is not a record; delete it and run the same command again")
-    if SEAL in content and content[SEAL] != seal(content):
-        raise DamagedFile(
-            f"{path} was changed after it was written: its seal differs; delete it and run the same command again"
-        )
     return content
-
-
-def seal(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of all of a record but the seal itself, as 64 hexadecimal digits."""
-    plain = json.loads(json.dumps(dict(content), allow_nan=False))
-    plain.pop(SEAL, None)
-    return storage.digest_json(plain)
 
 
 def beside(path: str | Path) -> Path:
@@ -84,7 +71,7 @@ def stated(path: str | Path) -> dict[str, Any]:
         digests = {name: storage.digest(item) for name, item in files.items()}
         size = sum(item.stat().st_size for item in files.values())
         return {"sha256": folder_digest(digests), "bytes": size, "files": len(files)}
-    return {"sha256": storage.digest(target), "bytes": target.stat().st_size}
+    return dict(storage.stated(target))
 
 
 def members(folder: Path) -> dict[str, Path]:

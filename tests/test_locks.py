@@ -56,17 +56,18 @@ def test_a_living_snakemake_is_left_alone(folder):
     assert not list((folder / "locks").iterdir())
 
 
-@pytest.mark.parametrize("name", ["../precious", "results/../../precious", "absolute"])
-def test_marks_of_others_remove_nothing_outside(folder, name):
-    precious = folder.parent.parent / "precious"
-    precious.write_text("x")
-    marked = str(precious) if name == "absolute" else name
-    mark = folder / "incomplete" / urlsafe_b64encode(marked.encode()).decode()
+@pytest.mark.parametrize("marked", ["../{}", "results/../../{}", "{}/absolute", "."])
+def test_marks_of_others_remove_nothing_outside(folder, marked):
+    """Nor the working directory itself."""
+    precious = folder.parent.with_name(f"{folder.parent.name}-precious")
+    (precious / "absolute").mkdir(parents=True)
+    name = marked.format(precious if "absolute" in marked else precious.name)
+    mark = folder / "incomplete" / urlsafe_b64encode(name.encode()).decode()
     mark.write_text("")
     subprocess.run(recovering(folder), check=True)
-    assert precious.read_text() == "x"
+    assert (precious / "absolute").is_dir()
     assert not mark.exists()
-    precious.unlink()
+    assert (folder.parent / "results/done.json").exists()
 
 
 def test_a_folder_without_traces_is_fine(tmp_path):
@@ -74,12 +75,36 @@ def test_a_folder_without_traces_is_fine(tmp_path):
     assert (tmp_path / ".snakemake" / "fdsl.lock").exists()
 
 
-def test_a_lock_is_held_by_one_at_a_time(tmp_path):
-    assert locks.hold(tmp_path / "deep" / "lock")
-    code = f"from fdsl import locks; print(locks.hold({str(tmp_path / 'deep' / 'lock')!r}))"
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert other.stdout == "False\n"
-    locks._held.pop().close()
+def test_a_folder_in_progress_is_removed_too(folder):
+    composed = folder.parent / "results/marked.json"
+    composed.unlink()
+    (composed / "train").mkdir(parents=True)
+    (composed / "train/half.png").write_bytes(b"half")
+    subprocess.run(recovering(folder), check=True)
+    assert not composed.exists()
+
+
+def test_none_is_left_alone_only_because_it_came_second(folder):
+    """Two live; the first one ends; a third one must still see the second."""
+    first, second = (
+        subprocess.Popen(
+            recovering(folder, "print('held', flush=True); input()"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    )
+    for living in (first, second):
+        assert living.stdout.readline() == "held\n"
+    (folder / "locks").mkdir(exist_ok=True)
+    (folder / "locks" / "0.output.lock").write_text("b\n")
+    first.communicate("\n")
+    subprocess.run(recovering(folder), check=True)
+    assert (folder / "locks" / "0.output.lock").exists()
+    second.communicate("\n")
+    subprocess.run(recovering(folder), check=True)
+    assert not (folder / "locks" / "0.output.lock").exists()
 
 
 def test_the_second_waits_for_the_first_to_end(tmp_path):

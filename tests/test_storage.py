@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import textwrap
 import pytest
 
 from fdsl import storage
+from fdsl.storage import DamagedFile
 
 
 def test_a_written_file_is_whole_and_leaves_nothing_else(tmp_path):
@@ -35,9 +37,122 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path):
             temporary.write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
     """
-    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert path.read_text() == "old"
+    for _ in range(3):
+        killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2, "half-written files pile up"
+    storage.write_text(path, "new")
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_two_writers_at_once_do_not_share_a_temporary_file(tmp_path):
+    path = tmp_path / "a.txt"
+    with storage.replacing(path) as first, storage.replacing(path) as second:
+        first.write_text("first, which is longer")
+        second.write_text("second")
+    assert path.read_text() == "first, which is longer"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_an_error_that_names_no_file_gets_the_name_of_the_one_that_was_written(tmp_path):
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'"),
+        storage.replacing(tmp_path / "a.txt"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_comes_whole_with_a_seal_and_replaces_the_one_before_it(tmp_path):
+    folder = tmp_path / "deep" / "set"
+    for content in ("old", "new"):
+        with storage.replacing_folder(folder) as temporary:
+            (temporary / "part").mkdir()
+            (temporary / "part" / "a.png").write_text(content)
+    (folder / ".snakemake_timestamp").touch()
+    storage.require_whole(folder)
+    assert (folder / "part/a.png").read_text() == "new"
+    assert [p.name for p in folder.parent.iterdir()] == ["set"]
+    with pytest.raises(RuntimeError), storage.replacing_folder(folder):
+        raise RuntimeError
+    assert (folder / "part/a.png").read_text() == "new"
+    assert [p.name for p in folder.parent.iterdir()] == ["set"]
+
+
+def test_what_a_killed_writer_of_a_folder_left_is_used_again(tmp_path):
+    code = f"""
+        import os, signal
+        from fdsl.storage import replacing_folder
+        with replacing_folder({str(tmp_path / "set")!r}) as temporary:
+            (temporary / "half").mkdir()
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    assert not (tmp_path / "set").exists()
+    with storage.replacing_folder(tmp_path / "set") as temporary:
+        assert not list(temporary.iterdir())
+        (temporary / "a").write_text("x")
+    storage.require_whole(tmp_path / "set")
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
+
+
+@pytest.mark.parametrize("damage", ["change", "remove", "add", "seal", "no seal"])
+def test_a_folder_that_is_not_whole_is_named(tmp_path, damage):
+    folder = tmp_path / "set"
+    with storage.replacing_folder(folder) as temporary:
+        (temporary / "a.png").write_bytes(b"abc")
+        (temporary / "b.png").write_bytes(b"def")
+    file, seal = folder / "a.png", folder / storage.FOLDER_SEAL
+    {
+        "change": lambda: file.write_bytes(b"abd"),
+        "remove": file.unlink,
+        "add": lambda: (folder / "a.more").write_bytes(b""),
+        "seal": lambda: seal.write_text(seal.read_text().replace("a.png", "A.png")),
+        "no seal": seal.unlink,
+    }[damage]()
+    with pytest.raises(DamagedFile, match=r"set.*run the same command again"):
+        storage.require_whole(folder)
+
+
+def test_no_single_flipped_bit_of_a_sealed_file_is_read_as_something_else(tmp_path):
+    path, content = (
+        tmp_path / "a.json",
+        {"run": "x-s0", "correct": 41, "share": 0.5, "pair": [1, None]},
+    )
+    storage.write_sealed(path, content)
+    whole = path.read_bytes()
+    for place in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            assert storage.read_sealed(path) == content  # a blank became another
+        except DamagedFile as error:
+            assert "a.json" in str(error)
+            assert "run the same command again" in str(error)
+
+
+def test_what_was_written_comes_back_without_its_seal_and_a_file_without_one_is_refused(tmp_path):
+    path = tmp_path / "a.json"
+    storage.write_sealed(path, {"a": (1, 2)})
+    assert storage.read_sealed(path) == {"a": [1, 2]}
+    storage.write_json(path, {"a": [1, 2]})
+    with pytest.raises(DamagedFile, match=r"a\.json has no seal"):
+        storage.read_sealed(path)
+
+
+def test_a_file_must_be_the_one_whose_digest_was_noted(tmp_path):
+    path, note = tmp_path / "a.arrow", tmp_path / "a.json"
+    path.write_bytes(b"abc")
+    storage.write_digest(note, of=path)
+    assert storage.require_digest(path, noted=note).startswith("ba7816bf8f01cfea")
+    path.write_bytes(b"abd")
+    with pytest.raises(
+        DamagedFile, match=r"a\.arrow .3 bytes. is not the file that .*a\.json describes"
+    ):
+        storage.require_digest(path, noted=note)
 
 
 def test_permissions_follow_the_umask(tmp_path):
@@ -67,3 +182,18 @@ def test_digests(tmp_path):
     assert storage.digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
     assert storage.digest_json({"a": 1, "b": 2}) == storage.digest_json({"b": 2, "a": 1})
     assert storage.digest_json({"a": 1}) != storage.digest_json({"a": 2})
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path, monkeypatch):
+    storage.require_writable(tmp_path / "missing" / "too")
+    assert not list(tmp_path.iterdir())
+
+    def refuse(**_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(storage.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(
+        OSError, match=r"Read-only file system, so nothing.*make it writable"
+    ) as stopped:
+        storage.require_writable(tmp_path / "missing")
+    assert stopped.value.filename == str(tmp_path)

@@ -73,7 +73,7 @@ def sample_parameters(
     found = parameters.sample(dataset, seed=spec["seed"], workers=workers)
     rows = list(track(found, total=dataset.classes, unit="categories", title=dataset.formula))
     parameters.write(out, parameters.stack(rows), dataset=dataset, seed=spec["seed"])
-    _write_digest(digest, of=out)
+    storage.write_digest(digest, of=out)
     records.leave(
         record,
         "sample_parameters",
@@ -100,13 +100,14 @@ def render_shard(
 
     asked = records.asked(order)
     spec = asked["order"]
+    _noted([parameters])
     images = _streamed(spec, parameters)
     part = shard_range(spec["shard"], shards=spec["shards"], images=len(images))
     title = f"{images.dataset.formula}, shard {spec['shard']}"
     synthetic.render_shard(
         out, images, part=part, indices=track(part, total=len(part), unit="images", title=title)
     )
-    _write_digest(digest, of=out)
+    storage.write_digest(digest, of=out)
     records.leave(
         record,
         "render_shard",
@@ -137,7 +138,7 @@ def compose(
     asked = records.asked(order)
     spec = asked["order"]
     composition = Composition.model_validate(spec["composed"])
-    known = {path.stem: storage.read_json(path) for path in manifests or []}
+    known = {path.stem: storage.read_sealed(path) for path in manifests or []}
     sources = {}
     for name, where in json.loads(data).items():
         entry, root = _entry(json.dumps(where))
@@ -164,7 +165,7 @@ def fetch_downstream(order: Order, data: Data, out: Out, record: Record) -> None
     fetch(entry, root)
     manifest = downstream.check(entry, root)
     # where the copy lies, and who read it, must not decide whether a training is repeated
-    storage.write_json(
+    storage.write_sealed(
         out, {key: value for key, value in manifest.items() if key not in {"folder", "versions"}}
     )
     # the rule has no code, since reading again changes nothing that follows
@@ -201,12 +202,13 @@ def pretrain(
 
     asked = records.asked(order)
     spec = asked["order"]
-    files = images or []
     if spec["kind"] == "synthetic":
+        files = images or []
+        inputs = _noted(files)
         pictures = _synthetic(spec, files)
     else:
+        inputs = records.digests([Path(manifest)])
         pictures = _real(spec, data, Path(manifest))
-        files = [Path(manifest)]
     origin = _origin(spec, about)
     train(
         run=spec["run"],
@@ -221,7 +223,7 @@ def pretrain(
         record=record,
         checkpoints=checkpoints,
         code=code,
-        inputs=records.digests(files),
+        inputs=inputs,
         environment=environment(),
         asked=asked,
         devices=_devices(machine, threads),
@@ -327,7 +329,7 @@ def finetune(
     parts = load_parts(
         entry,
         root,
-        manifest=storage.read_json(manifest),
+        manifest=storage.read_sealed(manifest),
         train_labels=spec["train_labels"],
         test_images=spec["test_images"],
         seed=spec["run_seed"],
@@ -381,7 +383,7 @@ def probe(
     parts = load_parts(
         entry,
         root,
-        manifest=storage.read_json(manifest),
+        manifest=storage.read_sealed(manifest),
         train_labels=spec["train_labels"],
         test_images=spec["test_images"],
         seed=spec["run_seed"],
@@ -429,7 +431,7 @@ def detect(
     asked = records.asked(order)
     spec = asked["order"]
     entry, root = _entry(data)
-    about = storage.read_json(manifest)
+    about = storage.read_sealed(manifest)
     train(
         run=spec["run"],
         scale=spec["scale"],
@@ -471,7 +473,7 @@ def _real(spec: dict[str, Any], data: str, manifest: Path) -> Any:
     return pretraining_part(
         entry,
         root,
-        manifest=storage.read_json(manifest),
+        manifest=storage.read_sealed(manifest),
         exclude=[(spec["train_labels"], seed) for seed in spec["left_out_seeds"]],
         images=spec["pictures"],
         seed=spec["seed"],
@@ -531,7 +533,8 @@ def _devices(machine: str, threads: int) -> Any:
     return Devices(**json.loads(machine), threads=threads)
 
 
-def _write_digest(path: Path, *, of: Path) -> None:
-    storage.write_json(
-        path, {"file": of.name, "sha256": storage.digest(of), "bytes": of.stat().st_size}
-    )
+def _noted(paths: list[Path]) -> dict[str, str]:
+    """Return the digests of big files, which must be those in the small files beside them."""
+    return {
+        str(path): storage.require_digest(path, noted=path.with_suffix(".json")) for path in paths
+    }

@@ -149,7 +149,7 @@ def write(
     Parameters
     ----------
     folder
-        Made if missing.
+        Replaced; it comes whole or not at all, with a seal that `fdsl.data.downstream.load` checks.
     composition, known
         What to make, of what.
     names
@@ -160,34 +160,35 @@ def write(
     ValueError
         If a category is on no canvas of a part: more canvases are needed.
     """
-    for part in BOTH:
-        name = names[part]
-        (Path(folder) / name).mkdir(parents=True, exist_ok=True)
-        count = composition.train_images if part == "train" else composition.test_images
-        pictures: list[dict[str, Any]] = []
-        objects: list[dict[str, Any]] = []
-        for number in range(count):
-            canvas = draw(composition, known, part=part, number=number)
-            pictures.append(_store(Path(folder) / name, canvas.image, number=number))
-            for category, mask in zip(canvas.categories, canvas.masks, strict=True):
-                annotation = {"id": len(objects) + 1, "image_id": number + 1}
-                objects.append(annotation | {"category_id": category + 1} | described(mask))
-        absent = set(range(1, len(known) + 1)) - {each["category_id"] for each in objects}
-        if absent:
-            raise ValueError(
-                f"{count} {part} canvases show no {known[min(absent) - 1].name}: compose more of them"
-            )
-        content = {
-            "images": pictures,
-            "annotations": objects,
-            "categories": [
-                {"id": k, "name": each.name, "supercategory": each.source}
-                for k, each in enumerate(known, start=1)
-            ],
-        }
-        path = Path(folder) / "annotations" / f"instances_{name}.json"
-        storage.write_text(path, json.dumps(content, separators=(",", ":")) + "\n")
-        log.info("%s: %d pictures with %d objects", path, count, len(objects))
+    with storage.replacing_folder(folder) as temporary:
+        for part in BOTH:
+            name = names[part]
+            (temporary / name).mkdir(parents=True, exist_ok=True)
+            count = composition.train_images if part == "train" else composition.test_images
+            pictures: list[dict[str, Any]] = []
+            objects: list[dict[str, Any]] = []
+            for number in range(count):
+                canvas = draw(composition, known, part=part, number=number)
+                pictures.append(_store(temporary / name, canvas.image, number=number))
+                for category, mask in zip(canvas.categories, canvas.masks, strict=True):
+                    annotation = {"id": len(objects) + 1, "image_id": number + 1}
+                    objects.append(annotation | {"category_id": category + 1} | described(mask))
+            absent = set(range(1, len(known) + 1)) - {each["category_id"] for each in objects}
+            if absent:
+                raise ValueError(
+                    f"{count} {part} canvases show no {known[min(absent) - 1].name}: compose more of them"
+                )
+            content = {
+                "images": pictures,
+                "annotations": objects,
+                "categories": [
+                    {"id": k, "name": each.name, "supercategory": each.source}
+                    for k, each in enumerate(known, start=1)
+                ],
+            }
+            path = temporary / "annotations" / f"instances_{name}.json"
+            storage.write_text(path, json.dumps(content, separators=(",", ":")) + "\n")
+            log.info("%s: %d pictures with %d objects", name, count, len(objects))
 
 
 def described(mask: Mask) -> dict[str, Any]:

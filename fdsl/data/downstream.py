@@ -18,7 +18,7 @@ from fdsl.data.real.location import Found, Missing
 from fdsl.data.real.readers import READERS, Split
 from fdsl.data.real.sources import ArrayImages, FileImages, ImageSource, Subset
 from fdsl.data.real.splits import few_labels, holdout
-from fdsl.storage import DamagedFile
+from fdsl.storage import DamagedFile, require_whole
 
 __all__ = [
     "ArrayImages",
@@ -103,7 +103,8 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
     MissingData
         If the files are not there.
     DamagedFile
-        If a digest, a count, a label or the structure of a file is not what the catalogue says.
+        If a digest, a count, a label or the structure of a file is not what the catalogue says, or if a folder that the
+        workflow composed is no longer what it left.
     """
     if split not in entry.splits:
         raise ValueError(
@@ -112,6 +113,8 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
     found = locate(entry, data_root)
     if isinstance(found, Missing):
         raise MissingData(explain(entry, found))
+    if entry.composed is not None:
+        require_whole(found.where)
     source = READERS[entry.loader].read(entry, found, split)
     expected = entry.train_images if split == "train" else entry.test_images
     if expected is not None and len(source) != expected:

@@ -16,7 +16,7 @@ from fdsl.report.gallery import exhibits, png_address, strips
 from fdsl.report.published import read_published
 from fdsl.report.records import read_runs
 from fdsl.report.tables import build_table
-from fdsl.storage import write_text
+from fdsl.storage import AGAIN, DamagedFile, write_text
 from fdsl.study.paper import Study
 from fdsl.study.scale import ReportScale
 from fdsl.study.tables import Table
@@ -62,7 +62,7 @@ def write_page(
     records = sorted({path for paths in table_records.values() for path in paths})
     runs, printed = read_runs(records, scale=scale.name), read_published(published)
     lines, environment = runs_list.lines([*pretraining_records, *records])
-    pictures = {path.stem: _small(path) for path in figures}
+    pictures = {path.stem: small(path) for path in figures}
     parts = []
     for study in studies.values():
         tables = {
@@ -117,10 +117,18 @@ def _pictured(
     return {name: datasets[name] for name in names if name in datasets}
 
 
-def _small(path: Path) -> str:
-    with Image.open(path) as image:
-        image.thumbnail((FIGURE_PX, 4 * FIGURE_PX), Image.Resampling.LANCZOS)
-        return png_address(image.convert("RGB"))
+def small(path: Path) -> str:
+    """Return a figure, no wider than `FIGURE_PX`, as an address for `<img>`; DamagedFile if it is not whole."""
+    try:
+        with Image.open(path) as image:
+            image.verify()  # the checksums of its parts; decoding alone would show what is left of a damaged picture
+        with Image.open(path) as image:
+            image.thumbnail((FIGURE_PX, 4 * FIGURE_PX), Image.Resampling.LANCZOS)
+            return png_address(image.convert("RGB"))
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DamagedFile(f"{path} is damaged ({error}); {AGAIN}") from None
 
 
 STYLE = """\

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fdsl.report.figures.files import METADATA
+from fdsl.report.noted import require_noted
 from fdsl.report.style import COLORS, STYLE, TEXT_WIDTH_IN
 from fdsl.storage import DamagedFile, replacing
 
@@ -54,6 +55,7 @@ def write_curves(metrics: str | Path, *, out: str | Path) -> None:
 
 def _read(path: Path) -> tuple[list[Line], list[Line]]:
     """Return the lines of training and those of evaluations."""
+    require_noted(path)
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         kinds = {line["kind"] for line in lines}

@@ -1,8 +1,8 @@
 """Snapshots of a running training that survive a kill at any moment.
 
-A snapshot is two files: `step-000000120.pt`, and `step-000000120.json` with its SHA-256 and the identity of the training,
-which is written last. The newest two are kept, and an older one goes only when the newest has been read back. A snapshot
-without its JSON does not count.
+A snapshot is two files: `step-000000120.pt`, and `step-000000120.json` with its SHA-256, the identity of the training and a
+digest of itself, which is written last. The newest two are kept, and an older one goes only when the newest has been read back.
+A snapshot without its JSON does not count.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ForeignCheckpoint(ValueError):
 
 
 def save(folder: str | Path, content: dict[str, Any], *, step: int, identity: Identity) -> None:
-    """Store a snapshot durably and remove those that it replaces.
+    """Store a snapshot durably and remove those that it replaces, and damaged ones of later updates.
 
     Parameters
     ----------
@@ -60,10 +60,12 @@ def save(folder: str | Path, content: dict[str, Any], *, step: int, identity: Id
     if storage.digest(target) != digest:
         raise DamagedFile(f"{target} does not read back as it was written: check the disk")
     pointer = {"file": target.name, "sha256": digest, "step": step, "identity": dict(identity)}
-    storage.write_json(target.with_suffix(".json"), pointer)
-    for old in _pointers(folder)[KEPT:]:
-        old.unlink()
-        old.with_suffix(".pt").unlink(missing_ok=True)
+    storage.write_sealed(target.with_suffix(".json"), pointer)
+    # this training would have gone on from a newer one, had it been whole
+    damaged = [other for other in _pointers(folder) if other.stem > target.stem]
+    for other in [*damaged, *_pointers(folder)[len(damaged) + KEPT :]]:
+        other.unlink()
+        other.with_suffix(".pt").unlink(missing_ok=True)
 
 
 def load(folder: str | Path, *, identity: Identity) -> dict[str, Any] | None:
@@ -103,8 +105,8 @@ def _pointers(folder: str | Path) -> list[Path]:
 
 def _read(pointer: Path, identity: Identity) -> dict[str, Any]:
     """Return one snapshot, or raise DamagedFile or ForeignCheckpoint."""
-    about = storage.read_json(pointer)
-    if not isinstance(about, dict) or not {"file", "sha256", "identity"} <= about.keys():
+    about = storage.read_sealed(pointer)
+    if not {"file", "sha256", "identity"} <= about.keys():
         raise DamagedFile(f"{pointer} is not a checkpoint's description")
     _require_same(about["identity"], dict(identity), pointer.parent)
     path = pointer.with_name(about["file"])

@@ -14,7 +14,7 @@ from fdsl.recipe import Recipe
 from fdsl.train import Devices
 from fdsl.train import weights as weight_files
 from fdsl.train.distributed import processes
-from fdsl.train.fit import fit
+from fdsl.train.fit import fit, sole
 from fdsl.train.record import leave
 from fdsl.train.start import require_start
 from fdsl.train.task import Task
@@ -96,6 +96,6 @@ def finetune(
         if weights is not None:
             weight_files.load(network, weights)
 
-    with processes(devices) as here:
+    with processes(devices) as here, sole(task, processes=here):
         trainee, history = fit(task, processes=here, prepare=prepare)
         leave(task, trainee, history, processes=here, out=out)

@@ -35,6 +35,25 @@ from fdsl.train.task import Task
 log = logging.getLogger(__name__)
 
 
+@contextmanager
+def sole(task: Task, *, processes: Processes) -> Iterator[None]:
+    """Let nobody else train this while the block runs: from the first checkpoint until results stand in its place.
+
+    A job whose Snakemake was killed may still be running, and two writers would spoil each other's checkpoints, or remove them
+    where the other one looks for the last.
+
+    Raises
+    ------
+    ValueError
+        Before anything else, if the task cannot work.
+    """
+    task.check(world=processes.world)
+    lock = task.checkpoints.with_name(f"{task.checkpoints.name}.lock")
+    with alone(lock, doing=f"training {task.run}") if processes.leads else nullcontext():
+        processes.wait()  # nobody may look for a checkpoint before the other training has ended
+        yield
+
+
 def fit(
     task: Task,
     *,
@@ -42,7 +61,7 @@ def fit(
     prepare: Prepare,
     objective: MakeObjective = classification,
 ) -> tuple[Trainee, History]:
-    """Train to the end of the recipe, from the newest checkpoint if there is one.
+    """Train to the end of the recipe, from the newest checkpoint if there is one; inside `sole`.
 
     Parameters
     ----------
@@ -64,17 +83,6 @@ def fit(
     ForeignCheckpoint
         If the folder of checkpoints belongs to another training.
     """
-    task.check(world=processes.world)
-    lock = task.checkpoints.with_name(f"{task.checkpoints.name}.lock")
-    # a job whose Snakemake was killed may still be running: two writers would spoil each other's checkpoints
-    with alone(lock, doing=f"training {task.run}") if processes.leads else nullcontext():
-        return _fit(task, processes, prepare, objective)
-
-
-def _fit(
-    task: Task, processes: Processes, prepare: Prepare, objective: MakeObjective
-) -> tuple[Trainee, History]:
-    """Train, interrupted or to the end."""
     trainee, history = _begin(task, processes, prepare, objective)
     devices = task.devices
     with interrupt.listening(wall_seconds=devices.wall_seconds) as stop:

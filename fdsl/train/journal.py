@@ -127,7 +127,7 @@ class Journal:
         self._line_clock = self._clock = time.monotonic()
         self._began = self._clock - history.seconds
         self._line_seconds = 0.0
-        self._file = None
+        self._path, self._file = path, None
         if path is not None:
             lines = [json.dumps(line) + "\n" for line in history.lines]
             storage.write_text(path, "".join(lines))
@@ -177,8 +177,9 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        if self._path is not None and self._file is not None:
+            with storage.naming(self._path):
+                self._file.close()
 
     def _tick(self) -> None:
         """Add the time since the last tick to the training's."""
@@ -232,5 +233,6 @@ class Journal:
 
     def _write(self, line: dict[str, Any]) -> None:
         self.history.lines.append(line)
-        if self._file is not None:
-            self._file.write(json.dumps(line) + "\n")
+        if self._path is not None and self._file is not None:
+            with storage.naming(self._path):
+                self._file.write(json.dumps(line) + "\n")

@@ -15,7 +15,7 @@ from fdsl.recipe import Recipe
 from fdsl.train import Devices
 from fdsl.train.classification import classification
 from fdsl.train.distributed import processes
-from fdsl.train.fit import fit
+from fdsl.train.fit import fit, sole
 from fdsl.train.objective import MakeObjective
 from fdsl.train.record import leave
 from fdsl.train.task import Origin, Task
@@ -89,7 +89,7 @@ def pretrain(
         asked=asked or {},
         origin=origin,
     )
-    with processes(devices) as here:
+    with processes(devices) as here, sole(task, processes=here):
         trainee, history = fit(
             task,
             processes=here,

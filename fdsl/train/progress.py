@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -60,28 +62,40 @@ class Display:
 
     def line(self, line: dict[str, Any]) -> None:
         """Draw a training line of the journal."""
-        if self._writer is not None:
-            for name in ("loss", "lr", "images_per_second"):
-                self._writer.add_scalar(f"train/{name}", line[name], line["step"])
-            if "correct" in line:
-                share = 100 * line["correct"] / line["images"]
-                self._writer.add_scalar("train/top1_percent", share, line["step"])
+        for name in ("loss", "lr", "images_per_second"):
+            self._draw(f"train/{name}", line[name], line["step"])
+        if "correct" in line:
+            share = 100 * line["correct"] / line["images"]
+            self._draw("train/top1_percent", share, line["step"])
 
     def evaluation(self, steps_done: int, *, epoch: int, result: Evaluation | Ranking) -> None:
         """Show an evaluation."""
         log.info("%s: epoch %d: %s, loss %.4f", self._title, epoch, result, result.loss)
-        if self._writer is not None:
-            self._writer.add_scalar(
-                f"evaluation/{result.metric}_percent", result.percent, steps_done
-            )
-            self._writer.add_scalar("evaluation/loss", result.loss, steps_done)
+        self._draw(f"evaluation/{result.metric}_percent", result.percent, steps_done)
+        self._draw("evaluation/loss", result.loss, steps_done)
 
     def close(self) -> None:
         """Leave the terminal and the event files in order."""
         if self._bar is not None:
             self._bar.stop()
         if self._writer is not None:
-            self._writer.close()
+            with self._optional():
+                self._writer.close()
+
+    def _draw(self, name: str, value: float, step: int) -> None:
+        """Add a point to a curve of TensorBoard."""
+        if self._writer is not None:
+            with self._optional():
+                self._writer.add_scalar(name, value, step)
+
+    @contextmanager
+    def _optional(self) -> Iterator[None]:
+        """Go on without event files where they cannot be written: what is lost with them is a picture of the journal."""
+        try:
+            yield
+        except OSError as error:
+            log.warning("%s: no more event files for TensorBoard: %s", self._title, error)
+            self._writer = None
 
 
 def _bar(title: str, steps: int, start: int) -> Any:

@@ -98,7 +98,7 @@ def read(path: str | Path, *, sha256: str | None = None, average: bool = False) 
         raise DamagedFile(
             f"{path} has sha256 {found}, expected {sha256}: it is damaged or not the published file; get it again"
         )
-    content = weight_files.read(path)[0] if path.suffix == ".safetensors" else _unpickled(path)
+    content = weight_files.read_foreign(path) if path.suffix == ".safetensors" else _unpickled(path)
     layout, tensors = _weights(content, path, average=average)
     log.info("%s: %d tensors, layout %s", path, len(tensors), layout)
     return Released(_checked(tensors, path), layout, found, _about(content))

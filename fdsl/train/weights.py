@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -10,14 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from fdsl import storage
-from fdsl.storage import DamagedFile
+from fdsl.storage import AGAIN, DamagedFile
 
 log = logging.getLogger(__name__)
 
 METADATA = "fdsl"
+CONTENT = "content_sha256"
 SAME_ENTRY = "Pre-train and fine-tune with the same entry of workflow/catalog/models.yaml."
 
 
@@ -35,39 +38,81 @@ def save(path: str | Path, model: nn.Module, *, metadata: Mapping[str, Any]) -> 
     model
         On any device.
     metadata
-        Plain JSON data; all of it stands under one key, because safetensors does not keep the order of several.
+        Plain JSON data; all of it stands under one key, because safetensors does not keep the order of several. A digest of it
+        and of the tensors is added, which `read` checks: the format itself has none.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
-    text = json.dumps(dict(metadata), sort_keys=True)
+    about = json.loads(json.dumps(dict(metadata)))
+    text = json.dumps({**about, CONTENT: content_digest(tensors, about)}, sort_keys=True)
     with storage.replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={METADATA: text})
+        try:
+            save_file(tensors, temporary, metadata={METADATA: text})
+        except SafetensorError as error:
+            raise OSError(str(error)) from None
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a file, on the CPU, and its metadata (empty in files that others wrote).
+    """Return the tensors, on the CPU, and the metadata of a file that `save` wrote.
+
+    Raises
+    ------
+    DamagedFile
+        If the file is not a whole safetensors file, not one of ours, or altered.
+    """
+    tensors, text = _opened(path)
+    try:
+        about = json.loads(text or "{}")
+        noted = about.pop(CONTENT)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        raise DamagedFile(
+            f"{path} does not say the digest of its content: it is damaged or not ours; {AGAIN}"
+        ) from None
+    if content_digest(tensors, about) != noted:
+        raise DamagedFile(f"{path} differs from what was written: its digest is another; {AGAIN}")
+    return tensors, about
+
+
+def read_foreign(path: str | Path) -> dict[str, Tensor]:
+    """Return the tensors, on the CPU, of a file that others wrote; nothing in it says whether it was altered.
 
     Raises
     ------
     DamagedFile
         If the file is not a whole safetensors file.
     """
+    return _opened(path)[0]
+
+
+def content_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
+    """Return the SHA-256, 64 hexadecimal digits, of plain metadata and of all names, types, shapes and values."""
+    found = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _opened(path: str | Path) -> tuple[dict[str, Tensor], str | None]:
+    """Return tensors and the text of our metadata."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-            metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-        if not isinstance(metadata, dict):
-            raise ValueError(f"its metadata are a {type(metadata).__name__}")  # noqa: TRY004
-    except (SafetensorError, ValueError, RecursionError) as error:
-        raise DamagedFile(
-            f"{path} is not a whole safetensors file ({error}); make it again"
-        ) from None
-    return tensors, metadata
+            return tensors, (file.metadata() or {}).get(METADATA)
+    except SafetensorError as error:
+        raise DamagedFile(f"{path} is not a whole safetensors file ({error}); {AGAIN}") from None
 
 
 def load(model: nn.Module, path: str | Path) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import torch
 from typer.testing import CliRunner
 
+from fdsl import storage
 from fdsl.catalog import ModelEntry
 from fdsl.cli import app
 from fdsl.config import load, workflow_folder
 from fdsl.plan import Plan
+from fdsl.storage import DamagedFile
 from fdsl.train import models
 from fdsl.yaml_files import read_yaml
 
@@ -50,3 +52,42 @@ def test_adopt_weights_leaves_a_pretraining(tmp_path):
     assert {Path(name).name for name in record["outputs"]} == {"model.safetensors", "config.json", "README.md"}  # fmt: skip
     names = {"model.safetensors", "record.json", "config.json", "README.md"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
+
+
+SPEC = {
+    "dataset": {"formula": "rcdb", "classes": 2, "instances": 1, "settings": {"image_size_px": 24}},
+    "seed": 0,
+    "images": "shards",
+}
+
+
+def run(verb, spec, *arguments):
+    order = ["--order", json.dumps(spec), "--code", "abc"]
+    return CliRunner().invoke(app, [verb, *order, *map(str, arguments)])
+
+
+def test_parameters_that_are_not_those_of_their_digest_are_not_drawn(tmp_path):
+    parameters, shard = tmp_path / "rcdb1k.parquet", tmp_path / "shard-0000.arrow"
+    note = ["--record", tmp_path / "x.record.json"]
+    given = [*note, "--out", parameters, "--digest", parameters.with_suffix(".json")]
+    assert run("sample-parameters", SPEC, *given).exit_code == 0
+    drawn = SPEC | {"shard": 0, "shards": 1}
+    asked = [
+        *note,
+        "--parameters",
+        parameters,
+        "--out",
+        shard,
+        "--digest",
+        shard.with_suffix(".json"),
+    ]
+    assert run("render-shard", drawn, *asked).exit_code == 0
+    storage.require_digest(shard, noted=shard.with_suffix(".json"))
+    shard.unlink()
+
+    other = [*note, "--out", parameters, "--digest", tmp_path / "other.json"]
+    assert run("sample-parameters", SPEC | {"seed": 1}, *other).exit_code == 0
+    refused = run("render-shard", drawn | {"seed": 1}, *asked)
+    assert isinstance(refused.exception, DamagedFile)
+    assert "delete both and run the same command again" in str(refused.exception)
+    assert not shard.exists()

@@ -20,7 +20,7 @@ WORDS = {
 
 def pretrain(folder, *, kind, plan):
     entry = layouts.entry("digits")
-    storage.write_json(folder / "digits.json", downstream.check(entry, "nowhere"))
+    storage.write_sealed(folder / "digits.json", downstream.check(entry, "nowhere"))
     order = {
         "kind": kind, "run": "r", "scale": "laptop", "pretraining": "pictures", "run_seed": 0,
         "recipe": plan.model_dump(mode="json"), "model": ENTRY.model_dump(mode="json"),

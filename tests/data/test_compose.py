@@ -9,6 +9,7 @@ from train.detection import tiny_detection as tiny
 from fdsl.catalog import BOTH, Composition
 from fdsl.data import compose
 from fdsl.data.downstream import check, load
+from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError, validate
 
 pytest.importorskip("pycocotools")
@@ -109,6 +110,20 @@ def test_the_manifest_stands_for_the_pixels(tmp_path):
     assert all(before[part]["sha256"] != darker[part]["sha256"] for part in BOTH)
     names = [json.loads(p.read_text())["images"] for p in sorted(tmp_path.rglob("*train.json"))]
     assert names[0] == names[1] != names[2]
+
+
+@pytest.mark.parametrize("name", ["train/*.png", "annotations/instances_train.json"])
+def test_what_was_altered_after_composing_is_refused_by_every_part(tmp_path, name):
+    described = tiny.write(tmp_path)
+    (path, *_) = sorted((tmp_path / described.folder).glob(name))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    for part in BOTH:
+        with pytest.raises(
+            DamagedFile, match=rf"{path.name} is not what was written .*delete the folder"
+        ):
+            load(described, tmp_path, split=part)
 
 
 def test_too_few_pictures_or_canvases_are_refused(tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from lineage.finished import CELL, TABLE, finish
 
-from fdsl import recording, storage
+from fdsl import storage
 from fdsl.lineage.chain import chain
 from fdsl.lineage.tree import tree
 from fdsl.storage import DamagedFile, digest
@@ -77,7 +77,7 @@ def test_many_shards_are_one_line(finished):
     content = json.loads(Path(record).read_text())
     names = [SHARD.replace("0000", f"{number:04d}") for number in range(64)]
     content["inputs"] = dict.fromkeys(names, "0" * 64)
-    content["seal"] = recording.seal(content)
+    content["seal"] = storage.seal(content)
     storage.write_json(record, content)
     text = tree(chain(Path(record)))
     assert f"64 files, {names[0]} to shard-0063.arrow, the first: {SHARD}" in text

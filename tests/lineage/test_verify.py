@@ -33,7 +33,7 @@ def flip(path, place=100):
 def rewrite(path, **changes):
     """Change a record and seal it again, as a job would have left it."""
     content = {**json.loads(Path(path).read_text()), **changes}
-    content["seal"] = recording.seal(content)
+    content["seal"] = storage.seal(content)
     storage.write_json(path, content)
 
 

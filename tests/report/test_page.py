@@ -15,7 +15,7 @@ from PIL import Image
 from fdsl.catalog import SyntheticDataset
 from fdsl.config import load
 from fdsl.plan import Plan
-from fdsl.report.page import write_page
+from fdsl.report.page import small, write_page
 from fdsl.storage import DamagedFile
 from fdsl.study.scale import ReportScale
 from fdsl.yaml_files import read_yaml, workflow_folder
@@ -65,6 +65,28 @@ class Links(HTMLParser):
         self.loaded += [found[key] for key in ("src", "srcset", "data") if key in found]
         self.loaded += [found["href"]] if tag == "link" else []
         self.followed += [found["href"]] if tag == "a" else []
+
+
+def test_no_flipped_bit_of_a_figure_is_shown(tmp_path):
+    path, rng = tmp_path / "figure2.png", np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (20, 30, 3), np.uint8)).save(path)
+    whole = path.read_bytes()
+    shown = small(path)
+    for place in rng.integers(
+        0, len(whole) - 12, 300
+    ):  # the last 12 bytes only say that this is the end
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(
+            DamagedFile, match=r"figure2\.png is damaged .*run the same command again"
+        ):
+            small(path)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DamagedFile, match=r"figure2\.png is damaged"):
+        small(path)
+    path.write_bytes(whole)
+    assert small(path) == shown
 
 
 def test_the_page_has_everything_and_loads_nothing(page, contours):

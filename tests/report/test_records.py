@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fdsl.report.records import RecordRefused, read_record, read_runs
-from fdsl.storage import DamagedFile
+from fdsl.storage import DamagedFile, write_sealed
 
 
 def edit(path, **changes):
@@ -42,6 +42,15 @@ def test_a_truncated_record_is_refused_by_name(record):
     with pytest.raises(
         DamagedFile, match=r"rcdb1k-vit_tiny-cifar10-s0/record\.json is not valid JSON"
     ):
+        read_record(path, scale="paper")
+
+
+def test_a_sealed_record_with_a_changed_digit_is_refused(record):
+    path = record("rcdb1k", "cifar10", 0, 9_000)
+    write_sealed(path, json.loads(path.read_text()))
+    assert read_record(path, scale="paper").seed == 0
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(DamagedFile, match=r"record\.json was changed after it was written"):
         read_record(path, scale="paper")
 
 

@@ -65,10 +65,29 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(tmp_path, cap
     assert "step-000000005.pt" in caplog.text
 
 
-def test_a_damaged_description_is_skipped_too(tmp_path):
+@pytest.mark.parametrize("damage", [truncate, flip])
+def test_a_damaged_description_is_skipped_too(tmp_path, damage):
     save(tmp_path, 1, 5)
-    truncate(tmp_path / "step-000000005.json")
+    damage(tmp_path / "step-000000005.json")
     assert checkpoint.load(tmp_path, identity=IDENTITY)["step"] == 1
+
+
+def test_an_altered_identity_is_damage_and_not_another_training(tmp_path, caplog):
+    save(tmp_path, 1, 5)
+    pointer = tmp_path / "step-000000005.json"
+    pointer.write_text(pointer.read_text().replace('"a-s0"', '"c-s0"'))
+    assert checkpoint.load(tmp_path, identity=IDENTITY)["step"] == 1
+    assert "step-000000005.json was changed after it was written" in caplog.text
+
+
+def test_what_is_saved_after_damage_is_kept_although_the_damaged_were_later(tmp_path):
+    save(tmp_path, 8, 9)
+    for step in (8, 9):
+        flip(tmp_path / f"step-{step:09d}.pt")
+    assert checkpoint.load(tmp_path, identity=IDENTITY) is None
+    save(tmp_path, 3)
+    assert checkpoint.load(tmp_path, identity=IDENTITY)["step"] == 3
+    assert [path.name for path in tmp_path.glob("*.pt")] == ["step-000000003.pt"]
 
 
 def test_weights_without_their_description_do_not_count(tmp_path):

@@ -1,6 +1,7 @@
 """Whole trainings: what they leave, and that nothing of how they are executed changes it."""
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ import torch
 from train.tiny_training import Pictures, everything_random, finetune, pretrain, recipe
 
 from fdsl.train import checkpoint, weights
+from fdsl.train import record as record_files
 from fdsl.train.checkpoint import ForeignCheckpoint
 from fdsl.train.interrupt import Interrupted
 from fdsl.train.journal import NonFiniteLoss
@@ -343,3 +345,23 @@ def _colour():
     from train.tiny_training import ENTRY
 
     return ENTRY.model_copy(update={"arguments": ENTRY.arguments | {"in_chans": 3}})
+
+
+@pytest.mark.parametrize("train", [pretrain, finetune])
+def test_nobody_else_trains_the_same_until_the_results_stand(tmp_path, monkeypatch, train):
+    module = f"fdsl.train.{train.__name__}"
+    leave, locked = record_files.leave, []
+
+    def watched(*arguments, **named):
+        with (tmp_path / "checkpoints.lock").open() as file:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locked.append(False)
+            leave(*arguments, **named)
+
+    monkeypatch.setattr(f"{module}.leave", watched)
+    train(tmp_path, recipe=recipe(epochs=1))
+    assert locked == []
+    assert (tmp_path / "record.json").exists()
+    with (tmp_path / "checkpoints.lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,8 @@
+import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from fdsl.catalog import ModelEntry
 from fdsl.storage import DamagedFile
@@ -89,6 +92,40 @@ def test_a_truncated_file_is_named(tmp_path, entry):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DamagedFile, match=r"w\.safetensors"):
         weights.load(make(entry), path)
+
+
+def test_no_single_flipped_bit_is_loaded(tmp_path, entry):
+    path = tmp_path / "w.safetensors"
+    weights.save(path, make(entry), metadata={"run": "a-s0", "classes": 4})
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    places = [*rng.integers(0, header, 150), *rng.integers(header, len(whole), 150)]
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedFile, match=r"w\.safetensors .*run the same command again"):
+            weights.read(path)
+    path.write_bytes(whole)
+    assert weights.read(path)[1] == {"run": "a-s0", "classes": 4}
+
+
+def test_a_file_that_others_wrote_is_not_taken_for_ours(tmp_path, entry):
+    save_file(make(entry).state_dict(), tmp_path / "w")
+    with pytest.raises(DamagedFile, match="not ours"):
+        weights.load(make(entry), tmp_path / "w")
+    assert weights.read_foreign(tmp_path / "w").keys() == make(entry).state_dict().keys()
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path, entry, monkeypatch):
+    def full(*_, **__):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(OSError, match=r"No space left on device .*/w'"):
+        weights.save(tmp_path / "w", make(entry), metadata={})
+    assert not list(tmp_path.iterdir())
 
 
 SWIN = ModelEntry(

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -21,6 +21,10 @@ class Project:
 
     def snakemake(self, *arguments, targets=(), **options):
         """Run Snakemake and return the finished process; output is captured as text."""
+        return self.run(*self.command(*arguments, targets=targets), **options)
+
+    def command(self, *arguments, targets=()):
+        """Return the command line of Snakemake."""
         command = [
             sys.executable,
             "-m",
@@ -30,8 +34,14 @@ class Project:
             "--directory",
             self.work,
             *arguments,
+            *(["--", *targets] if targets else []),
         ]
-        return self.run(*command, *(["--", *targets] if targets else []), **options)
+        return [str(part) for part in command]
+
+    def elsewhere(self, folder):
+        """Return the same checkout with another working directory, made if missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return replace(self, work=folder)
 
     def run(self, *command, **options):
         return subprocess.run(

@@ -60,6 +60,16 @@ def test_a_detection_needs_its_composed_pictures_and_its_pre_training(project):
     }  # fmt: skip
 
 
+def test_composed_pictures_that_were_deleted_are_made_again_for_a_detection(project):
+    for name in ("digits", "fashion_mnist", "composed_pictures"):
+        manifest = project.work / f"results/laptop/downstream/{name}.json"
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        manifest.touch()
+    target = "results/laptop/detect/scratch-vit_micro-composed_pictures-s0/record.json"
+    planned = jobs(project.snakemake("--dry-run", "--cores", "1", targets=[target]))
+    assert {"compose", "detect"} <= planned.keys()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -1,16 +1,14 @@
 """The whole workflow at a tiny scale: it ends, it re-runs what it must and nothing else, and it survives being killed."""
 
 import os
-import random
 import re
-import signal
-import subprocess
+import shutil
 import sys
-import time
 import zipfile
 
 import pandas as pd
 import pytest
+from faults.strikes import Strike, durations, plan, strike
 
 from fdsl.storage import digest, read_json
 
@@ -63,8 +61,6 @@ def test_the_table_and_what_follows(tiny):
     _a_kernel_re_runs_rendering_and_all_after_it(tiny)
     _snakemake_reports(tiny)
 
-    for folder in ["results", ".snakemake", "logs", "benchmarks"]:
-        subprocess.run(["rm", "-rf", str(tiny.work / folder)], check=True)
     _kill_until_done(tiny)
     assert results(tiny) == undisturbed
 
@@ -121,27 +117,17 @@ def _snakemake_reports(project):
 
 
 def _kill_until_done(project):
-    """Run the workflow, killing it and all its jobs at seeded random moments, until it ends by itself."""
-    rng = random.Random(0)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", project.root / "Snakefile", "--directory", project.work,
-               "--cores", "2", "--rerun-incomplete", "--nolock", "--", TABLE]  # fmt: skip
-    for kill in range(4):
-        process = subprocess.Popen(
-            [str(part) for part in command], env=project.environment(), start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        deadline = time.monotonic() + rng.uniform(5, 14)
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.1)
-        if process.poll() is not None:
-            break
-        how = signal.SIGINT if kill % 2 else signal.SIGKILL
-        os.killpg(process.pid, how)
-        process.wait()
-    build_again = project.snakemake(
-        "--cores", "2", "--rerun-incomplete", "--nolock", targets=[TABLE]
-    )
-    assert build_again.returncode == 0, build_again.stdout + build_again.stderr
+    """Begin anew, kill a job, its Snakemake or both in six rules, press Ctrl-C once, each time with the same command; then end."""
+    typical = durations(project)
+    for folder in ["results", ".snakemake", "logs", "benchmarks"]:
+        shutil.rmtree(project.work / folder)
+    rules = ["sample_parameters", "render_shard", "pretrain", "finetune", "probe", "table"]
+    strikes = [*plan(rules, each=1, seed=2), Strike("finetune", "interrupt", 0.5)]
+    arguments = ("--cores", "2")
+    outcome = strike(project, strikes, typical=typical, arguments=arguments, targets=[TABLE])
+    assert not outcome.faults, outcome.faults[0]
+    assert len(outcome.struck) == len(strikes)
+    build(project)
 
 
 @pytest.mark.slow

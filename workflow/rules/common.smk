@@ -7,7 +7,7 @@ reaches; a change of either re-runs it. Where a job runs (threads, memory, devic
 from pathlib import Path
 
 from fdsl import config as settings
-from fdsl import locks
+from fdsl import locks, storage
 from fdsl.plan import Plan
 from fdsl.provenance import fingerprint
 from fdsl.runs import Run
@@ -49,6 +49,8 @@ onstart:
     limit = workflow.scheduler.job_rate_limiter
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
+    # Snakemake would find this out with a traceback, when it makes way for the outputs of a job.
+    storage.require_writable("results")
     # Before the first job, so that a missing dataset is not found out after a day of pre-training.
     PLAN.require_downstream(
         job.wildcards.dataset

@@ -1,6 +1,7 @@
 """Stage 5c: Mask R-CNN on a pre-trained network, or a fresh one, learns to find objects and is tested as COCO does.
 
-REQUIRED INPUTS: the manifest of a dataset in COCO's format; weights and their record unless the run starts from scratch.
+REQUIRED INPUTS: the manifest of a dataset in COCO's format, and its folder where the workflow composes it; weights and their
+record unless the run starts from scratch.
 OUTPUTS: results/{scale}/detect/{run}/record.json and metrics.jsonl
 """
 
@@ -9,6 +10,8 @@ rule detect:
     """Train a detector and test it, in one process. A minute on a CPU core to weeks on a GPU; goes on where it was killed."""
     input:
         manifest=lambda w: PLAN.manifest(w.scale, w.run),
+        # made again where somebody deleted it; the manifest says whether it is another
+        composed=lambda w: ancient(PLAN.composed(w.scale, Run.read(w.run).downstream)),
         weights=lambda w: ancient(PLAN.initial(w.scale, w.run, "model.safetensors")),
         digest=lambda w: PLAN.initial(w.scale, w.run, "record.json"),
     output:

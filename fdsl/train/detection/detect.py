@@ -22,7 +22,7 @@ from fdsl.train import weights as weight_files
 from fdsl.train.detection import evaluate
 from fdsl.train.detection.objective import detection
 from fdsl.train.distributed import Processes, loaders, processes
-from fdsl.train.fit import fit
+from fdsl.train.fit import fit, sole
 from fdsl.train.journal import JOURNAL, History
 from fdsl.train.loop import Trainee
 from fdsl.train.record import cost, provenance
@@ -122,7 +122,7 @@ def detect(
         if weights is not None:
             weight_files.load(network, weights)
 
-    with processes(devices) as here:
+    with processes(devices) as here, sole(task, processes=here):
         trainee, history = fit(task, processes=here, prepare=prepare, objective=detection)
         _leave(task, trainee, history, test, here)
 

@@ -10,6 +10,7 @@ from PIL import Image
 from fdsl.config import load
 from fdsl.data import parameters
 from fdsl.plan import Plan
+from fdsl.report.figures.attention_maps import read_maps
 from fdsl.report.figures.inputs import FigureInputs, write
 from fdsl.storage import DamagedFile
 from fdsl.yaml_files import read_yaml, workflow_folder
@@ -133,3 +134,22 @@ def test_damaged_attention_is_named(draw, folder):
     path.write_bytes(b"PK no archive")
     with pytest.raises(DamagedFile, match="holds no attention maps"):
         draw("figure5", files=[path])
+
+
+def test_no_flipped_bit_of_attention_maps_is_drawn(maps):
+    path = maps("rcdb1k")
+    whole, expected = path.read_bytes(), read_maps([path])["rcdb1k"]
+    rng = np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(0, len(whole), 400):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            found = read_maps([path])["rcdb1k"]
+        except DamagedFile:
+            refused += 1
+            continue
+        for array, other in zip(found, expected, strict=True):  # a date in the archive, for example
+            np.testing.assert_array_equal(array, other)
+    assert refused > 300

@@ -1,0 +1,44 @@
+"""What must be the same after every way to the end."""
+
+import json
+
+from fdsl.storage import digest
+
+# What a record says of the machine, the day and the way to the end.
+CIRCUMSTANCES = {"environment", "cost", "started", "finished", "outputs", "seal"}
+DURATION = "images_per_second"
+
+
+def held(project):
+    """Return {name: what it holds} of all files of the results: digests, and the content of records without circumstances.
+
+    Event files of TensorBoard are left out, and the locks of trainings, which stay; a checkpoint or a half-written file is not.
+    """
+    root = project.work / "results"
+    files = [path for path in root.rglob("*") if path.is_file()]
+    names = {path.relative_to(root).as_posix(): path for path in files}
+    return {
+        name: _content(path)
+        for name, path in sorted(names.items())
+        if "/tensorboard/" not in name and not name.endswith(".lock")
+    }
+
+
+def differing(found, expected):
+    """Return the names of what is missing, more, or another."""
+    return sorted(
+        name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)
+    )
+
+
+def _content(path):
+    if path.name.endswith("record.json"):
+        record = json.loads(path.read_text())
+        return {key: value for key, value in record.items() if key not in CIRCUMSTANCES}
+    if path.name == "metrics.jsonl":
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return [{key: value for key, value in line.items() if key != DURATION} for line in lines]
+    if path.name == "index.html":
+        # the list of runs says how long each took
+        return path.read_text().partition('<h2 id="runs">')[0]
+    return digest(path)
