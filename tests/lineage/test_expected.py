@@ -72,3 +72,20 @@ def test_composed_pictures_need_what_they_are_composed_of(wanted):
         assert Path(manifest).with_suffix(".record.json").as_posix() in wanted.jobs
     order = compose.order
     assert set(order["composed"]["sources"]) == {Path(path).stem for path in compose.inputs}
+
+
+def test_reports_are_made_from_records_and_printed_numbers(wanted):
+    found = plan()
+    for name in found.config.studies["contours"].tables:
+        job = wanted.jobs[f"results/tables/{name}.record.json"]
+        assert set(job.inputs) == {*found.records(name), "workflow/published/tables.csv"}
+    for name in ("claims", "index", *(f"figures/{name}" for name in found.config.studies["contours"].figures)):  # fmt: skip
+        assert "workflow/published/tables.csv" in wanted.jobs[f"results/{name}.record.json"].inputs
+    assert set(found.claim_records()) < set(wanted.jobs["results/claims.record.json"].inputs)
+
+
+def test_what_has_no_record_can_be_asked_for_all_the_same(wanted):
+    curves = plan().curves()
+    assert curves
+    assert all(wanted.covers(path) for path in curves)
+    assert not wanted.covers("results/laptop/pretrain/mine-vit_micro-s0/curves.png")
