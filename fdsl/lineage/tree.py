@@ -25,7 +25,7 @@ def tree(chain: Chain) -> str:
     if not parts:
         parts = [("made from", list(chain.sources(chain.target)) or [chain.target])]
     record = _record_name(chain, chain.target)
-    if record in chain.records:
+    if record is not None and record in chain.records:
         told.add(record)
         lines.append(_job(chain, record, machines))
     for number, (title, names) in enumerate(parts):
