@@ -2,7 +2,7 @@
 
 import pytest
 from faults.results import differing, held
-from faults.strikes import plan, strike
+from faults.strikes import Strike, plan, strike
 from faults.tiny import MADE
 
 pytestmark = pytest.mark.faults
@@ -26,3 +26,15 @@ def test_killed_at_random_moments_in_every_rule_the_same_command_ends_with_the_s
     assert len(outcome.struck) == len(strikes)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert not wrong
+
+
+def test_after_ctrl_c_in_a_training_the_same_command_ends_with_the_same_results(
+    struck, expected, typical
+):
+    strikes = [Strike(rule, "interrupt", 0.5) for rule in ("pretrain", "finetune", "detect")]
+    outcome = strike(struck, strikes, typical=typical, arguments=("--cores", "2"), targets=())
+    ended = struck.snakemake("--cores", "2")
+    assert not outcome.faults, outcome.faults[0]
+    assert len(outcome.struck) == len(strikes)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert not differing(held(struck), expected)
