@@ -21,6 +21,8 @@ def test_the_tables_of_the_document_are_those_of_the_summary(content):
 
 
 def test_every_rule_was_killed_as_planned_and_nothing_differed(content):
+    if "kills" not in content:
+        pytest.skip("the kills were not measured yet: make test-faults")
     kills = content["kills"]
     met = Counter((row["rule"], row["whom"]) for row in kills["rows"])
     assert met == Counter((each.rule, each.whom) for each in plan(MADE, each=EACH, seed=SEED))
