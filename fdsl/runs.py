@@ -75,7 +75,8 @@ class Runs:
 
     def study(self, report: str) -> Study:
         """Return the study that has a table or figure."""
-        return next(s for s in self._studies if report in s.tables or report in s.figures)
+        owners = {name: s for s in self._studies for name in (*s.tables, *s.figures)}
+        return _named("table or figure", report, owners)
 
     def table(self, name: str) -> Table:
         """Return a table of the studies by its name."""
