@@ -228,6 +228,8 @@ def test_what_does_not_exist_is_named():
         plan().runs.table("table99")
     with pytest.raises(ValueError, match=r"no study has a figure 'figure99'; there are: .*figure2"):
         plan().drawing("figure99")
+    with pytest.raises(ValueError, match=r"no study has a table or figure 'table99'; there are: "):
+        plan().told("table99")
     with pytest.raises(ValueError, match="names no downstream dataset"):
         plan().finetuning("laptop", "rcdb1k-vit_micro-s0")
 
