@@ -23,9 +23,9 @@ test-fast: $(STAMP)
 test-slow: $(STAMP)
 	pytest -n 2 -m "slow and not cluster and not faults"
 
-# Kills, full disks, damage, two at once: minutes; a full disk needs the right to mount. The counts go into docs/reliability.md.
+# Kills, full disks, damage, two at once, another processor: minutes; a full disk needs the right to mount. The counts go into docs/reliability.md.
 test-faults: $(STAMP)
-	FAULTS_SUMMARY=docs/reliability.json pytest -m faults tests/faults
+	FAULTS_SUMMARY=docs/reliability.json pytest -m faults
 	PYTHONPATH=tests python tests/faults/summary.py
 
 # Two SLURM nodes on this machine, and the workflow on them through faults; minutes, as root.

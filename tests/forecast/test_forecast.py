@@ -122,7 +122,9 @@ def test_many_gpus_share_the_hours_of_one():
 
 
 def test_streaming_trades_disk_for_drawing_anew():
-    stored, streamed = of([RUN], scale="paper"), of([RUN], scale="paper", images="stream")
+    stored, streamed = (
+        of([RUN], scale="paper", images=images, loader_workers=0) for images in ("shards", "stream")
+    )
     assert streamed.total.disk_bytes.value < 0.01 * stored.total.disk_bytes.value
     assert line(streamed, "pretrain").core_s.value > line(stored, "pretrain").core_s.value
 

@@ -73,7 +73,7 @@ def test_compiled_kernels_do_what_their_source_does():
     assert finish(start()) == finish(interpreted)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_processes_that_start_at_once_without_a_cache(tmp_path):
     processes = [start(NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
     assert len({finish(process) for process in processes}) == 1

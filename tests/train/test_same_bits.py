@@ -75,7 +75,7 @@ def test_order_of_hashes_locale_and_hour_play_no_part(plain):
     assert found == plain
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the switches are those of x86-64")
 def test_a_processor_without_wide_registers_and_fused_arithmetic_gives_the_same(plain, tmp_path):
     """Numba, NumPy, torch and the C library are told to do without AVX, AVX2, AVX-512 and FMA, as older processors must."""

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workflow.checkout import ROOT
 
-from fdsl.config import load
+from fdsl.config import UserConfig, load
 from fdsl.launch import MAX_PROCESSES, SPREAD, Spread, launcher
 from fdsl.plan import Plan
-from fdsl.strict import ConfigError
+from fdsl.strict import ConfigError, validate
 from fdsl.yaml_files import read_yaml
 
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
@@ -64,7 +64,7 @@ def test_no_other_text_is_a_spread(text):
     if re.fullmatch(SPREAD, text, re.ASCII):
         return
     with pytest.raises(ConfigError, match=r"spread\.vit_tiny"):
-        load({**USER, "spread": {"vit_tiny": text}})
+        validate(UserConfig, {**USER, "spread": {"vit_tiny": text}}, where="config.yaml")
     with pytest.raises(ValueError, match="is not hosts x processes"):
         Spread.read(text)
 
