@@ -15,13 +15,13 @@ demo: $(STAMP) fashion-mnist
 	@echo "Logs:    logs/   Records: results/laptop/finetune/*/record.json"
 
 test: $(STAMP) lint browser
-	pytest -n 2 -m "not cluster and not faults"
+	pytest -n 2 -m "not cluster and not faults and not bench"
 
 test-fast: $(STAMP)
-	pytest -n 2 -m "not slow and not cluster and not faults"
+	pytest -n 2 -m "not slow and not cluster and not faults and not bench"
 
 test-slow: $(STAMP)
-	pytest -n 2 -m "slow and not cluster and not faults"
+	pytest -n 2 -m "slow and not cluster and not faults and not bench"
 
 # Kills, full disks, damage, two at once, another processor: minutes; a full disk needs the right to mount. The counts go into docs/reliability.md.
 test-faults: $(STAMP)
@@ -44,6 +44,7 @@ audit: $(STAMP)
 
 bench: $(STAMP)
 	pytest benchmarks --benchmark-enable --benchmark-only -o python_files='bench_*.py'
+	pytest -m bench
 
 schemas: $(STAMP)
 	fdsl schemas workflow/schemas

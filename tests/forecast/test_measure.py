@@ -26,7 +26,7 @@ def measured(module_patch):
     return steps[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_everything_that_a_forecast_needs_is_measured(measured):
     ours, theirs = measured, shipped().shipped
     assert isinstance(ours, MachineRates)
