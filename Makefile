@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# these three kinds take minutes and have targets of their own
+USUAL := not cluster and not faults and not bench
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: demo test test-fast test-slow test-faults test-cluster slurm lint audit bench schemas clean fashion-mnist browser
@@ -15,13 +17,13 @@ demo: $(STAMP) fashion-mnist
 	@echo "Logs:    logs/   Records: results/laptop/finetune/*/record.json"
 
 test: $(STAMP) lint browser
-	pytest -n 2 -m "not cluster and not faults and not bench"
+	pytest -n 2 -m "$(USUAL)"
 
 test-fast: $(STAMP)
-	pytest -n 2 -m "not slow and not cluster and not faults and not bench"
+	pytest -n 2 -m "not slow and $(USUAL)"
 
 test-slow: $(STAMP)
-	pytest -n 2 -m "slow and not cluster and not faults and not bench"
+	pytest -n 2 -m "slow and $(USUAL)"
 
 # Kills, full disks, damage, two at once, another processor: minutes; a full disk needs the right to mount. The counts go into docs/reliability.md.
 test-faults: $(STAMP)
