@@ -40,7 +40,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary, descriptor = _temporary_file(target)
         try:
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(target)
         except BaseException:
@@ -48,7 +48,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
             raise
         finally:
             os.close(descriptor)
-        _sync(target.parent)
+        sync(target.parent)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
             yield temporary
             write_sealed(temporary / FOLDER_SEAL, {"files": _digests(temporary)})
             for below in [temporary, *temporary.rglob("*")]:
-                _sync(below)
+                sync(below)
             temporary.chmod(0o777 & ~_umask())
             if target.exists():
                 replaced = target.with_name(f".{target.name}.replaced.tmp")
@@ -86,7 +86,7 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
             raise
         finally:
             os.close(descriptor)
-        _sync(target.parent)
+        sync(target.parent)
 
 
 @contextmanager
@@ -294,7 +294,7 @@ def _digests(folder: Path) -> dict[str, str]:
     return {name: digest(path) for name, path in named.items() if name != FOLDER_SEAL}
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Make a file, or the names in a folder, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fdsl.exchange.samples import Sample
-from fdsl.storage import DamagedFile, digest
+from fdsl.storage import DamagedFile, digest, sync
 
 ROWS_PER_GROUP = 256
 WORKSPACE = ".partial"
@@ -71,7 +70,7 @@ def write_pngs(target: Target, samples: Iterator[tuple[Sample, str]]) -> Iterato
         written.append(path)
         yield _row(sample, name)
     for path in [*written, *{path.parent for path in written}]:
-        _make_durable(path)
+        sync(path)
 
 
 def write_archive(
@@ -89,7 +88,7 @@ def _placing(target: Target, name: str) -> Iterator[Path]:
     """Yield a path to write to; move it into place, unless an equal file is there. A different one is an error."""
     path, workspace = target.folder / name, target.folder / WORKSPACE / Path(name).name
     yield workspace
-    _make_durable(workspace)
+    sync(workspace)
     if path.exists():
         if digest(path) != digest(workspace):
             raise _in_the_way(path, target)
@@ -97,7 +96,7 @@ def _placing(target: Target, name: str) -> Iterator[Path]:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     workspace.replace(path)
-    _make_durable(path.parent)
+    sync(path.parent)
 
 
 def _write_tar(
@@ -180,11 +179,3 @@ def _in_the_way(path: Path, target: Target, index: int | None = None) -> Damaged
     return DamagedFile(
         f"{path} is in the way: it differs from {what}, which belongs there. Delete it, or choose another folder"
     )
-
-
-def _make_durable(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

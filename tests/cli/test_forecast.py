@@ -4,10 +4,9 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from cli.invocation import ok, run
 from forecast.given import ROOT, shipped
-from typer.testing import CliRunner
 
-from fdsl.cli import app
 from fdsl.forecast import measure
 from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError
@@ -21,19 +20,6 @@ def _in_the_project(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("FDSL_RATES", str(tmp_path / "rates.json"))
     monkeypatch.setenv("COLUMNS", "200")
-
-
-def run(*arguments):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def ok(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.mark.parametrize("verb", ["forecast", "bench"])

@@ -3,27 +3,13 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
+from cli.invocation import ok, run
 
 import fdsl
-from fdsl.cli import app
 from fdsl.storage import DamagedFile
 from fdsl.strict import ConfigError
 
 SIZES = ["--set", "classes=2", "--set", "instances=4", "--set", "image_size_px=32"]
-
-
-def run(*arguments):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def ok(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.mark.parametrize("verb", ["render", "export", "import", "which"])
