@@ -17,13 +17,13 @@ demo: $(STAMP) fashion-mnist
 	@echo "Logs:    logs/   Records: results/laptop/finetune/*/record.json"
 
 test: $(STAMP) lint browser
-	pytest -n 2 -m "$(USUAL)"
+	pytest -n 2 --dist worksteal -m "$(USUAL)"
 
 test-fast: $(STAMP)
-	pytest -n 2 -m "not slow and $(USUAL)"
+	pytest -n 2 --dist worksteal -m "not slow and $(USUAL)"
 
 test-slow: $(STAMP)
-	pytest -n 2 -m "slow and $(USUAL)"
+	pytest -n 2 --dist worksteal -m "slow and $(USUAL)"
 
 # Kills, full disks, damage, two at once, another processor: minutes; a full disk needs the right to mount. The counts go into docs/reliability.md.
 test-faults: $(STAMP)

@@ -31,4 +31,4 @@ rule all:
     """Everything at the configured scale."""
     default_target: True
     input:
-        PLAN.targets(),
+        PLAN.files.targets(),

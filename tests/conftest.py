@@ -14,6 +14,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [FOLDER, os.environ.get(
 os.environ[sitecustomize.LOG] = str(Path(tempfile.mkdtemp(prefix="fdsl-network-")) / "log")
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what is slow, so that workers end together."""
+    items.sort(key=lambda item: "slow" not in item.keywords)
+
+
 def pytest_unconfigure():
     """Leave nothing behind."""
     shutil.rmtree(Path(os.environ[sitecustomize.LOG]).parent, ignore_errors=True)

@@ -8,6 +8,8 @@ import yaml
 from fdsl import config as settings
 from fdsl import formulas, recipe_files, yaml_files
 from fdsl.catalog import ModelEntry
+from fdsl.config.checks import check, check_columns
+from fdsl.config.scale import Finetuning
 from fdsl.storage import read_json
 from fdsl.strict import ConfigError, validate
 from fdsl.study.paper import Study
@@ -180,7 +182,7 @@ def changed(config, *, scale=None, real=None):
     name = "paper"
     update = {}
     if scale is not None:
-        plans = {key: settings.Finetuning(**plan) for key, plan in scale.items()}
+        plans = {key: Finetuning(**plan) for key, plan in scale.items()}
         old = config.scales[name]
         merged = old.model_copy(update={"finetune": {**old.finetune, **plans}})
         update["scales"] = {**config.scales, name: merged}
@@ -188,7 +190,7 @@ def changed(config, *, scale=None, real=None):
         key, dataset = real
         entry = config.pretrainings[key].model_copy(update={"dataset": dataset})
         update["pretrainings"] = {**config.pretrainings, key: entry}
-    settings._check(config.model_copy(update=update))
+    check(config.model_copy(update=update))
 
 
 SMALL = "finetune_small_sets"
@@ -231,7 +233,7 @@ def test_pictures_without_labels_cannot_supervise(config):
 def test_a_column_measures_what_its_dataset_allows(dataset, evaluation, allowed, config):
     column = Column(label="x", dataset=dataset, evaluation=evaluation)
     if allowed is None:
-        settings._check_columns(config, "columns", [column], "study")
+        check_columns(config, "columns", [column], "study")
         return
     with pytest.raises(ConfigError, match=allowed):
-        settings._check_columns(config, "columns", [column], "study")
+        check_columns(config, "columns", [column], "study")

@@ -73,28 +73,28 @@ def test_table_5_needs_one_detection_for_each_row_whatever_its_columns():
 def test_the_order_of_a_detection_holds_its_recipe_and_no_place():
     laptop = plan(data_root="elsewhere")
     key = "rcdb1k-vit_micro-composed_pictures-s0"
-    order = json.loads(laptop.detecting("laptop", key))
+    order = json.loads(laptop.orders.detecting("laptop", key))
     assert order["recipe"]["strides"] == [4, 8, 16]
     assert (order["classes"], order["run_seed"], order["pretraining"]) == (20, 0, "rcdb1k")
     assert order["model"]["arguments"]["in_chans"] == 1
     assert "elsewhere" not in json.dumps(order)
     with pytest.raises(ValueError, match="names no downstream dataset"):
-        laptop.detecting("laptop", "rcdb1k-vit_micro-s0")
+        laptop.orders.detecting("laptop", "rcdb1k-vit_micro-s0")
 
 
 def test_a_composed_dataset_belongs_to_a_scale_and_is_made_of_others():
     laptop = plan(data_root="elsewhere")
     name = "composed_pictures"
-    assert laptop.composed("paper", name) == ["results/paper/composed/composed_pictures"]
-    assert laptop.composed("laptop", "digits") == []
-    assert json.loads(laptop.data(name, scale="paper"))["root"] == "results/paper/composed"
-    assert json.loads(laptop.data("digits"))["root"] == "elsewhere"
+    assert laptop.files.composed("paper", name) == ["results/paper/composed/composed_pictures"]
+    assert laptop.files.composed("laptop", "digits") == []
+    assert json.loads(laptop.sources.data(name, scale="paper"))["root"] == "results/paper/composed"
+    assert json.loads(laptop.sources.data("digits"))["root"] == "elsewhere"
     manifests = [f"results/laptop/downstream/{each}.json" for each in ("digits", "fashion_mnist")]
-    assert laptop.ingredients("laptop", name) == manifests
-    assert json.loads(laptop.ingredient_data(name))["digits"]["root"] == "elsewhere"
-    laptop.require_downstream([name])  # it will be made, so nothing is missing
+    assert laptop.files.ingredients("laptop", name) == manifests
+    assert json.loads(laptop.sources.ingredient_data(name))["digits"]["root"] == "elsewhere"
+    laptop.sources.require_downstream([name])  # it will be made, so nothing is missing
     with pytest.raises(ValueError, match="digits is not composed"):
-        laptop.composing("digits")
+        laptop.orders.composing("digits")
 
 
 def test_what_was_pretrained_on_the_labels_of_a_dataset_is_not_evaluated_on_it():
@@ -103,12 +103,12 @@ def test_what_was_pretrained_on_the_labels_of_a_dataset_is_not_evaluated_on_it()
     assert "imagenet1k_supervised-vit_micro-digits-s0" in keys
     assert "imagenet1k_supervised-vit_micro-fashion_mnist-s0" not in keys
     assert "imagenet1k_dino-vit_micro-fashion_mnist-s0" in keys
-    order = json.loads(laptop.pretraining("laptop", "imagenet1k_dino-vit_micro-s0"))
+    order = json.loads(laptop.orders.pretraining("laptop", "imagenet1k_dino-vit_micro-s0"))
     assert (order["train_labels"], order["left_out_seeds"]) == (1000, [0, 1, 2])
-    assert laptop.image_digests("laptop", "imagenet1k_dino-vit_micro-s0") == [
+    assert laptop.files.image_digests("laptop", "imagenet1k_dino-vit_micro-s0") == [
         "results/laptop/downstream/fashion_mnist.json"
     ]
-    assert laptop.images("laptop", "imagenet1k_dino-vit_micro-s0") == []
+    assert laptop.files.images("laptop", "imagenet1k_dino-vit_micro-s0") == []
 
 
 def test_a_gain_over_another_table_needs_its_records():
@@ -126,7 +126,7 @@ def test_the_paper_scale_runs_the_printed_columns_at_published_sizes():
     assert {m.run.downstream for m in paper.runs.of_table("table3")} == {
         "cifar10", "cifar100", "cars", "flowers", "voc12", "places30", "imagenet100",
     }  # fmt: skip
-    order = json.loads(paper.pretraining("paper", "fractaldb1k-vit_tiny-s0"))
+    order = json.loads(paper.orders.pretraining("paper", "fractaldb1k-vit_tiny-s0"))
     assert (order["dataset"]["classes"], order["dataset"]["instances"]) == (1000, 1000)
     assert (order["recipe"]["epochs"], order["recipe"]["image_size_px"]) == (300, 224)
     assert order["recipe"]["model"] == "vit_tiny"
@@ -151,17 +151,17 @@ def test_where_a_job_runs_is_no_part_of_its_order():
         ),
     )
     key, tuned = "fractaldb1k-vit_micro-s0", "fractaldb1k-vit_micro-digits-s0"
-    assert here.pretraining("laptop", key) == there.pretraining("laptop", key)
-    assert here.finetuning("laptop", tuned) == there.finetuning("laptop", tuned)
-    assert here.probing("laptop", tuned) == there.probing("laptop", tuned)
-    assert here.machine() != there.machine()
+    assert here.orders.pretraining("laptop", key) == there.orders.pretraining("laptop", key)
+    assert here.orders.finetuning("laptop", tuned) == there.orders.finetuning("laptop", tuned)
+    assert here.orders.probing("laptop", tuned) == there.orders.probing("laptop", tuned)
+    assert here.machine.settings() != there.machine.settings()
 
 
 def test_a_probe_sees_what_the_fine_tuning_of_its_key_sees_and_nothing_of_its_training():
     laptop, key = plan(), "rcdb1k-vit_micro-digits-s1"
     tuned, probed = (
         json.loads(order)
-        for order in (laptop.finetuning("laptop", key), laptop.probing("laptop", key))
+        for order in (laptop.orders.finetuning("laptop", key), laptop.orders.probing("laptop", key))
     )
     shared = tuned.keys() & probed.keys()
     assert {name: tuned[name] for name in shared} == {name: probed[name] for name in shared}
@@ -185,18 +185,18 @@ def test_only_what_decides_it_changes_the_order_of_a_probe(override, changes):
         "laptop": scale.model_copy(update={"finetune": scale.finetune | {"digits": training}})
     }
     other = Plan(laptop.config.model_copy(update={"scales": scales}))
-    assert other.finetuning("laptop", key) != laptop.finetuning("laptop", key)
-    assert (other.probing("laptop", key) != laptop.probing("laptop", key)) == changes
+    assert other.orders.finetuning("laptop", key) != laptop.orders.finetuning("laptop", key)
+    assert (other.orders.probing("laptop", key) != laptop.orders.probing("laptop", key)) == changes
 
 
 def test_a_probe_without_a_downstream_dataset_is_refused():
     with pytest.raises(ValueError, match="names no downstream dataset"):
-        plan().probing("laptop", "rcdb1k-vit_micro-s0")
+        plan().orders.probing("laptop", "rcdb1k-vit_micro-s0")
 
 
 def test_scratch_starts_from_no_weights():
-    assert plan().initial("laptop", "scratch-vit_micro-digits-s0", "model.safetensors") == []
-    assert plan().initial("paper", "rcdb1k-vit_tiny-cars-s2", "record.json") == [
+    assert plan().files.initial("laptop", "scratch-vit_micro-digits-s0", "model.safetensors") == []
+    assert plan().files.initial("paper", "rcdb1k-vit_tiny-cars-s2", "record.json") == [
         "results/paper/pretrain/rcdb1k-vit_tiny-s2/record.json"
     ]
 
@@ -204,21 +204,21 @@ def test_scratch_starts_from_no_weights():
 def test_seeds_share_the_pretrainings_of_the_scale_in_turn():
     laptop = plan()
     assert laptop.config.scales["laptop"].pretrain_seeds == [0]
-    assert laptop.initial("laptop", "rcdb1k-vit_micro-digits-s2", "record.json") == [
+    assert laptop.files.initial("laptop", "rcdb1k-vit_micro-digits-s2", "record.json") == [
         "results/laptop/pretrain/rcdb1k-vit_micro-s0/record.json"
     ]
 
 
 def test_streamed_images_need_no_shards():
     laptop = plan()
-    stored = laptop.images("laptop", "rcdb1k-vit_micro-s0")
+    stored = laptop.files.images("laptop", "rcdb1k-vit_micro-s0")
     assert stored == [f"results/laptop/images/rcdb1k/shard-000{k}.arrow" for k in range(2)]
     scales = {
         **laptop.config.scales,
         "laptop": laptop.config.scales["laptop"].model_copy(update={"images": "stream"}),
     }
     streaming = Plan(laptop.config.model_copy(update={"scales": scales}))
-    assert streaming.images("laptop", "rcdb1k-vit_micro-s0") == [
+    assert streaming.files.images("laptop", "rcdb1k-vit_micro-s0") == [
         "results/laptop/parameters/rcdb1k.parquet"
     ]
 
@@ -227,11 +227,11 @@ def test_what_does_not_exist_is_named():
     with pytest.raises(ValueError, match=r"no study has a table 'table99'; there are: .*table3"):
         plan().runs.table("table99")
     with pytest.raises(ValueError, match=r"no study has a figure 'figure99'; there are: .*figure2"):
-        plan().drawing("figure99")
+        plan().reports.drawing("figure99")
     with pytest.raises(ValueError, match=r"no study has a table or figure 'table99'; there are: "):
-        plan().told("table99")
+        plan().reports.told("table99")
     with pytest.raises(ValueError, match="names no downstream dataset"):
-        plan().finetuning("laptop", "rcdb1k-vit_micro-s0")
+        plan().orders.finetuning("laptop", "rcdb1k-vit_micro-s0")
 
 
 def with_override(name, change, *, images="stream"):
@@ -248,7 +248,7 @@ def with_override(name, change, *, images="stream"):
 @pytest.mark.parametrize("name", ["ofdb2d_1k", "ofdb3d_1k"])
 def test_a_training_on_ofdb_is_ordered_with_its_augmentations(name):
     changed = with_override(name, {"ofdb": ["texture", "pattern"]})
-    order = json.loads(changed.pretraining("paper", f"{name}-vit_tiny-s0"))
+    order = json.loads(changed.orders.pretraining("paper", f"{name}-vit_tiny-s0"))
     assert order["images"] == "stream"
     assert order["recipe"]["augmentation"]["ofdb"] == ["pattern", "texture"]
     assert order["recipe"]["augmentation"]["one_per_category"] is True
@@ -269,13 +269,13 @@ def test_a_training_on_ofdb_is_ordered_with_its_augmentations(name):
 def test_augmentations_that_cannot_be_are_refused_before_any_job(names, images, dataset, text):
     key = f"{dataset}-vit_tiny-s0"
     with pytest.raises(ConfigError, match=text):
-        with_override(dataset, {"ofdb": names}, images=images).pretraining("paper", key)
-    with_override(dataset, {"ofdb": []}, images=images).pretraining("paper", key)
+        with_override(dataset, {"ofdb": names}, images=images).orders.pretraining("paper", key)
+    with_override(dataset, {"ofdb": []}, images=images).orders.pretraining("paper", key)
 
 
 def test_one_image_of_each_category_excludes_repeats():
     with pytest.raises(ConfigError, match=r"one_per_category = true .* repeats = 3: use 1"):
-        with_override("rcdb1k", {"one_per_category": True}).pretraining(
+        with_override("rcdb1k", {"one_per_category": True}).orders.pretraining(
             "paper", "rcdb1k-vit_tiny-s0"
         )
 
@@ -290,7 +290,7 @@ def test_one_image_of_each_category_excludes_repeats():
     ],
 )
 def test_the_paper_scale_trains_on_ofdb_as_published(name, epochs, batch, lr):
-    order = json.loads(plan(scale="paper").pretraining("paper", f"{name}-vit_tiny-s0"))
+    order = json.loads(plan(scale="paper").orders.pretraining("paper", f"{name}-vit_tiny-s0"))
     recipe = order["recipe"]
     assert (recipe["epochs"], recipe["global_batch"], recipe["lr"]) == (epochs, batch, lr)
     assert recipe["augmentation"]["one_per_category"] is True
@@ -299,10 +299,13 @@ def test_the_paper_scale_trains_on_ofdb_as_published(name, epochs, batch, lr):
 
 def test_published_weights_take_the_place_of_a_pretraining():
     name = "authors_visualatom1k"
-    assert plan().initial("paper", f"{name}-vit_tiny-cars-s2", "model.safetensors") == [
+    assert plan().files.initial("paper", f"{name}-vit_tiny-cars-s2", "model.safetensors") == [
         f"results/paper/released/{name}/model.safetensors"
     ]
-    order, place = json.loads(plan().adoption("paper", name)), json.loads(plan().weights(name))
+    order, place = (
+        json.loads(plan().orders.adoption("paper", name)),
+        json.loads(plan().sources.weights(name)),
+    )
     assert order["entry"]["classes"] == 1000
     assert order["model"]["timm"] == "vit_tiny_patch16_224"
     assert "page" not in order["entry"]  # words re-run nothing
@@ -327,14 +330,14 @@ def test_a_row_of_published_weights_runs_their_network():
 
 def test_words_of_a_model_card_are_no_part_of_an_order():
     key = "fractaldb1k-vit_micro-s0"
-    about = json.loads(plan().about("laptop", key))
+    about = json.loads(plan().sources.about("laptop", key))
     assert (about["title"], about["comparable"]) == ("FractalDB-1k", False)
     for words in (about["banner"], about["source"], about["model_title"]):
-        assert words not in plan().pretraining("laptop", key)
+        assert words not in plan().orders.pretraining("laptop", key)
 
 
 def test_the_model_card_of_real_pictures_names_their_terms():
-    about = json.loads(plan().about("laptop", "imagenet1k_dino-vit_micro-s0"))
+    about = json.loads(plan().sources.about("laptop", "imagenet1k_dino-vit_micro-s0"))
     assert about["terms"] == plan().config.downstream["fashion_mnist"].licence
     assert "Fashion" in about["title"]
 
@@ -355,7 +358,7 @@ def test_the_model_card_of_real_pictures_names_their_terms():
     ],
 )
 def test_the_paper_scale_takes_the_recipe_of_network_and_dataset(key, epochs, batch, lr):
-    order = json.loads(plan(scale="paper").pretraining("paper", key))
+    order = json.loads(plan(scale="paper").orders.pretraining("paper", key))
     recipe = order["recipe"]
     assert (recipe["epochs"], recipe["global_batch"], recipe["lr"]) == (epochs, batch, lr)
     assert recipe["model"] == Run.read(key).model
@@ -368,7 +371,7 @@ def test_the_paper_scale_fine_tunes_on_imagenet_by_a_recipe_of_its_own(
     downstream, optimizer, epochs
 ):
     key = f"rcdb21k-vit_base-{downstream}-s0"
-    recipe = json.loads(plan(scale="paper").finetuning("paper", key))["recipe"]
+    recipe = json.loads(plan(scale="paper").orders.finetuning("paper", key))["recipe"]
     assert (recipe["optimizer"], recipe["epochs"], recipe["model"]) == (
         optimizer,
         epochs,
@@ -393,44 +396,51 @@ def test_a_training_has_a_process_for_each_gpu_or_as_many_as_the_user_says(scale
     if gpu:
         resources = here.config.scales[scale].resources
         resources["pretrain"] = resources["pretrain"].model_copy(update={"gpu": gpu})
-    assert here.spread(scale, "pretrain", TINY) == Spread(1, count)
-    assert here.launcher(scale, "pretrain", TINY) == launcher(Spread(1, count))
+    assert here.machine.spread(scale, "pretrain", TINY) == Spread(1, count)
+    assert here.machine.launcher(scale, "pretrain", TINY) == launcher(Spread(1, count))
 
 
 def test_a_job_has_a_thread_for_each_of_its_processes():
-    assert plan(processes=3).threads("laptop", "finetune", TINY) == 3
-    assert plan(scale="paper", processes=3).threads("paper", "pretrain", TINY) == 16
-    assert plan(scale="paper", spread={"vit_base": "2x24"}).threads("paper", "pretrain", BASE) == 24
+    assert plan(processes=3).machine.threads("laptop", "finetune", TINY) == 3
+    assert plan(scale="paper", processes=3).machine.threads("paper", "pretrain", TINY) == 16
+    assert (
+        plan(scale="paper", spread={"vit_base": "2x24"}).machine.threads("paper", "pretrain", BASE)
+        == 24
+    )
 
 
 def test_a_spread_network_has_hosts_and_gpus_and_others_have_none():
     here = plan(scale="paper", spread={"vit_base": "4x8"})
-    assert here.devices("paper", "pretrain", BASE) == {
+    assert here.machine.devices("paper", "pretrain", BASE) == {
         "mpi": "srun", "nodes": 4, "tasks_per_node": 8, "tasks_per_gpu": 0, "cpus_per_task": 2, "gres": "gpu:8",
     }  # fmt: skip
-    assert here.launcher("paper", "pretrain", BASE) == launcher(Spread(4, 8), threads=16, gpus=True)
-    assert here.devices("paper", "pretrain", TINY) == {"gpu": 1}
+    assert here.machine.launcher("paper", "pretrain", BASE) == launcher(
+        Spread(4, 8), threads=16, gpus=True
+    )
+    assert here.machine.devices("paper", "pretrain", TINY) == {"gpu": 1}
     tuned = BASE.replace("-s0", "-cifar10-s0")
-    assert here.devices("paper", "finetune", tuned) == {"gpu": 1}
-    assert here.launcher("paper", "finetune", tuned) == launcher(Spread(1, 1))
+    assert here.machine.devices("paper", "finetune", tuned) == {"gpu": 1}
+    assert here.machine.launcher("paper", "finetune", tuned) == launcher(Spread(1, 1))
 
 
 def test_one_process_on_each_of_many_hosts():
-    shape = plan(scale="paper", spread={"vit_base": "2x1"}).devices("paper", "pretrain", BASE)
+    shape = plan(scale="paper", spread={"vit_base": "2x1"}).machine.devices(
+        "paper", "pretrain", BASE
+    )
     assert (shape["tasks"], shape["gres"], "tasks_per_node" in shape) == (2, "gpu:1", False)
 
 
 def test_a_network_spread_on_one_host_needs_no_srun():
     here = plan(scale="paper", spread={"vit_base": "1x8"})
-    assert here.devices("paper", "pretrain", BASE) == {"gpu": 8}
-    assert here.launcher("paper", "pretrain", BASE) == launcher(Spread(1, 8))
+    assert here.machine.devices("paper", "pretrain", BASE) == {"gpu": 8}
+    assert here.machine.launcher("paper", "pretrain", BASE) == launcher(Spread(1, 8))
 
 
 def test_without_gpus_none_is_asked_for():
     here = plan(scale="paper", spread={"vit_base": "2x1"}, device="cpu")
-    assert here.devices("paper", "pretrain", TINY) == {"gpu": 0}
-    assert "gres" not in here.devices("paper", "pretrain", BASE)
-    assert "--gres" not in here.launcher("paper", "pretrain", BASE)
+    assert here.machine.devices("paper", "pretrain", TINY) == {"gpu": 0}
+    assert "gres" not in here.machine.devices("paper", "pretrain", BASE)
+    assert "--gres" not in here.machine.launcher("paper", "pretrain", BASE)
 
 
 @pytest.mark.parametrize(
@@ -453,7 +463,7 @@ def test_what_snakemakes_report_is_told_is_one_line_without_markup():
     table = study.tables["table3"].model_copy(update={"title": evil})
     tables = {**study.tables, "table3": table}
     laptop.config.studies["contours"] = study.model_copy(update={"tables": tables})
-    told = laptop.told("table3")
+    told = laptop.reports.told("table3")
     assert "\n" not in told
     assert r"\:\: html" in told
     assert r"\`b <javascript\:c>\`\_" in told

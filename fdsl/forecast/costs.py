@@ -92,7 +92,7 @@ class Estimator:
         """Return the cost of a search, whose worker processes start side by side."""
         dataset = self.config.dataset(scale, name)
         drawing, origin, words = self.rates.drawing(dataset)
-        workers = self.plan.resources(scale, "sample_parameters").threads
+        workers = self.plan.machine.resources(scale, "sample_parameters").threads
         processes = 1 if workers == 1 else workers + 1
         searched = Amount.of(dataset.classes * drawing.search_s / workers, origin)
         wall = self._around("sample_parameters", "images", starts=min(processes, 2)) + searched
@@ -108,12 +108,11 @@ class Estimator:
     def _rendering(self, scale: str, name: str) -> Cost:
         dataset = self.config.dataset(scale, name)
         drawing, origin, words = self.rates.drawing(dataset)
-        shards = self.config.scales[scale].shards
-        images = dataset.classes * dataset.instances / shards.get(name, shards["default"])
+        images = dataset.classes * dataset.instances / self.config.scales[scale].shards_of(name)
         drawn = Amount.of(images * (drawing.draw_s + drawing.encode_s), origin)
         wall = self._around("render_shard", "images") + drawn
         return Cost(
-            wall * self.plan.resources(scale, "render_shard").threads,
+            wall * self.plan.machine.resources(scale, "render_shard").threads,
             Amount(),
             Amount.of(images * drawing.shard_bytes, origin) + self._left("render_shard"),
             Amount.of(drawing.memory_mb, origin),
@@ -122,12 +121,15 @@ class Estimator:
 
     def _trained(self, rule: str, scale: str, key: str) -> Cost:
         """Return the cost of a job with a network of its own: its work, shared by its processes."""
-        run, resources = Run.read(key), self.plan.resources(scale, rule)
+        run, resources = Run.read(key), self.plan.machine.resources(scale, rule)
         hosts, each, cores, gpus = 1, 1, resources.threads, resources.gpu
         if rule in {"pretrain", "finetune"}:
-            spread = self.plan.spread(scale, rule, key)
+            spread = self.plan.machine.spread(scale, rule, key)
             hosts, each = spread.hosts, spread.each
-            cores, gpus = self.plan.threads(scale, rule, key), self.plan.gpus(scale, rule, key)
+            cores, gpus = (
+                self.plan.machine.threads(scale, rule, key),
+                self.plan.machine.gpus(scale, rule, key),
+            )
         if self.config.user.device == "cpu":
             gpus = 0
         loaders = self.config.user.loader_workers
@@ -168,7 +170,7 @@ class Estimator:
             if megabytes >= CHECK_MB_PER_S:
                 wall += Amount.of(megabytes / CHECK_MB_PER_S, Origin.ASSUMED)
                 words = (f"real pictures: read and digested, or fetched, at {CHECK_MB_PER_S} MB/s",)
-        threads = 1 if reported else self.plan.resources(scale, rule).threads
+        threads = 1 if reported else self.plan.machine.resources(scale, rule).threads
         begin, started = self.rates.start(kind)
         fixed, origin = self.rates.fixed(rule)
         held = max([(fixed.memory_mb, origin), (begin.memory_mb, started)])

@@ -145,31 +145,38 @@ def _needs(plan: Plan, job: Job) -> list[str]:
     scale, name = job.scale, job.name
     match job.rule:
         case "all":
-            return plan.targets()
+            return plan.files.targets()
         case "all_curves":
-            return plan.curves()
+            return plan.files.curves()
         case "table":
-            return plan.records(name)
+            return plan.files.records(name)
         case "figure":
-            return [*plan.records(name), *plan.figure_files(name)]
+            return [*plan.files.records(name), *plan.files.figure_files(name)]
         case "claims":
-            return plan.claim_records()
+            return plan.files.claim_records()
         case "page":
-            return [*plan.all_records(), *plan.pretraining_records(), *plan.figures()]
+            return [
+                *plan.files.all_records(),
+                *plan.files.pretraining_records(),
+                *plan.files.figures(),
+            ]
         case "curves":
             return [f"results/{scale}/{job.part}/{name}/metrics.jsonl"]
         case "render_shard":
             return [f"results/{scale}/parameters/{name}.json"]
         case "pretrain":
-            return plan.image_digests(scale, name)
+            return plan.files.image_digests(scale, name)
         case "attention":
             record = f"results/{scale}/pretrain/{name}/record.json"
-            return [record, *plan.attention_manifest(scale, name)]
+            return [record, *plan.files.attention_manifest(scale, name)]
         case "fetch_downstream":
-            return plan.composed(scale, name)
+            return plan.files.composed(scale, name)
         case "compose":
-            return plan.ingredients(scale, name)
+            return plan.files.ingredients(scale, name)
         case "finetune" | "probe" | "detect":
-            return [plan.manifest(scale, name), *plan.initial(scale, name, "record.json")]
+            return [
+                plan.files.manifest(scale, name),
+                *plan.files.initial(scale, name, "record.json"),
+            ]
         case _:
             return []

@@ -68,7 +68,7 @@ class Asked:
     def by(cls, plan: Plan) -> Asked:
         """Return what the targets of a plan need."""
         found = {job.record: job for job in (*_reports(plan), *_work(plan))}
-        return cls(plan.scale, found, tuple(plan.curves()))
+        return cls(plan.scale, found, tuple(plan.files.curves()))
 
     def covers(self, name: str) -> bool:
         """Say whether a file is asked for."""
@@ -98,31 +98,31 @@ def _reports(plan: Plan) -> Iterable[Job]:
             yield _job(
                 "table",
                 outputs,
-                inputs=[*plan.records(name), PUBLISHED],
-                order=plan.tabulation(name),
-                code=plan.table_code(name),
+                inputs=[*plan.files.records(name), PUBLISHED],
+                order=plan.reports.tabulation(name),
+                code=plan.codes.table(name),
             )
         for name in study.figures:
             yield _job(
                 "figure",
                 [f"results/figures/{name}{suffix}" for suffix in (".png", ".pdf", ".csv")],
-                inputs=[*plan.records(name), *plan.figure_files(name), PUBLISHED],
-                order=plan.drawing(name),
-                code=plan.figure_code(name),
+                inputs=[*plan.files.records(name), *plan.files.figure_files(name), PUBLISHED],
+                order=plan.reports.drawing(name),
+                code=plan.codes.figure(name),
             )
     yield _job(
         "claims",
         [f"results/claims{suffix}" for suffix in (".csv", ".html", ".md")],
-        inputs=[*plan.claim_records(), PUBLISHED],
-        order=plan.deciding(),
+        inputs=[*plan.files.claim_records(), PUBLISHED],
+        order=plan.reports.deciding(),
         code=_code(*MODULES["claims"]),
     )
-    shown = [*plan.all_records(), *plan.pretraining_records(), *plan.figures()]
+    shown = [*plan.files.all_records(), *plan.files.pretraining_records(), *plan.files.figures()]
     yield _job(
         "page",
         ["results/index.html"],
         inputs=[*shown, PUBLISHED],
-        order=plan.paging(),
+        order=plan.reports.paging(),
         code=_code(*MODULES["page"]),
     )
 
@@ -131,7 +131,10 @@ def _work(plan: Plan) -> Iterable[Job]:
     """Yield the jobs behind the reports: trainings, and what they read."""
     studies = plan.config.studies.values()
     files = [
-        path for study in studies for name in study.figures for path in plan.figure_files(name)
+        path
+        for study in studies
+        for name in study.figures
+        for path in plan.files.figure_files(name)
     ]
     reports = [name for study in studies for name in (*study.tables, *study.figures)]
     measured = list(dict.fromkeys(m for name in reports for m in plan.runs.of_report(name)))
@@ -145,23 +148,25 @@ def _work(plan: Plan) -> Iterable[Job]:
     shown = {_stem(path) for path in files if path.endswith(".parquet")}
     for dataset in sorted(drawn | shown):
         yield from _images(plan, dataset, stored=dataset in drawn)
-    real = {_stem(plan.pretraining_manifest(plan.scale, run.key)) for run in pretrained} - {""}
+    real = {_stem(plan.files.pretraining_manifest(plan.scale, run.key)) for run in pretrained} - {
+        ""
+    }
     yield from _downstream(plan, {str(m.run.downstream) for m in measured} | real)
 
 
 def _measurement(plan: Plan, measurement: Measurement) -> Job:
     scale, key = plan.scale, measurement.run.key
     orders: dict[str, Callable[[str, str], str]] = {
-        "finetune": plan.finetuning,
-        "probe": plan.probing,
-        "detect": plan.detecting,
+        "finetune": plan.orders.finetuning,
+        "probe": plan.orders.probing,
+        "detect": plan.orders.detecting,
     }
     stage, folder = measurement.stage, f"results/{scale}/{measurement.stage}/{key}"
     return Job(
         stage,
         f"{folder}/record.json",
         () if stage == "probe" else (f"{folder}/metrics.jsonl",),
-        (plan.manifest(scale, key), *plan.initial(scale, key, "model.safetensors")),
+        (plan.files.manifest(scale, key), *plan.files.initial(scale, key, "model.safetensors")),
         json.loads(orders[stage](scale, key)),
         _code(*MODULES[stage]),
     )
@@ -174,9 +179,9 @@ def _pretraining(plan: Plan, run: Run) -> Job:
         "pretrain",
         f"{folder}/record.json",
         _weights(folder, "metrics.jsonl"),
-        tuple(plan.images(scale, key)) or (plan.pretraining_manifest(scale, key),),
-        json.loads(plan.pretraining(scale, key)),
-        plan.pretraining_code(key),
+        tuple(plan.files.images(scale, key)) or (plan.files.pretraining_manifest(scale, key),),
+        json.loads(plan.orders.pretraining(scale, key)),
+        plan.codes.pretraining(key),
     )
 
 
@@ -187,7 +192,7 @@ def _adoption(plan: Plan, name: str) -> Job:
         f"{folder}/record.json",
         _weights(folder),
         None,
-        json.loads(plan.adoption(plan.scale, name)),
+        json.loads(plan.orders.adoption(plan.scale, name)),
         _code(*MODULES["adopt_weights"]),
     )
 
@@ -203,9 +208,9 @@ def _attention(plan: Plan, path: str) -> Job:
     return _job(
         "attention",
         [path],
-        inputs=[weights, *plan.attention_manifest(scale, key)],
-        order=plan.pretraining(scale, key),
-        code=plan.attention_code(key),
+        inputs=[weights, *plan.files.attention_manifest(scale, key)],
+        order=plan.orders.pretraining(scale, key),
+        code=plan.codes.attention(key),
     )
 
 
@@ -217,10 +222,10 @@ def _images(plan: Plan, dataset: str, *, stored: bool) -> Iterable[Job]:
         "sample_parameters",
         [parameters, f"results/{scale}/parameters/{dataset}.json"],
         inputs=[],
-        order=plan.sampling(scale, dataset),
-        code=plan.image_code("fdsl.data.parameters", dataset=dataset),
+        order=plan.orders.sampling(scale, dataset),
+        code=plan.codes.images("fdsl.data.parameters", dataset=dataset),
     )
-    digests = plan.image_digests(scale, Run(dataset, "any", 0).key) if stored else []
+    digests = plan.files.image_digests(scale, Run(dataset, "any", 0).key) if stored else []
     for digest in digests:
         shard = digest.removesuffix(".json")
         if "/images/" in shard:
@@ -228,8 +233,8 @@ def _images(plan: Plan, dataset: str, *, stored: bool) -> Iterable[Job]:
                 "render_shard",
                 [f"{shard}.arrow", digest],
                 inputs=[parameters],
-                order=plan.rendering(scale, dataset, shard.rpartition("-")[2]),
-                code=plan.image_code("fdsl.data.synthetic", dataset=dataset),
+                order=plan.orders.rendering(scale, dataset, shard.rpartition("-")[2]),
+                code=plan.codes.images("fdsl.data.synthetic", dataset=dataset),
             )
 
 
@@ -238,14 +243,16 @@ def _downstream(plan: Plan, names: set[str]) -> Iterable[Job]:
     todo, scale = sorted(names), plan.scale
     for name in todo:
         manifest = f"results/{scale}/downstream/{name}.json"
-        yield _job("fetch_downstream", [manifest], inputs=[], order=plan.fetching(name), code=None)
-        ingredients = plan.ingredients(scale, name)
-        for folder in plan.composed(scale, name):
+        yield _job(
+            "fetch_downstream", [manifest], inputs=[], order=plan.orders.fetching(name), code=None
+        )
+        ingredients = plan.files.ingredients(scale, name)
+        for folder in plan.files.composed(scale, name):
             yield _job(
                 "compose",
                 [folder],
                 inputs=ingredients,
-                order=plan.composing(name),
+                order=plan.orders.composing(name),
                 code=_code(*MODULES["compose"]),
             )
         todo += [found for path in ingredients if (found := _stem(path)) not in todo]

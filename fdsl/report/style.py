@@ -29,7 +29,7 @@ LINES: list[dict[str, Any]] = [
     )
 ]  # fmt: skip
 
-# matplotlib settings. Font type 42 embeds whole glyphs, which journals accept; type 3 they do not.
+# matplotlib settings. Font type 42 embeds whole glyphs, which journals accept; type 3 they do not. A $ in a title is a $.
 STYLE: dict[Any, Any] = {
     "axes.titlesize": 9,
     "figure.facecolor": "white",
@@ -41,9 +41,10 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": DPI,
     "savefig.facecolor": "white",
     "savefig.pad_inches": 0.03,
+    "text.parse_math": False,
 }
 
 
 def wrapped(text: str, *, characters: int = 150) -> str:
-    """Return text in lines that fit below a figure of the text's width."""
-    return textwrap.fill(text, characters)
+    """Return text in lines that fit below a figure of the text's width; no word is broken."""
+    return textwrap.fill(text, characters, break_long_words=False)

@@ -55,7 +55,7 @@ def read_terminal(path: str | Path) -> RenderableType:
     records = records_in(path)
     first = pd.read_csv(path, dtype=str, keep_default_na=False).iloc[0]
     values = read_yaml(Path("config.yaml")) | {"scale": first["scale"]}
-    order = json.loads(Plan(load(values)).tabulation(first["table"]))
+    order = json.loads(Plan(load(values)).reports.tabulation(first["table"]))
     report = build_table(
         Study.model_validate(order["study"]),
         name=order["name"],

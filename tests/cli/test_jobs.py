@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 from fdsl import storage
 from fdsl.catalog import ModelEntry
 from fdsl.cli import app
-from fdsl.config import load, workflow_folder
+from fdsl.config import load
 from fdsl.plan import Plan
 from fdsl.storage import DamagedFile
 from fdsl.train import models
-from fdsl.yaml_files import read_yaml
+from fdsl.yaml_files import read_yaml, workflow_folder
 
 NAME = "authors_visualatom1k"
 
@@ -21,7 +21,7 @@ NAME = "authors_visualatom1k"
 def adopt(folder):
     user = read_yaml(workflow_folder().parent / "config.yaml") | {"data_root": str(folder)}
     plan = Plan(load(user))
-    order = json.loads(plan.adoption("laptop", NAME))
+    order = json.loads(plan.orders.adoption("laptop", NAME))
     verb = [
         "adopt-weights",
         "--order",
@@ -29,7 +29,7 @@ def adopt(folder):
         "--code",
         "abc",
         "--data",
-        plan.weights(NAME),
+        plan.sources.weights(NAME),
     ]
     where = ["--weights", folder / "out/model.safetensors", "--record", folder / "out/record.json"]
     return CliRunner().invoke(app, [str(part) for part in [*verb, *where]]), order

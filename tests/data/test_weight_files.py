@@ -4,10 +4,9 @@ import sys
 import pytest
 
 from fdsl.catalog import ReleasedWeights
-from fdsl.config import workflow_folder
 from fdsl.data import weight_files
 from fdsl.data.downstream import MissingData
-from fdsl.yaml_files import catalog
+from fdsl.yaml_files import catalog, workflow_folder
 
 RELEASED = catalog(workflow_folder(), "released", ReleasedWeights)
 

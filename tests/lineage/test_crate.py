@@ -64,7 +64,7 @@ def test_every_file_is_carried_whole_with_size_and_digest(made):
         assert (str(path.stat().st_size), digest(path)) == (entity["contentSize"], entity["sha256"])
     carried = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert carried == {entity["@id"] for entity in files} | {"ro-crate-metadata.json"}
-    for name in [TABLE, RECORD, WEIGHTS, "Snakefile", "config.yaml", "workflow/studies/contours.yaml", "fdsl/plan.py"]:  # fmt: skip
+    for name in [TABLE, RECORD, WEIGHTS, "Snakefile", "config.yaml", "workflow/studies/contours.yaml", "fdsl/plan/orders.py"]:  # fmt: skip
         assert name in carried
     assert not any("__pycache__" in name for name in carried)
 

@@ -25,11 +25,11 @@ def test_reports_are_fingerprinted_by_their_orders_as_by_the_plan():
     found = plan()
     for study in found.config.studies.values():
         for name in study.tables:
-            order = json.loads(found.tabulation(name))
-            assert fingerprint(*of_table(order)) == found.table_code(name)
+            order = json.loads(found.reports.tabulation(name))
+            assert fingerprint(*of_table(order)) == found.codes.table(name)
         for name in study.figures:
-            order = json.loads(found.drawing(name))
-            assert fingerprint(*of_figure(order)) == found.figure_code(name)
+            order = json.loads(found.reports.drawing(name))
+            assert fingerprint(*of_figure(order)) == found.codes.figure(name)
 
 
 def test_every_input_is_made_by_a_job_or_comes_with_the_workflow(wanted):
@@ -41,7 +41,7 @@ def test_every_input_is_made_by_a_job_or_comes_with_the_workflow(wanted):
 
 def test_all_targets_are_made_by_a_job(wanted):
     made = {path for job in wanted.jobs.values() for path in job.outputs}
-    assert set(plan().targets()) <= made
+    assert set(plan().files.targets()) <= made
 
 
 def test_no_two_jobs_make_one_file(wanted):
@@ -78,14 +78,14 @@ def test_reports_are_made_from_records_and_printed_numbers(wanted):
     found = plan()
     for name in found.config.studies["contours"].tables:
         job = wanted.jobs[f"results/tables/{name}.record.json"]
-        assert set(job.inputs) == {*found.records(name), "workflow/published/tables.csv"}
+        assert set(job.inputs) == {*found.files.records(name), "workflow/published/tables.csv"}
     for name in ("claims", "index", *(f"figures/{name}" for name in found.config.studies["contours"].figures)):  # fmt: skip
         assert "workflow/published/tables.csv" in wanted.jobs[f"results/{name}.record.json"].inputs
-    assert set(found.claim_records()) < set(wanted.jobs["results/claims.record.json"].inputs)
+    assert set(found.files.claim_records()) < set(wanted.jobs["results/claims.record.json"].inputs)
 
 
 def test_what_has_no_record_can_be_asked_for_all_the_same(wanted):
-    curves = plan().curves()
+    curves = plan().files.curves()
     assert curves
     assert all(wanted.covers(path) for path in curves)
     assert not wanted.covers("results/laptop/pretrain/mine-vit_micro-s0/curves.png")

@@ -28,7 +28,7 @@ BANNER = "laptop scale: not a reproduction of the published numbers"
 def page(folder, contours, laptop_records, published_csv):
     """The path of a page of two formulas and scratch at laptop scale."""
     plan = Plan(load(read_yaml(workflow_folder().parent / "config.yaml") | {"scale": "laptop"}))
-    order = json.loads(plan.paging())
+    order = json.loads(plan.reports.paging())
     figure = folder / "results/figures/figure2.png"
     figure.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((200, 300, 3), 128, np.uint8)).save(figure)

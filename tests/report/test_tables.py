@@ -313,7 +313,7 @@ def finished(record, folder):
     """The path of a table 3 of the laptop scale as the workflow makes it, with config.yaml in the working folder."""
     (folder / "config.yaml").write_bytes((WORKFLOW.parent / "config.yaml").read_bytes())
     plan = Plan(load(read_yaml(folder / "config.yaml") | {"scale": "laptop"}))
-    order = json.loads(plan.tabulation("table3"))
+    order = json.loads(plan.reports.tabulation("table3"))
     records = [
         record(pretraining, "digits", seed, 300 + len(pretraining), images=360, scale="laptop")
         for pretraining in ("scratch", "rcdb1k")

@@ -12,10 +12,9 @@ from oracles.rendered_markdown import rendered
 from train.tiny_training import ORIGIN, everything_random, finetune, pretrain
 
 from fdsl.catalog import ModelEntry
-from fdsl.config import workflow_folder
 from fdsl.data.augment import EvalTransform
 from fdsl.train import model_card, models, weights
-from fdsl.yaml_files import catalog
+from fdsl.yaml_files import catalog, workflow_folder
 
 ENTRIES = catalog(workflow_folder(), "models", ModelEntry)
 SMALL_SWIN = ModelEntry(

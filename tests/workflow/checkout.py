@@ -87,6 +87,13 @@ def checkout(folder):
     return Project(root, folder / "work")
 
 
+def copy(project, folder):
+    """Return a copy of a project with its results in another folder."""
+    for name in [project.root, project.work]:
+        shutil.copytree(name, folder / name.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return Project(folder / project.root.name, folder / project.work.name)
+
+
 def shrink(project, *, epochs=2):
     """Leave a scale of seconds: scratch against FractalDB on Digits, one seed; `epochs` of pre-training with four updates each."""
 

@@ -1,7 +1,9 @@
-"""The workflow in a folder of its own: as it is, and with a tiny laptop scale."""
+"""The workflow in a folder of its own: as it is, with a tiny laptop scale, and with table 3 of that scale made."""
 
 import pytest
-from workflow.checkout import checkout, shrink
+from workflow.checkout import checkout, copy, shrink
+
+TABLE = "results/tables/table3.csv"
 
 
 @pytest.fixture
@@ -14,3 +16,18 @@ def project(tmp_path):
 def tiny(project):
     """The project with a laptop scale of seconds: scratch against FractalDB on Digits, one seed."""
     return shrink(project)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The tiny project with its table 3: seen by all tests of a process, changed by none."""
+    project = shrink(checkout(tmp_path_factory.mktemp("built")))
+    made = project.snakemake("--cores", "2", targets=[TABLE])
+    assert made.returncode == 0, made.stdout + made.stderr
+    return project
+
+
+@pytest.fixture
+def finished(built, tmp_path):
+    """A copy of the tiny project with its table 3, to be changed."""
+    return copy(built, tmp_path)

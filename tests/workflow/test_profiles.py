@@ -67,5 +67,5 @@ def test_jobs_that_begin_anew_ask_for_more_at_each_attempt_and_trainings_do_not(
             re.MULTILINE | re.DOTALL,
         ):
             if "runtime" in asked:
-                goes_on = "PLAN.launcher" in asked or rule == "detect"
+                goes_on = "PLAN.machine.launcher" in asked or rule == "detect"
                 assert len(re.findall(r"attempt\s+\* PLAN", asked)) == (0 if goes_on else 2), rule

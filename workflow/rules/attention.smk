@@ -10,7 +10,7 @@ rule attention:
     input:
         weights=ancient("results/{scale}/pretrain/{run}/model.safetensors"),
         digest="results/{scale}/pretrain/{run}/record.json",
-        manifest=lambda w: PLAN.attention_manifest(w.scale, w.run),
+        manifest=lambda w: PLAN.files.attention_manifest(w.scale, w.run),
     output:
         maps="results/{scale}/attention/{run}.npz",
         record="results/{scale}/attention/{run}.record.json",
@@ -18,15 +18,16 @@ rule attention:
         "logs/{scale}/attention/{run}.log",
     benchmark:
         "benchmarks/{scale}/attention/{run}.tsv"
-    threads: lambda w: PLAN.resources(w.scale, "attention").threads
+    threads: lambda w: PLAN.machine.resources(w.scale, "attention").threads
     resources:
-        mem_mb=lambda w, attempt: attempt * PLAN.resources(w.scale, "attention").mem_mb,
+        mem_mb=lambda w, attempt: attempt
+        * PLAN.machine.resources(w.scale, "attention").mem_mb,
         runtime=lambda w, attempt: attempt
-        * PLAN.resources(w.scale, "attention").runtime,
-        data=lambda w: PLAN.pretraining_data(w.scale, w.run),
+        * PLAN.machine.resources(w.scale, "attention").runtime,
+        data=lambda w: PLAN.sources.pretraining_data(w.scale, w.run),
     params:
-        order=lambda w: PLAN.pretraining(w.scale, w.run),
-        code=lambda w: PLAN.attention_code(w.run),
+        order=lambda w: PLAN.orders.pretraining(w.scale, w.run),
+        code=lambda w: PLAN.codes.attention(w.run),
     shell:
         r"""
         python -m fdsl attention --order {params.order:q} --code {params.code:q} --data={resources.data:q} \

@@ -4,6 +4,7 @@ A job's `params.order` is one JSON object with all that decides what it computes
 reaches; a change of either re-runs it. Where a job runs (threads, memory, device) stands in resources and re-runs nothing.
 """
 
+import os
 from pathlib import Path
 
 from fdsl import config as settings
@@ -13,6 +14,8 @@ from fdsl.provenance import fingerprint
 from fdsl.runs import Run
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
+# Relative, so that a project that was moved as a whole makes nothing again.
+PUBLISHED = os.path.relpath(WORKFLOW / "published/tables.csv")
 PLAN = Plan(settings.load(config, folder=WORKFLOW))
 
 # After a SIGKILL or a power cut the same command must simply go on.
@@ -38,7 +41,7 @@ def devices(rule):
     """Return the resources of a rule that trains; a training has only some of them, and None is as good as absent."""
 
     def resource(name):
-        return lambda w: PLAN.devices(w.scale, rule, w.run).get(name)
+        return lambda w: PLAN.machine.devices(w.scale, rule, w.run).get(name)
 
     return {name: resource(name) for name in DEVICES}
 
@@ -52,12 +55,12 @@ onstart:
     # Snakemake would find this out with a traceback, when it makes way for the outputs of a job.
     storage.require_writable("results")
     # Before the first job, so that a missing dataset is not found out after a day of pre-training.
-    PLAN.require_downstream(
+    PLAN.sources.require_downstream(
         job.wildcards.dataset
         for job in workflow.dag.needrun_jobs()
         if job.rule.name == "fetch_downstream"
     )
-    PLAN.require_weights(
+    PLAN.sources.require_weights(
         job.wildcards.released
         for job in workflow.dag.needrun_jobs()
         if job.rule.name == "adopt_weights"

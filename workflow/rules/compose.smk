@@ -8,7 +8,7 @@ OUTPUTS: results/{scale}/composed/{dataset}/, with pictures and annotations in C
 rule compose:
     """Lay real pictures over one another on canvases, with exact boxes and masks. Seconds."""
     input:
-        manifests=lambda w: PLAN.ingredients(w.scale, w.dataset),
+        manifests=lambda w: PLAN.files.ingredients(w.scale, w.dataset),
     output:
         folder=directory("results/{scale}/composed/{dataset}"),
         record="results/{scale}/composed/{dataset}.record.json",
@@ -17,13 +17,15 @@ rule compose:
     benchmark:
         "benchmarks/{scale}/compose/{dataset}.tsv"
     priority: 100
-    threads: lambda w: PLAN.resources(w.scale, "compose").threads
+    threads: lambda w: PLAN.machine.resources(w.scale, "compose").threads
     resources:
-        mem_mb=lambda w, attempt: attempt * PLAN.resources(w.scale, "compose").mem_mb,
-        runtime=lambda w, attempt: attempt * PLAN.resources(w.scale, "compose").runtime,
-        data=lambda w: PLAN.ingredient_data(w.dataset),
+        mem_mb=lambda w, attempt: attempt
+        * PLAN.machine.resources(w.scale, "compose").mem_mb,
+        runtime=lambda w, attempt: attempt
+        * PLAN.machine.resources(w.scale, "compose").runtime,
+        data=lambda w: PLAN.sources.ingredient_data(w.dataset),
     params:
-        order=lambda w: PLAN.composing(w.dataset),
+        order=lambda w: PLAN.orders.composing(w.dataset),
         code=fingerprint("fdsl.data.compose", "fdsl.data.parts"),
     shell:
         r"""

@@ -9,11 +9,15 @@ OUTPUTS: results/{scale}/detect/{run}/record.json and metrics.jsonl
 rule detect:
     """Train a detector and test it, in one process. A minute on a CPU core to weeks on a GPU; goes on where it was killed."""
     input:
-        manifest=lambda w: PLAN.manifest(w.scale, w.run),
+        manifest=lambda w: PLAN.files.manifest(w.scale, w.run),
         # made again where somebody deleted it; the manifest says whether it is another
-        composed=lambda w: ancient(PLAN.composed(w.scale, Run.read(w.run).downstream)),
-        weights=lambda w: ancient(PLAN.initial(w.scale, w.run, "model.safetensors")),
-        digest=lambda w: PLAN.initial(w.scale, w.run, "record.json"),
+        composed=lambda w: ancient(
+            PLAN.files.composed(w.scale, Run.read(w.run).downstream)
+        ),
+        weights=lambda w: ancient(
+            PLAN.files.initial(w.scale, w.run, "model.safetensors")
+        ),
+        digest=lambda w: PLAN.files.initial(w.scale, w.run, "record.json"),
     output:
         record="results/{scale}/detect/{run}/record.json",
         metrics="results/{scale}/detect/{run}/metrics.jsonl",
@@ -21,15 +25,15 @@ rule detect:
         "logs/{scale}/detect/{run}.log",
     benchmark:
         "benchmarks/{scale}/detect/{run}.tsv"
-    threads: lambda w: PLAN.resources(w.scale, "detect").threads
+    threads: lambda w: PLAN.machine.resources(w.scale, "detect").threads
     resources:
-        mem_mb=lambda w: PLAN.resources(w.scale, "detect").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "detect").runtime,
-        gpu=lambda w: PLAN.resources(w.scale, "detect").gpu,
-        machine=PLAN.machine(),
-        data=lambda w: PLAN.data(Run.read(w.run).downstream, scale=w.scale),
+        mem_mb=lambda w: PLAN.machine.resources(w.scale, "detect").mem_mb,
+        runtime=lambda w: PLAN.machine.resources(w.scale, "detect").runtime,
+        gpu=lambda w: PLAN.machine.resources(w.scale, "detect").gpu,
+        machine=PLAN.machine.settings(),
+        data=lambda w: PLAN.sources.data(Run.read(w.run).downstream, scale=w.scale),
     params:
-        order=lambda w: PLAN.detecting(w.scale, w.run),
+        order=lambda w: PLAN.orders.detecting(w.scale, w.run),
         code=fingerprint("fdsl.train.detection.detect", "fdsl.data.parts"),
         checkpoints="results/{scale}/checkpoints/{run}",
     shell:

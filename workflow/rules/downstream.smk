@@ -8,7 +8,7 @@ OUTPUTS: results/{scale}/downstream/{dataset}.json, the manifest of a checked lo
 rule fetch_downstream:
     """Find, fetch if necessary, and check a downstream dataset. Seconds, or a download."""
     input:
-        composed=lambda w: PLAN.composed(w.scale, w.dataset),
+        composed=lambda w: PLAN.files.composed(w.scale, w.dataset),
     output:
         manifest="results/{scale}/downstream/{dataset}.json",
         record="results/{scale}/downstream/{dataset}.record.json",
@@ -17,15 +17,15 @@ rule fetch_downstream:
     benchmark:
         "benchmarks/{scale}/fetch_downstream/{dataset}.tsv"
     priority: 100
-    threads: lambda w: PLAN.resources(w.scale, "fetch_downstream").threads
+    threads: lambda w: PLAN.machine.resources(w.scale, "fetch_downstream").threads
     resources:
         mem_mb=lambda w, attempt: attempt
-        * PLAN.resources(w.scale, "fetch_downstream").mem_mb,
+        * PLAN.machine.resources(w.scale, "fetch_downstream").mem_mb,
         runtime=lambda w, attempt: attempt
-        * PLAN.resources(w.scale, "fetch_downstream").runtime,
-        data=lambda w: PLAN.data(w.dataset, scale=w.scale),
+        * PLAN.machine.resources(w.scale, "fetch_downstream").runtime,
+        data=lambda w: PLAN.sources.data(w.dataset, scale=w.scale),
     params:
-        order=lambda w: PLAN.fetching(w.dataset),
+        order=lambda w: PLAN.orders.fetching(w.dataset),
     shell:
         r"""
         python -m fdsl fetch-downstream --order {params.order:q} --data={resources.data:q} \

@@ -8,9 +8,11 @@ OUTPUTS: results/{scale}/finetune/{run}/record.json and metrics.jsonl
 rule finetune:
     """Fine-tune on a downstream dataset and test. Seconds on a CPU core to a day on a GPU; goes on where it was killed."""
     input:
-        manifest=lambda w: PLAN.manifest(w.scale, w.run),
-        weights=lambda w: ancient(PLAN.initial(w.scale, w.run, "model.safetensors")),
-        digest=lambda w: PLAN.initial(w.scale, w.run, "record.json"),
+        manifest=lambda w: PLAN.files.manifest(w.scale, w.run),
+        weights=lambda w: ancient(
+            PLAN.files.initial(w.scale, w.run, "model.safetensors")
+        ),
+        digest=lambda w: PLAN.files.initial(w.scale, w.run, "record.json"),
     output:
         record="results/{scale}/finetune/{run}/record.json",
         metrics="results/{scale}/finetune/{run}/metrics.jsonl",
@@ -18,16 +20,16 @@ rule finetune:
         "logs/{scale}/finetune/{run}.log",
     benchmark:
         "benchmarks/{scale}/finetune/{run}.tsv"
-    threads: lambda w: PLAN.threads(w.scale, "finetune", w.run)
+    threads: lambda w: PLAN.machine.threads(w.scale, "finetune", w.run)
     resources:
         **devices("finetune"),
-        mem_mb=lambda w: PLAN.resources(w.scale, "finetune").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "finetune").runtime,
-        machine=PLAN.machine(),
-        launch=lambda w: PLAN.launcher(w.scale, "finetune", w.run),
-        data=lambda w: PLAN.data(Run.read(w.run).downstream),
+        mem_mb=lambda w: PLAN.machine.resources(w.scale, "finetune").mem_mb,
+        runtime=lambda w: PLAN.machine.resources(w.scale, "finetune").runtime,
+        machine=PLAN.machine.settings(),
+        launch=lambda w: PLAN.machine.launcher(w.scale, "finetune", w.run),
+        data=lambda w: PLAN.sources.data(Run.read(w.run).downstream),
     params:
-        order=lambda w: PLAN.finetuning(w.scale, w.run),
+        order=lambda w: PLAN.orders.finetuning(w.scale, w.run),
         code=fingerprint("fdsl.train.finetune", "fdsl.data.parts"),
         checkpoints="results/{scale}/checkpoints/{run}",
     shell:

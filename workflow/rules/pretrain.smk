@@ -9,8 +9,8 @@ timm loads the folder
 rule pretrain:
     """Pre-train a network. A minute on a CPU core to days on a GPU; goes on where it was killed."""
     input:
-        images=lambda w: ancient(PLAN.images(w.scale, w.run)),
-        digests=lambda w: PLAN.image_digests(w.scale, w.run),
+        images=lambda w: ancient(PLAN.files.images(w.scale, w.run)),
+        digests=lambda w: PLAN.files.image_digests(w.scale, w.run),
     output:
         weights="results/{scale}/pretrain/{run}/model.safetensors",
         record="results/{scale}/pretrain/{run}/record.json",
@@ -23,20 +23,20 @@ rule pretrain:
         "benchmarks/{scale}/pretrain/{run}.tsv"
     # the longest jobs first, so that the short ones fill the gaps
     priority: 10
-    threads: lambda w: PLAN.threads(w.scale, "pretrain", w.run)
+    threads: lambda w: PLAN.machine.threads(w.scale, "pretrain", w.run)
     resources:
         **devices("pretrain"),
-        mem_mb=lambda w: PLAN.resources(w.scale, "pretrain").mem_mb,
-        runtime=lambda w: PLAN.resources(w.scale, "pretrain").runtime,
-        machine=PLAN.machine(),
-        launch=lambda w: PLAN.launcher(w.scale, "pretrain", w.run),
-        data=lambda w: PLAN.pretraining_data(w.scale, w.run),
-        about=lambda w: PLAN.about(w.scale, w.run),
+        mem_mb=lambda w: PLAN.machine.resources(w.scale, "pretrain").mem_mb,
+        runtime=lambda w: PLAN.machine.resources(w.scale, "pretrain").runtime,
+        machine=PLAN.machine.settings(),
+        launch=lambda w: PLAN.machine.launcher(w.scale, "pretrain", w.run),
+        data=lambda w: PLAN.sources.pretraining_data(w.scale, w.run),
+        about=lambda w: PLAN.sources.about(w.scale, w.run),
     params:
-        order=lambda w: PLAN.pretraining(w.scale, w.run),
-        code=lambda w: PLAN.pretraining_code(w.run),
+        order=lambda w: PLAN.orders.pretraining(w.scale, w.run),
+        code=lambda w: PLAN.codes.pretraining(w.run),
         checkpoints="results/{scale}/checkpoints/{run}",
-        manifest=lambda w: PLAN.pretraining_manifest(w.scale, w.run),
+        manifest=lambda w: PLAN.files.pretraining_manifest(w.scale, w.run),
     shell:
         r"""
         {resources.launch} pretrain --order {params.order:q} --code {params.code:q} --data={resources.data:q} \

@@ -8,24 +8,28 @@ OUTPUTS: results/{scale}/probe/{run}/record.json
 rule probe:
     """Classify frozen features of a downstream dataset. Seconds on a CPU core to hours; nothing of the network is trained."""
     input:
-        manifest=lambda w: PLAN.manifest(w.scale, w.run),
-        weights=lambda w: ancient(PLAN.initial(w.scale, w.run, "model.safetensors")),
-        digest=lambda w: PLAN.initial(w.scale, w.run, "record.json"),
+        manifest=lambda w: PLAN.files.manifest(w.scale, w.run),
+        weights=lambda w: ancient(
+            PLAN.files.initial(w.scale, w.run, "model.safetensors")
+        ),
+        digest=lambda w: PLAN.files.initial(w.scale, w.run, "record.json"),
     output:
         record="results/{scale}/probe/{run}/record.json",
     log:
         "logs/{scale}/probe/{run}.log",
     benchmark:
         "benchmarks/{scale}/probe/{run}.tsv"
-    threads: lambda w: PLAN.resources(w.scale, "probe").threads
+    threads: lambda w: PLAN.machine.resources(w.scale, "probe").threads
     resources:
-        mem_mb=lambda w, attempt: attempt * PLAN.resources(w.scale, "probe").mem_mb,
-        runtime=lambda w, attempt: attempt * PLAN.resources(w.scale, "probe").runtime,
-        gpu=lambda w: PLAN.resources(w.scale, "probe").gpu,
-        machine=PLAN.machine(),
-        data=lambda w: PLAN.data(Run.read(w.run).downstream),
+        mem_mb=lambda w, attempt: attempt
+        * PLAN.machine.resources(w.scale, "probe").mem_mb,
+        runtime=lambda w, attempt: attempt
+        * PLAN.machine.resources(w.scale, "probe").runtime,
+        gpu=lambda w: PLAN.machine.resources(w.scale, "probe").gpu,
+        machine=PLAN.machine.settings(),
+        data=lambda w: PLAN.sources.data(Run.read(w.run).downstream),
     params:
-        order=lambda w: PLAN.probing(w.scale, w.run),
+        order=lambda w: PLAN.orders.probing(w.scale, w.run),
         code=fingerprint("fdsl.train.probe", "fdsl.data.parts"),
     shell:
         r"""

@@ -17,15 +17,15 @@ rule adopt_weights:
         "logs/{scale}/adopt_weights/{released}.log",
     benchmark:
         "benchmarks/{scale}/adopt_weights/{released}.tsv"
-    threads: lambda w: PLAN.resources(w.scale, "adopt_weights").threads
+    threads: lambda w: PLAN.machine.resources(w.scale, "adopt_weights").threads
     resources:
         mem_mb=lambda w, attempt: attempt
-        * PLAN.resources(w.scale, "adopt_weights").mem_mb,
+        * PLAN.machine.resources(w.scale, "adopt_weights").mem_mb,
         runtime=lambda w, attempt: attempt
-        * PLAN.resources(w.scale, "adopt_weights").runtime,
-        data=lambda w: PLAN.weights(w.released),
+        * PLAN.machine.resources(w.scale, "adopt_weights").runtime,
+        data=lambda w: PLAN.sources.weights(w.released),
     params:
-        order=lambda w: PLAN.adoption(w.scale, w.released),
+        order=lambda w: PLAN.orders.adoption(w.scale, w.released),
         code=fingerprint("fdsl.train.adopt", "fdsl.train.model_card"),
     shell:
         r"""

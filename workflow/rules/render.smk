@@ -21,15 +21,15 @@ rule sample_parameters:
         "benchmarks/{scale}/sample_parameters/{dataset}.tsv"
     # pre-trainings wait for this, and everything else for them
     priority: 30
-    threads: lambda w: PLAN.resources(w.scale, "sample_parameters").threads
+    threads: lambda w: PLAN.machine.resources(w.scale, "sample_parameters").threads
     resources:
         mem_mb=lambda w, attempt: attempt
-        * PLAN.resources(w.scale, "sample_parameters").mem_mb,
+        * PLAN.machine.resources(w.scale, "sample_parameters").mem_mb,
         runtime=lambda w, attempt: attempt
-        * PLAN.resources(w.scale, "sample_parameters").runtime,
+        * PLAN.machine.resources(w.scale, "sample_parameters").runtime,
     params:
-        order=lambda w: PLAN.sampling(w.scale, w.dataset),
-        code=lambda w: PLAN.image_code("fdsl.data.parameters", dataset=w.dataset),
+        order=lambda w: PLAN.orders.sampling(w.scale, w.dataset),
+        code=lambda w: PLAN.codes.images("fdsl.data.parameters", dataset=w.dataset),
     shell:
         r"""
         python -m fdsl sample-parameters --order {params.order:q} --code {params.code:q} --workers {threads} \
@@ -51,15 +51,15 @@ rule render_shard:
     benchmark:
         "benchmarks/{scale}/render_shard/{dataset}-{shard}.tsv"
     priority: 20
-    threads: lambda w: PLAN.resources(w.scale, "render_shard").threads
+    threads: lambda w: PLAN.machine.resources(w.scale, "render_shard").threads
     resources:
         mem_mb=lambda w, attempt: attempt
-        * PLAN.resources(w.scale, "render_shard").mem_mb,
+        * PLAN.machine.resources(w.scale, "render_shard").mem_mb,
         runtime=lambda w, attempt: attempt
-        * PLAN.resources(w.scale, "render_shard").runtime,
+        * PLAN.machine.resources(w.scale, "render_shard").runtime,
     params:
-        order=lambda w: PLAN.rendering(w.scale, w.dataset, w.shard),
-        code=lambda w: PLAN.image_code("fdsl.data.synthetic", dataset=w.dataset),
+        order=lambda w: PLAN.orders.rendering(w.scale, w.dataset, w.shard),
+        code=lambda w: PLAN.codes.images("fdsl.data.synthetic", dataset=w.dataset),
     shell:
         r"""
         python -m fdsl render-shard --order {params.order:q} --code {params.code:q} \

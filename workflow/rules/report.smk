@@ -18,8 +18,8 @@ localrules:
 rule table:
     """Join the records of a table with the published numbers."""
     input:
-        records=lambda w: PLAN.records(w.table),
-        published=WORKFLOW / "published/tables.csv",
+        records=lambda w: PLAN.files.records(w.table),
+        published=PUBLISHED,
     output:
         csv=report(
             "results/tables/{table}.csv",
@@ -40,9 +40,9 @@ rule table:
     benchmark:
         "benchmarks/table/{table}.tsv"
     params:
-        about=lambda w: PLAN.told(w.table),
-        order=lambda w: PLAN.tabulation(w.table),
-        code=lambda w: PLAN.table_code(w.table),
+        about=lambda w: PLAN.reports.told(w.table),
+        order=lambda w: PLAN.reports.tabulation(w.table),
+        code=lambda w: PLAN.codes.table(w.table),
     shell:
         r"""
         python -m fdsl table --order {params.order:q} --published {input.published:q} \
@@ -53,9 +53,9 @@ rule table:
 rule figure:
     """Draw a figure from records and formulas."""
     input:
-        records=lambda w: PLAN.records(w.figure),
-        sidefiles=lambda w: PLAN.figure_files(w.figure),
-        published=WORKFLOW / "published/tables.csv",
+        records=lambda w: PLAN.files.records(w.figure),
+        sidefiles=lambda w: PLAN.files.figure_files(w.figure),
+        published=PUBLISHED,
     output:
         png=report(
             "results/figures/{figure}.png",
@@ -70,9 +70,9 @@ rule figure:
     benchmark:
         "benchmarks/figure/{figure}.tsv"
     params:
-        about=lambda w: PLAN.told(w.figure),
-        order=lambda w: PLAN.drawing(w.figure),
-        code=lambda w: PLAN.figure_code(w.figure),
+        about=lambda w: PLAN.reports.told(w.figure),
+        order=lambda w: PLAN.reports.drawing(w.figure),
+        code=lambda w: PLAN.codes.figure(w.figure),
     shell:
         r"""
         python -m fdsl figure --order {params.order:q} --published {input.published:q} \
@@ -106,14 +106,14 @@ rule curves:
 rule all_curves:
     """The learning curves of every training behind the tables and figures."""
     input:
-        PLAN.curves(),
+        PLAN.files.curves(),
 
 
 rule claims:
     """Decide the claims of the studies from records."""
     input:
-        records=PLAN.claim_records(),
-        published=WORKFLOW / "published/tables.csv",
+        records=PLAN.files.claim_records(),
+        published=PUBLISHED,
     output:
         csv=report(
             "results/claims.csv",
@@ -133,7 +133,7 @@ rule claims:
     benchmark:
         "benchmarks/claims.tsv"
     params:
-        order=PLAN.deciding(),
+        order=PLAN.reports.deciding(),
         code=fingerprint("fdsl.report.claims"),
     shell:
         r"""
@@ -145,10 +145,10 @@ rule claims:
 rule page:
     """Put everything on one page that needs nothing else."""
     input:
-        records=PLAN.all_records(),
-        pretrainings=PLAN.pretraining_records(),
-        figures=PLAN.figures(),
-        published=WORKFLOW / "published/tables.csv",
+        records=PLAN.files.all_records(),
+        pretrainings=PLAN.files.pretraining_records(),
+        figures=PLAN.files.figures(),
+        published=PUBLISHED,
     output:
         page=report(
             "results/index.html",
@@ -160,7 +160,7 @@ rule page:
     benchmark:
         "benchmarks/page.tsv"
     params:
-        order=PLAN.paging(),
+        order=PLAN.reports.paging(),
         code=fingerprint("fdsl.report.page"),
     shell:
         r"""

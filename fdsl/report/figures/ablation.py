@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from fdsl.report.compare import PAPER
 from fdsl.report.figures.attention_maps import draw_attention, draw_image, read_maps
-from fdsl.report.figures.bars import draw_bars, panel_title, scores
+from fdsl.report.figures.bars import add_legend, draw_bars, panel_title, scores
 from fdsl.report.figures.files import save
 from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN, wrapped
@@ -43,8 +43,7 @@ def _figure(inputs: FigureInputs, study: Ablation, table: pd.DataFrame) -> Figur
         for place, (column, panel) in zip(axes, mine, strict=True):
             title = panel_title(group, column, inputs.scale, int(panel["seeds"].max()))
             draw_bars(place, panel, title=title)
-        if axes[-1].get_legend_handles_labels()[0]:
-            axes[-1].legend(fontsize=6, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        add_legend(axes)
         if group != PAPER:
             block.suptitle(inputs.scale.banner, fontsize=7)
     if maps:

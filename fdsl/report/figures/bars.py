@@ -22,6 +22,8 @@ COLUMNS = (
     "figure", "bar", "column", "group", "published", "reproduced", "sd", "seeds", "scale", "record",
 )  # fmt: skip
 LEGEND = {"published": "published", "reproduced": "ours"}
+NAME_CHARACTERS = 10
+MOST_UPRIGHT = 4  # bars of a panel; the words of more stand sideways
 Order = Literal["row / column", "column / bar"]
 
 
@@ -80,13 +82,14 @@ def scores(
 
 
 def draw_bars(axes: Axes, panel: pd.DataFrame, *, title: str) -> None:
-    """Draw one panel: published bars hatched, ours plain with the standard deviation over seeds, numbers above."""
+    """Draw one panel: published bars hatched, ours plain with the standard deviation over seeds, numbers above, and what is missing."""
     kinds = [kind for kind in ("published", "reproduced") if panel[kind].notna().any()]
     width = 0.8 / max(1, len(kinds))
     looks: dict[str, dict[str, Any]] = {
         "published": {"color": "white", "edgecolor": COLORS["black"], "hatch": "////"},
         "reproduced": {"color": COLORS["blue"], "edgecolor": COLORS["black"]},
     }
+    words: dict[str, Any] = {"fontsize": 6, "rotation": 90 if len(panel) > MOST_UPRIGHT else 0}
     places = np.arange(len(panel))
     for number, kind in enumerate(kinds):
         at = places + (number - (len(kinds) - 1) / 2) * width
@@ -96,12 +99,33 @@ def draw_bars(axes: Axes, panel: pd.DataFrame, *, title: str) -> None:
             at, panel[kind], spread if spread is not None else [0.0] * len(at), strict=True
         ):
             if not np.isnan(value):
-                axes.annotate(f"{value:.1f}", (x, value + high), ha="center", va="bottom", fontsize=6)  # fmt: skip
-    axes.set_xticks(places, [wrapped(bar, characters=10) for bar in panel["bar"]], fontsize=6)
-    axes.set_ylim(0, 115)
+                axes.annotate(f"{value:.1f}", (x, value + high + 1), ha="center", va="bottom", **words)  # fmt: skip
+            elif kind == "reproduced":
+                axes.annotate("not run", (x, 1), ha="center", va="bottom", fontsize=6, rotation=90)
+    axes.set_xticks(places, [_name(bar) for bar in panel["bar"]], **words)
+    axes.set_ylim(0, 125)
     axes.set_yticks([0, 50, 100])
     axes.set_ylabel("top-1 %")
     axes.set_title(title)
+
+
+def _name(bar: str) -> str:
+    """Return a bar's name in lines that its neighbours leave room for; textwrap breaks at no hyphen before a digit."""
+    lines = wrapped(bar, characters=NAME_CHARACTERS).splitlines()
+    return "\n".join(x.replace("-", "-\n") if len(x) > NAME_CHARACTERS else x for x in lines)
+
+
+def add_legend(panels: Sequence[Axes]) -> None:
+    """Explain the bars of a row of panels once, on its right."""
+    handles = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    if handles:
+        panels[-1].legend(
+            handles.values(), handles.keys(), fontsize=6, frameon=False, loc="upper left", bbox_to_anchor=(1, 1),
+        )  # fmt: skip
 
 
 def panel_title(group: object, column: object, scale: ReportScale, seeds: int) -> str:

@@ -15,11 +15,12 @@ from fdsl.report.noted import require_noted
 from fdsl.report.style import LINES, STYLE, TEXT_WIDTH_IN, wrapped
 from fdsl.storage import DamagedFile
 
+SMOOTH = 25  # updates
 KEPT = ["run", "step", "epoch", "lr", "loss", "percent_correct"]
 
 
 def write(inputs: FigureInputs, *, out: Path) -> None:
-    """Draw loss and share of right answers on augmented training images over the epochs."""
+    """Draw loss and share of right answers on augmented training images over the epochs, each update pale, their running mean plain."""
     table = pd.concat([_curve(path) for path in inputs.files], ignore_index=True)
     with mpl.rc_context(STYLE):
         save(_figure(inputs, table), table, out=out)
@@ -44,11 +45,13 @@ def _figure(inputs: FigureInputs, table: pd.DataFrame) -> Figure:
     loss, correct = figure.subplots(1, 2)
     for look, (run, curve) in zip(LINES, table.groupby("run", sort=True), strict=False):
         line = {**look, "marker": ""}
-        loss.plot(curve["epoch"], curve["loss"], label=run, **line)
-        correct.plot(curve["epoch"], curve["percent_correct"], label=run, **line)
-    for axes, name in ((loss, "loss (objective of the recipe)"), (correct, "right answers, augmented training images, %")):  # fmt: skip
+        for axes, column in ((loss, "loss"), (correct, "percent_correct")):
+            mean = curve[column].rolling(SMOOTH, center=True, min_periods=1).mean()
+            axes.plot(curve["epoch"], curve[column], **line | {"alpha": 0.2, "linewidth": 0.5})
+            axes.plot(curve["epoch"], mean, label=run, **line)
+    for axes, name in ((loss, "loss"), (correct, "right answers, %")):
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
-    loss.legend(fontsize=5.5, frameon=False)
+    correct.legend(fontsize=5.5, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     figure.supxlabel(wrapped(f"{inputs.figure.caption} {inputs.scale.banner}"), fontsize=7)
     return figure

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fdsl.report.figures.attention_maps import draw_attention, draw_image, read_maps
-from fdsl.report.figures.bars import draw_bars, panel_title, scores
+from fdsl.report.figures.bars import add_legend, draw_bars, panel_title, scores
 from fdsl.report.figures.files import save
 from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN, wrapped
@@ -50,7 +50,6 @@ def _figure(inputs: FigureInputs, study: Teaser, table: pd.DataFrame) -> Figure:
     for place, ((group, column), panel) in zip(places, panels, strict=True):
         title = panel_title(group, column, inputs.scale, int(panel["seeds"].max()))
         draw_bars(place, panel, title=title)
-    if places[0].get_legend_handles_labels()[0]:
-        places[0].legend(fontsize=6, frameon=False, loc="lower right")
+    add_legend(places)
     figure.supxlabel(wrapped(f"{study.caption} {inputs.scale.banner}"), fontsize=7)
     return figure

@@ -25,8 +25,9 @@ def plan():
 def draw(plan, folder, published_csv):
     """A function that draws a figure of the main paper at laptop scale and returns what it plots."""
 
-    def drawn(name, *, records=(), files=()):
-        order = json.loads(plan.drawing(name))
+    def drawn(name, *, records=(), files=(), **words):
+        order = json.loads(plan.reports.drawing(name))
+        order["figure"] |= words
         given = {"records": list(records), "files": list(files), "published": published_csv}
         out = folder / f"results/figures/{name}.png"
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +77,10 @@ def test_printed_bars_may_be_columns_of_the_paper(draw):
 def test_a_teaser_without_a_run_says_so(draw, maps):
     table = draw("figure1", files=[maps("rcdb21k")]).set_index(["column", "bar"])
     assert table.loc[("ImageNet-1k top-1", "ExFractalDB-21k"), "published"] == 82.7
+
+
+def test_words_of_a_figure_are_no_formulas(draw):
+    draw("figure3", caption=r"For $5 or $\nothing$")
 
 
 def test_the_construction_has_a_row_for_each_step(draw):

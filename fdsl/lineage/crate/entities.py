@@ -1,30 +1,18 @@
-"""A finished result with all that it was made from as an RO-Crate, after the profile Provenance Run Crate 0.5.
-
-The profile extends Workflow Run Crate 0.5: https://w3id.org/ro/wfrun/provenance/0.5. What no record tells is left out. Equal
-inputs give equal bytes: nothing is read from a clock, and the date of publication is the end of the latest job.
-"""
+"""What a crate says of files, jobs, tools and the run as a whole, in the terms of its profile."""
 
 from __future__ import annotations
 
 import json
 import mimetypes
-import shutil
-import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fdsl import __version__, storage
-from fdsl.lineage.chain import Chain, chain
-from fdsl.lineage.digests import digests
-from fdsl.lineage.expected import PUBLISHED, Asked
-from fdsl.lineage.place import Place
+from fdsl.lineage.chain import Chain
+from fdsl.lineage.crate.content import Content
+from fdsl.lineage.expected import PUBLISHED
 from fdsl.plan import Plan
-from fdsl.storage import DamagedFile
-from fdsl.yaml_files import workflow_folder
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
@@ -38,9 +26,6 @@ PROFILES = {
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 MIT = "https://spdx.org/licenses/MIT"
 COMPLETED = "http://schema.org/CompletedActionStatus"
-# Of the checkout, besides everything in workflow and fdsl.
-BESIDES = ("Snakefile", "config.yaml", "README.md", "LICENSE", "CITATION.cff", "constraints.txt", "environment.yml", "pyproject.toml")  # fmt: skip
-CODE = ("fdsl", "workflow")
 MACHINE = ("processor", "cores", "memory_mib", "gpus", "system", "device", "gpu", "processes", "threads")  # fmt: skip
 NOT_SOFTWARE = {*MACHINE, "machine", "nvidia_driver", "cuda", "cudnn"}
 FORMATS = {
@@ -58,154 +43,24 @@ FORMATS = {
     ".yaml": "application/yaml",
     ".yml": "application/yaml",
 }
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a .zip can hold
 Reference = dict[str, str]
+STAGES = (
+    "sample_parameters", "render_shard", "compose", "fetch_downstream", "released", "pretrain", "attention", "finetune", "probe",
+    "detect", "table", "figure", "claims", "page",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Made:
-    """What is in a crate; `warnings` say where it does not belong together."""
-
-    files: int
-    jobs: int
-    warnings: tuple[str, ...]
-
-
-def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> Made:
-    """Write a crate as a folder or, if `out` ends in .zip, as an archive; whole or not at all, and never over something.
-
-    Parameters
-    ----------
-    result
-        A table, figure, claims.csv, … in a results folder, with the records behind it.
-    out
-        Must not be there.
-    plan
-        The present configuration: it tells the licences of real pictures, and which jobs it would make in another way.
-    largest_bytes
-        Results that are larger are described, with size and digest, and not carried.
-
-    Raises
-    ------
-    DamagedFile
-        If something that would be carried is not what its record says, a record on the way is damaged, or `out` is in the way.
-    ValueError
-        If this is no checkout, so that there is no Snakefile to carry.
-    """
-    if out.exists():
-        raise DamagedFile(f"{out} is in the way: delete it, or choose another name with --out")
-    checkout = workflow_folder().parent
-    if not (checkout / "Snakefile").is_file():
-        raise ValueError(
-            f"{checkout} has no Snakefile: a crate holds the workflow, so make it with a checkout, not an installed package"
-        )
-    found = chain(result)
-    content = _Content.gather(found, Place.around(result), checkout, largest_bytes)
-    published = _latest(found) or _modified(result)
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(
-        tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=".tmp")
-    )
-    try:
-        _Crate(found, content, plan).entities(published).write(folder)
-        if out.suffix == ".zip":
-            _zip(folder, out)
-        else:
-            folder.chmod(0o755)
-            folder.rename(out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return Made(len(content.carried), len(found.records), tuple(_warnings(found, content, plan)))
-
-
-@dataclass(frozen=True)
-class _Content:
-    """The files that a crate speaks of, by their names in it.
-
-    Attributes
-    ----------
-    carried
-        Where they lie.
-    sha256, size
-        Of those that are carried, and of others as far as a record tells.
-    """
-
-    carried: Mapping[str, Path]
-    sha256: Mapping[str, str]
-    size: Mapping[str, int]
-
-    @classmethod
-    def gather(cls, found: Chain, place: Place, checkout: Path, largest: int) -> _Content:
-        """Read and check everything that is to be carried."""
-        told = dict(_told(found))
-        results = {
-            name: path
-            for name in sorted({*found.files, *found.records, *told, *_forms(found.target, place)})
-            if (path := place.find(name)) is not None and path.is_file()
-        }
-        small = {
-            name: path
-            for name, path in results.items()
-            if name in found.records or path.stat().st_size <= largest
-        }
-        carried = {**dict(_checkout(checkout)), **small}
-        by_path = digests(carried.values())
-        sha256 = {name: by_path[path] for name, path in carried.items() if path in by_path}
-        for name, path in carried.items():
-            if name not in sha256:
-                raise DamagedFile(f"{path} cannot be read")
-            if name in told and told[name][0] != sha256[name]:
-                raise DamagedFile(
-                    f"{path} has sha256 {sha256[name][:12]}, its record says {told[name][0][:12]}: nothing was "
-                    f"written. `fdsl verify` shows what else is wrong; delete the file and run snakemake again"
-                )
-        size = {name: path.stat().st_size for name, path in {**results, **carried}.items()}
-        said = {name: bytes_ for name, (_, bytes_) in told.items() if bytes_ is not None}
-        return cls(carried, {n: s for n, (s, _) in told.items()} | sha256, said | size)
-
-
-def _told(found: Chain) -> Iterator[tuple[str, tuple[str, int | None]]]:
-    """Yield digest and size of all files that the chain speaks of."""
-    for file in found.files.values():
-        if file.sha256 is not None:
-            yield file.name, (file.sha256, file.size)
-    for record in found.records.values():
-        for name, about in record.get("outputs", {}).items():
-            yield name, (about["sha256"], about.get("bytes"))
-
-
-def _forms(target: str, place: Place) -> Iterator[str]:
-    """Yield the other forms of a result, such as .md and .html of a table."""
-    path = place.find(target)
-    if path is not None:
-        for form in sorted(path.parent.glob(f"{path.stem}.*")):
-            yield place.name(form)
-
-
-def _checkout(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the workflow and its code."""
-    for name in BESIDES:
-        if (folder / name).is_file():
-            yield name, folder / name
-    for top in CODE:
-        for path in sorted((folder / top).rglob("*")):
-            inside = path.relative_to(folder)
-            hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)
-            if path.is_file() and not hidden:
-                yield inside.as_posix(), path
-
-
-class _Crate:
+class Entities:
     """Makes the entities, in an order of their own."""
 
-    def __init__(self, found: Chain, content: _Content, plan: Plan) -> None:
+    def __init__(self, found: Chain, content: Content, plan: Plan) -> None:
         from rocrate.rocrate import ROCrate
 
         self.found, self.content, self.plan = found, content, plan
         self.crate: ROCrate = ROCrate(version="1.1")
         self.software: dict[str, Reference] = {}
 
-    def entities(self, published: str) -> ROCrate:
+    def described(self, published: str) -> ROCrate:
         """Return the crate, ready to be written."""
         self.crate.metadata.extra_contexts.append(TERMS)
         for address, (name, version) in PROFILES.items():
@@ -439,12 +294,6 @@ def _single(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-STAGES = (
-    "sample_parameters", "render_shard", "compose", "fetch_downstream", "released", "pretrain", "attention", "finetune", "probe",
-    "detect", "table", "figure", "claims", "page",
-)  # fmt: skip
-
-
 def _stage(kind: str) -> tuple[int, str]:
     return (STAGES.index(kind) if kind in STAGES else len(STAGES), kind)
 
@@ -458,43 +307,3 @@ def _times(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         "startTime": min(record["started"] for record in found),
         "endTime": max(record["finished"] for record in found),
     }
-
-
-def _latest(found: Chain) -> str | None:
-    return max((r["finished"] for r in found.records.values() if "finished" in r), default=None)
-
-
-def _modified(path: Path) -> str:
-    """Return when a file was changed last, which stands in for the end of jobs whose records tell no time."""
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-
-
-def _warnings(found: Chain, content: _Content, plan: Plan) -> Iterator[str]:
-    """Say where the crate's code and configuration are not those that made its result, and what is not in it."""
-    jobs = Asked.by(plan).jobs
-    asked = {name: jobs[name] for name in found.records if name in jobs}
-    code = [n for n, job in asked.items() if job.code not in {None, found.records[n].get("code")}]
-    order = [n for n, job in asked.items() if found.records[n].get("order") not in (None, job.order)]  # fmt: skip
-    if code:
-        yield f"{len(code)} jobs were done by other code than the crate carries; the first is {min(code)}"
-    if order:
-        yield f"{len(order)} jobs were done for other orders than the crate's configuration gives; the first is {min(order)}"
-    if strange := sorted(found.records.keys() - asked.keys()):
-        yield f"{len(strange)} jobs are asked for by nothing in the crate's configuration; the first is {strange[0]}"
-    if left := sorted(n for n in content.sha256 if n not in content.carried):
-        yield f"{len(left)} files are described, but not carried; the first is {left[0]}"
-
-
-def _zip(folder: Path, out: Path) -> None:
-    """Write a folder as an archive whose bytes depend on names and content alone."""
-    with storage.replacing(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                with (
-                    path.open("rb") as source,
-                    archive.open(entry, "w", force_zip64=True) as target,
-                ):
-                    shutil.copyfileobj(source, target)

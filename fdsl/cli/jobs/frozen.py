@@ -1,0 +1,115 @@
+"""Jobs that look at a network as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fdsl import storage
+from fdsl.cli import records
+from fdsl.cli.jobs import ordered
+from fdsl.cli.jobs.options import (
+    Code,
+    Data,
+    Machine,
+    Manifest,
+    RealData,
+    Record,
+    Start,
+    Threads,
+)
+from fdsl.cli.options import Order, Out
+
+SHOWN_CATEGORIES = 4  # of an attention map
+
+
+def attention(
+    order: Order,
+    code: Code,
+    weights: Annotated[Path, typer.Option(help="Weights of the pre-training.")],
+    out: Out,
+    record: Record,
+    data: RealData = "",
+    manifest: Annotated[
+        list[Path] | None, typer.Argument(help="What is known of the real pictures.")
+    ] = None,
+) -> None:
+    """Look where a pre-trained network attends on the first image of its first categories."""
+    from fdsl.catalog import ModelEntry, SyntheticDataset
+    from fdsl.data.synthetic import preview
+    from fdsl.recipe import Recipe
+    from fdsl.train.attention import write_attention
+
+    asked = records.asked(order)
+    spec = asked["order"]
+    if spec["kind"] == "synthetic":
+        entry = SyntheticDataset.model_validate(spec["dataset"])
+        few = entry.model_copy(update={"classes": SHOWN_CATEGORIES, "instances": 1})
+        images = [line[0] for line in preview(few, seed=spec["seed"])]
+    else:
+        pictures = ordered.real(spec, data, (manifest or [])[0])
+        images = [pictures[index][0] for index in range(SHOWN_CATEGORIES)]
+    write_attention(
+        out,
+        images,
+        weights_file=weights,
+        recipe=Recipe.model_validate(spec["recipe"]),
+        model=ModelEntry.model_validate(spec["model"]),
+    )
+    inputs = [weights, *(manifest or [])]
+    records.leave(
+        record, "attention", asked, code, seed=spec["run_seed"], inputs=inputs, outputs=[out]
+    )
+
+
+def probe(
+    order: Order,
+    code: Code,
+    data: Data,
+    manifest: Manifest,
+    machine: Machine,
+    threads: Threads,
+    record: Record,
+    weights: Start = None,
+) -> None:
+    """Test the frozen features of a network by k-NN and by a linear probe."""
+    from fdsl.catalog import ModelEntry
+    from fdsl.data.parts import load_parts
+    from fdsl.probe import Probe
+    from fdsl.provenance import environment
+    from fdsl.recipe import Preparation
+    from fdsl.train.probe import probe as judge
+
+    asked = records.asked(order)
+    spec = asked["order"]
+    entry, root = ordered.downstream(data)
+    parts = load_parts(
+        entry,
+        root,
+        manifest=storage.read_sealed(manifest),
+        train_labels=spec["train_labels"],
+        test_images=spec["test_images"],
+        seed=spec["run_seed"],
+    )
+    judge(
+        run=spec["run"],
+        scale=spec["scale"],
+        seed=spec["run_seed"],
+        pretraining=spec["pretraining"],
+        weights=weights[0] if weights else None,
+        dataset=spec["downstream"],
+        preparation=Preparation.model_validate(spec["preparation"]),
+        settings=Probe.model_validate(spec["probe"]),
+        model=ModelEntry.model_validate(spec["model"]),
+        train=parts.train,
+        test=parts.test,
+        classes=entry.classes,
+        record=record,
+        code=code,
+        inputs=records.digests([manifest, *(weights or [])]),
+        environment=environment(),
+        asked=asked,
+        devices=ordered.devices(machine, threads),
+    )

@@ -1,0 +1,98 @@
+"""What an order, and what came with it, stand for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fdsl import storage
+
+
+def synthetic(spec: dict[str, Any], files: list[Path]) -> Any:
+    """Return the images of a synthetic dataset, stored or drawn when they are asked for."""
+    from fdsl.catalog import SyntheticDataset
+    from fdsl.data.synthetic import ShardedImages
+
+    if spec["images"] == "stream":
+        return streamed(spec, files[0])
+    dataset = SyntheticDataset.model_validate(spec["dataset"])
+    return ShardedImages(dataset, files, seed=spec["seed"])
+
+
+def streamed(spec: dict[str, Any], path: Path) -> Any:
+    """Return the images of a synthetic dataset, drawn when they are asked for."""
+    from fdsl.catalog import SyntheticDataset
+    from fdsl.data import parameters, synthetic
+
+    dataset = SyntheticDataset.model_validate(spec["dataset"])
+    found = parameters.read(path, dataset=dataset, seed=spec["seed"])
+    return synthetic.StreamedImages(dataset, found, seed=spec["seed"])
+
+
+def real(spec: dict[str, Any], data: str, manifest: Path) -> Any:
+    """Return the real pictures of a pre-training, without those that any seed is fine-tuned on."""
+    from fdsl.data.parts import pretraining_part
+
+    entry, root = downstream(data)
+    return pretraining_part(
+        entry,
+        root,
+        manifest=storage.read_sealed(manifest),
+        exclude=[(spec["train_labels"], seed) for seed in spec["left_out_seeds"]],
+        images=spec["pictures"],
+        seed=spec["seed"],
+    )
+
+
+def learning(kind: str, pictures: Any) -> dict[str, Any]:
+    """Return what a kind of pre-training learns from its images: number of classes and objective."""
+    if kind == "dino":
+        from fdsl.train.dino import SelfDistillation
+
+        return {"classes": 0, "objective": SelfDistillation}
+    if kind in {"synthetic", "supervised"}:
+        return {"classes": pictures.classes}
+    raise ValueError(f"kind = {kind!r} is no pre-training; use synthetic, supervised or dino")
+
+
+def origin(spec: dict[str, Any], about: str) -> Any:
+    """Return what the model card says of the images."""
+    from fdsl.catalog import SyntheticDataset
+    from fdsl.train.task import Drawn, Origin
+
+    drawn = None
+    if spec["kind"] == "synthetic":
+        from fdsl import formulas
+
+        dataset = SyntheticDataset.model_validate(spec["dataset"])
+        settings = formulas.get(dataset.formula).Settings.model_validate(dataset.settings)
+        drawn = Drawn(
+            formula=dataset.formula,
+            settings=settings.model_dump(mode="json"),
+            instances=dataset.instances,
+            seed=spec["seed"],
+        )
+    return Origin(drawn=drawn, **json.loads(about))
+
+
+def downstream(data: str) -> tuple[Any, str]:
+    """Return the catalogue entry of a downstream dataset, and the folder where it is looked for."""
+    from fdsl.catalog import DownstreamDataset
+
+    spec = json.loads(data)
+    return DownstreamDataset.model_validate(spec["entry"]), spec["root"]
+
+
+def devices(machine: str, threads: int) -> Any:
+    """Return how a training uses the machine."""
+    from fdsl.train import Devices
+
+    return Devices(**json.loads(machine), threads=threads)
+
+
+def noted(paths: list[Path]) -> dict[str, str]:
+    """Return the digests of big files, which must be those in the small files beside them."""
+    return {
+        str(path): storage.require_digest(path, noted=path.with_suffix(".json")) for path in paths
+    }

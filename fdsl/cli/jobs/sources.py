@@ -1,0 +1,68 @@
+"""What comes from elsewhere: downstream datasets and published weights."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from fdsl import storage
+from fdsl.cli import records
+from fdsl.cli.jobs import ordered
+from fdsl.cli.jobs.options import Code, Data, Record, Weights
+from fdsl.cli.options import Order, Out
+
+
+def fetch_downstream(order: Order, data: Data, out: Out, record: Record) -> None:
+    """Find, fetch if necessary, and check a downstream dataset."""
+    from fdsl.data import downstream
+    from fdsl.data.downstream_fetch import fetch
+    from fdsl.lineage.modules import MODULES
+    from fdsl.provenance import fingerprint
+
+    asked = records.asked(order)
+    entry, root = ordered.downstream(data)
+    fetch(entry, root)
+    manifest = downstream.check(entry, root)
+    # where the copy lies, and who read it, must not decide whether a training is repeated
+    storage.write_sealed(
+        out, {key: value for key, value in manifest.items() if key not in {"folder", "versions"}}
+    )
+    # the rule has no code, since reading again changes nothing that follows
+    code = fingerprint(*MODULES["fetch_downstream"])
+    records.leave(record, "fetch_downstream", asked, code, outputs=[out])
+
+
+def adopt_weights(
+    order: Order,
+    code: Code,
+    data: Annotated[
+        str,
+        typer.Option(help="The published weights: `root` folder and catalogue `entry`, as JSON."),
+    ],
+    weights: Weights,
+    record: Record,
+) -> None:
+    """Bring weights that others published into the form of a pre-training."""
+    from fdsl.catalog import ModelEntry, ReleasedWeights
+    from fdsl.data.weight_files import file_of, require
+    from fdsl.provenance import environment
+    from fdsl.train.adopt import adopt
+
+    asked, place = records.asked(order), json.loads(data)
+    spec = asked["order"]
+    entry = ReleasedWeights.model_validate(place["entry"])
+    require({spec["released"]: entry}, place["root"])
+    adopt(
+        name=spec["released"],
+        scale=spec["scale"],
+        entry=entry,
+        model=ModelEntry.model_validate(spec["model"]),
+        file=file_of(entry, place["root"]),
+        out=weights,
+        record=record,
+        code=code,
+        environment=environment(),
+        asked=asked,
+    )

@@ -1,0 +1,183 @@
+"""Jobs that train a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fdsl import storage
+from fdsl.cli import records
+from fdsl.cli.jobs import ordered
+from fdsl.cli.jobs.options import (
+    Checkpoints,
+    Code,
+    Data,
+    Machine,
+    Manifest,
+    RealData,
+    Record,
+    Start,
+    Threads,
+    Weights,
+)
+from fdsl.cli.options import Order
+
+
+def pretrain(
+    order: Order,
+    code: Code,
+    checkpoints: Checkpoints,
+    machine: Machine,
+    threads: Threads,
+    weights: Weights,
+    record: Record,
+    about: Annotated[
+        str,
+        typer.Option(help="Words about images, network and scale for the model card, as JSON."),
+    ],
+    data: RealData = "",
+    manifest: Annotated[
+        str, typer.Option(help="What is known of the real pictures; empty for a formula.")
+    ] = "",
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(help="The dataset's shards, or its parameter file to stream from."),
+    ] = None,
+) -> None:
+    """Pre-train a network on a synthetic dataset, or on real pictures."""
+    from fdsl.catalog import ModelEntry
+    from fdsl.provenance import environment
+    from fdsl.recipe import Recipe
+    from fdsl.train.pretrain import pretrain as train
+
+    asked = records.asked(order)
+    spec = asked["order"]
+    if spec["kind"] == "synthetic":
+        files = images or []
+        inputs = ordered.noted(files)
+        pictures = ordered.synthetic(spec, files)
+    else:
+        inputs = records.digests([Path(manifest)])
+        pictures = ordered.real(spec, data, Path(manifest))
+    origin = ordered.origin(spec, about)
+    train(
+        run=spec["run"],
+        scale=spec["scale"],
+        seed=spec["run_seed"],
+        dataset=spec["pretraining"],
+        recipe=Recipe.model_validate(spec["recipe"]),
+        model=ModelEntry.model_validate(spec["model"]),
+        images=pictures,
+        **ordered.learning(spec["kind"], pictures),
+        out=weights,
+        record=record,
+        checkpoints=checkpoints,
+        code=code,
+        inputs=inputs,
+        environment=environment(),
+        asked=asked,
+        devices=ordered.devices(machine, threads),
+        origin=origin,
+        tensorboard=record.parent / "tensorboard",
+    )
+
+
+def finetune(
+    order: Order,
+    code: Code,
+    data: Data,
+    manifest: Manifest,
+    checkpoints: Checkpoints,
+    machine: Machine,
+    threads: Threads,
+    record: Record,
+    weights: Start = None,
+) -> None:
+    """Fine-tune a network on a downstream dataset and test it."""
+    from fdsl.catalog import ModelEntry
+    from fdsl.data.parts import load_parts
+    from fdsl.provenance import environment
+    from fdsl.recipe import Recipe
+    from fdsl.train.finetune import finetune as train
+
+    asked = records.asked(order)
+    spec = asked["order"]
+    entry, root = ordered.downstream(data)
+    parts = load_parts(
+        entry,
+        root,
+        manifest=storage.read_sealed(manifest),
+        train_labels=spec["train_labels"],
+        test_images=spec["test_images"],
+        seed=spec["run_seed"],
+    )
+    start = weights[0] if weights else None
+    train(
+        run=spec["run"],
+        scale=spec["scale"],
+        seed=spec["run_seed"],
+        pretraining=spec["pretraining"],
+        weights=start,
+        dataset=spec["downstream"],
+        recipe=Recipe.model_validate(spec["recipe"]),
+        model=ModelEntry.model_validate(spec["model"]),
+        train=parts.train,
+        test=parts.test,
+        classes=entry.classes,
+        out=None,
+        record=record,
+        checkpoints=checkpoints,
+        code=code,
+        inputs=records.digests([manifest, *(weights or [])]),
+        environment=environment(),
+        asked=asked,
+        devices=ordered.devices(machine, threads),
+        tensorboard=record.parent / "tensorboard",
+    )
+
+
+def detect(
+    order: Order,
+    code: Code,
+    data: Data,
+    manifest: Manifest,
+    checkpoints: Checkpoints,
+    machine: Machine,
+    threads: Threads,
+    record: Record,
+    weights: Start = None,
+) -> None:
+    """Train a detector on a dataset in COCO's format and test it."""
+    from fdsl.catalog import ModelEntry
+    from fdsl.data.parts import checked
+    from fdsl.detection_recipe import DetectionRecipe
+    from fdsl.provenance import environment
+    from fdsl.train.detection.detect import detect as train
+
+    asked = records.asked(order)
+    spec = asked["order"]
+    entry, root = ordered.downstream(data)
+    about = storage.read_sealed(manifest)
+    train(
+        run=spec["run"],
+        scale=spec["scale"],
+        seed=spec["run_seed"],
+        pretraining=spec["pretraining"],
+        weights=weights[0] if weights else None,
+        dataset=spec["downstream"],
+        recipe=DetectionRecipe.model_validate(spec["recipe"]),
+        model=ModelEntry.model_validate(spec["model"]),
+        train=checked(entry, root, manifest=about, split="train"),
+        test=checked(entry, root, manifest=about, split="test"),
+        classes=entry.classes,
+        record=record,
+        checkpoints=checkpoints,
+        code=code,
+        inputs=records.digests([manifest, *(weights or [])]),
+        environment=environment(),
+        asked=asked,
+        devices=ordered.devices(machine, threads),
+        tensorboard=record.parent / "tensorboard",
+    )
