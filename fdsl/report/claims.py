@@ -11,7 +11,7 @@ from markupsafe import Markup
 from fdsl.plain_text import markdown
 from fdsl.report import csv_files
 from fdsl.report.content import DASH, points
-from fdsl.report.decisions import CONTRADICTED, SUPPORTED, Decision, decide
+from fdsl.report.decisions import CONTRADICTED, SUPPORTED, Decision, decide_all
 from fdsl.report.document import document, fill
 from fdsl.report.published import read_published
 from fdsl.report.records import read_runs
@@ -66,9 +66,9 @@ def write_claims(
     scale = next(iter(scales.values()))
     runs = read_runs(records, scale=scale.name)
     decisions = [
-        decide(name, claim, study, scale=scales[claim.table], runs=runs, printed=printed)
+        decision
         for study in studies.values()
-        for name, claim in study.claims.items()
+        for decision in decide_all(study, scales, runs=runs, printed=printed)
     ]
     texts = {".html": to_html(decisions), ".md": to_markdown(decisions), ".csv": to_csv(decisions)}
     for suffix, text in texts.items():

@@ -45,6 +45,22 @@ class Decision:
     note: str
 
 
+def decide_all(
+    study: Study,
+    scales: Mapping[str, ReportScale],
+    *,
+    runs: pd.DataFrame,
+    printed: pd.DataFrame,
+) -> list[Decision]:
+    """Decide all claims of a study, in the order of its tables and figures; the parameters are those of `decide`."""
+    places = [*study.tables, *study.figures]
+    claims = sorted(study.claims.items(), key=lambda item: places.index(item[1].table))
+    return [
+        decide(name, claim, study, scale=scales[claim.table], runs=runs, printed=printed)
+        for name, claim in claims
+    ]
+
+
 def decide(
     name: str,
     claim: Claim,

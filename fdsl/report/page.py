@@ -10,7 +10,7 @@ from PIL import Image
 from fdsl.catalog import SyntheticDataset
 from fdsl.report import claims as claim_files
 from fdsl.report import html, runs_list
-from fdsl.report.decisions import decide
+from fdsl.report.decisions import decide_all
 from fdsl.report.document import document, fill
 from fdsl.report.gallery import exhibits, png_address, strips
 from fdsl.report.published import read_published
@@ -79,10 +79,7 @@ def write_page(
             )
             for name, table in study.tables.items()
         }
-        decisions = [
-            decide(name, claim, study, scale=scales[claim.table], runs=runs, printed=printed)
-            for name, claim in study.claims.items()
-        ]
+        decisions = decide_all(study, scales, runs=runs, printed=printed)
         parts.append(
             {
                 "study": study,

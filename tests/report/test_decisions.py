@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fdsl.report.claims import COLUMNS, write_claims
-from fdsl.report.decisions import decide, interval
+from fdsl.report.decisions import decide, decide_all, interval
 from fdsl.strict import ConfigError, validate
 from fdsl.study.paper import Study
 from fdsl.study.scale import ReportScale
@@ -58,6 +58,19 @@ def decided(scores, *, scale=FULL, **claim):
         runs=pd.DataFrame(rows, columns=columns),
         printed=PRINTED,
     )
+
+
+def test_claims_stand_in_the_order_of_tables_and_figures(contours):
+    places = [*contours.tables, *contours.figures]
+    scales = dict.fromkeys(places, FULL)
+    runs = pd.DataFrame(
+        columns=["pretraining", "downstream", "model", "evaluation", "seed", "score", "record"]
+    )
+    found = decide_all(contours, scales, runs=runs, printed=PRINTED)
+    assert {decision.name for decision in found} == contours.claims.keys()
+    order = [places.index(decision.claim.table) for decision in found]
+    assert order == sorted(order)
+    assert order[-1] > len(contours.tables)
 
 
 def test_the_effect_is_paired_by_seed_and_averaged_over_datasets():
@@ -123,7 +136,7 @@ def test_the_files_have_every_claim(tmp_path, laptop, laptop_records, published_
     write_claims({"contours": contours}, scales=scales, records=laptop_records, published=published_csv, out=out)  # fmt: skip
     table = pd.read_csv(out, keep_default_na=False, dtype=str).set_index("claim")
     assert tuple(table.columns) == COLUMNS[1:]
-    assert list(table.index) == list(contours.claims)
+    assert set(table.index) == set(contours.claims)
     beats = table.loc["fractaldb_beats_scratch"]
     assert (beats["verdict"], beats["published_effect"]) == ("supported", "34.50")
     assert table.loc["more_parameters_rcdb", "published_effect"] == "0.85"
