@@ -15,6 +15,7 @@ from fdsl.recording import beside
 from fdsl.runs import Measurement, Run
 
 PUBLISHED = "workflow/published/tables.csv"
+REPORTS = ("results/report.zip", "results/report.html")  # snakemake --report
 TRAININGS = {"pretrain", "finetune", "detect"}
 
 
@@ -57,7 +58,7 @@ class Asked:
     jobs
         By the path of their record.
     besides
-        Files that can be asked for and have no record: the learning curves as pictures.
+        Files that can be asked for and have no record: the learning curves as pictures, Snakemake's report.
     """
 
     scale: str
@@ -68,7 +69,7 @@ class Asked:
     def by(cls, plan: Plan) -> Asked:
         """Return what the targets of a plan need."""
         found = {job.record: job for job in (*_reports(plan), *_work(plan))}
-        return cls(plan.scale, found, tuple(plan.files.curves()))
+        return cls(plan.scale, found, (*plan.files.curves(), *REPORTS))
 
     def covers(self, name: str) -> bool:
         """Say whether a file is asked for."""
