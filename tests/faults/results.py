@@ -7,6 +7,7 @@ from fdsl.storage import digest
 # What a record says of the machine, the day and the way to the end.
 CIRCUMSTANCES = {"environment", "cost", "started", "finished", "outputs", "seal"}
 DURATION = "images_per_second"
+TIMED = ("record.json", "metrics.jsonl")  # files that hold a time, so that their digests differ
 
 
 def held(project):
@@ -34,7 +35,10 @@ def differing(found, expected):
 def _content(path):
     if path.name.endswith("record.json"):
         record = json.loads(path.read_text())
-        return {key: value for key, value in record.items() if key not in CIRCUMSTANCES}
+        read = record.get("inputs", {}).items()
+        inputs = {name: None if name.endswith(TIMED) else sha256 for name, sha256 in read}
+        kept = {key: value for key, value in record.items() if key not in CIRCUMSTANCES}
+        return kept | {"inputs": inputs}
     if path.name == "metrics.jsonl":
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         return [{key: value for key, value in line.items() if key != DURATION} for line in lines]
