@@ -234,10 +234,9 @@ def test_a_full_or_read_only_disk_stops_with_a_clear_error_and_the_same_command_
 ):
     project = reduced(tmp_path, epochs=SHORT)
     locally(project, *SHARDS)
-    weights = project.work / "results/laptop/pretrain"
-    weights.mkdir(parents=True)
-    with mounted(weights, "-o", "bind,ro", str(weights)):
-        stops(project, "Read-only file system")
+    folder = project.work / "results"
+    with mounted(folder, "-o", "bind,ro", str(folder)):
+        stops(project, "Read-only file system, so nothing can be written")
     checkpoints = project.work / "results/laptop/checkpoints"
     with mounted(checkpoints, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
         stops(project, "No space left on device")
