@@ -64,8 +64,12 @@ class Started:
                 for pid in living:
                     _kill(pid)
                 self.process.poll()
+            self.process.wait()
+        elif whom == "snakemake":
+            _kill(self.process.pid)
+            self.process.wait()
         else:
-            _kill(job.pid if whom == "job" else self.process.pid)
+            _kill(job.pid)
 
     def wait(self, *, seconds):
         """Wait for Snakemake to end by itself and return its exit code."""

@@ -75,7 +75,7 @@ def strike(project, strikes, *, typical, arguments, targets):
     typical
         {rule: processor seconds of a job}.
     arguments, targets
-        The command, always the same. Where it has ended and a rule is still to be struck, what the rule made is removed.
+        The command, always the same. Where it has ended and a rule is still to be struck, what was made from the rule on is removed.
     """
     pending = list(strikes)
     outcome, orphans = Outcome(), []
@@ -136,7 +136,8 @@ def _hasten(pending, rules, outcome):
 
 
 def _remove(project, rules):
-    """Remove what some rules made, so that they run again."""
-    for rule in rules:
+    """Remove what some rules made and all that comes after it, since Snakemake makes a file again only where one after it is missing."""
+    order = list(MADE)
+    for rule in order[min(map(order.index, rules), default=len(order)) :]:
         for path in project.work.glob(MADE[rule]):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
