@@ -75,6 +75,10 @@ def recover(folder: Path) -> None:
     except BlockingIOError:
         # another one lives, or is tidying at this moment: then wait
         fcntl.flock(file, fcntl.LOCK_SH)
+        log.warning(
+            "another Snakemake of this workflow is at work in this folder: where their files meet, this one stops "
+            "(locked directory, incomplete files); run it again when the other has ended"
+        )
         return
     for lock in (folder / "locks").glob("*.lock"):
         lock.unlink(missing_ok=True)
