@@ -14,7 +14,7 @@ from fdsl.strict import ConfigError
 
 ALL = ["all"]
 TABLE3 = ["results/tables/table3.csv"]
-# The rate of detection is from this very run (machine_rates.json says so), the others were measured apart from it.
+# The rates were measured apart from this run, that of detection in an earlier one (machine_rates.json says so).
 LONG = ["sample_parameters", "render_shard", "pretrain", "finetune", "probe", "detect"]
 RUN = "results/paper/pretrain/rcdb1k-vit_tiny-s0/record.json"
 
