@@ -96,17 +96,23 @@ class Orders:
         training = self.config.finetuning(scale, run.downstream)
         recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
         return as_json(
-            run=key,
-            scale=scale,
-            pretraining=run.pretraining,
-            downstream=run.downstream,
-            classes=self.config.downstream[run.downstream].classes,
-            run_seed=run.seed,
+            **self._downstream(scale, run),
             train_labels=training.train_labels,
             test_images=training.test_images,
             recipe=recipe.model_dump(mode="json"),
-            model=self.config.models[run.model].deciding(),
         )
+
+    def _downstream(self, scale: str, run: Run) -> dict[str, Any]:
+        """Return what every run on a downstream dataset is."""
+        return {
+            "run": run.key,
+            "scale": scale,
+            "pretraining": run.pretraining,
+            "downstream": run.downstream,
+            "classes": self.config.downstream[str(run.downstream)].classes,
+            "run_seed": run.seed,
+            "model": self.config.models[run.model].deciding(),
+        }
 
     def probing(self, scale: str, key: str) -> str:
         """Return the order of a `probe` job: the images of the fine-tuning with the same key, and nothing of its training."""
@@ -124,14 +130,8 @@ class Orders:
             raise ValueError(f"{key!r} names no downstream dataset, so it is not a detection run")
         recipe = self.config.detection(scale).model_copy(update={"model": run.model})
         return as_json(
-            run=key,
-            scale=scale,
-            pretraining=run.pretraining,
-            downstream=run.downstream,
-            classes=self.config.downstream[run.downstream].classes,
-            run_seed=run.seed,
+            **self._downstream(scale, run),
             recipe=recipe.model_dump(mode="json"),
-            model=self.config.models[run.model].deciding(),
         )
 
     def composing(self, dataset: str) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from fdsl import storage
 from fdsl.cli import records
 from fdsl.cli.jobs import ordered
 from fdsl.cli.jobs.options import (
@@ -75,41 +74,20 @@ def probe(
     weights: Start = None,
 ) -> None:
     """Test the frozen features of a network by k-NN and by a linear probe."""
-    from fdsl.catalog import ModelEntry
-    from fdsl.data.parts import load_parts
     from fdsl.probe import Probe
-    from fdsl.provenance import environment
     from fdsl.recipe import Preparation
     from fdsl.train.probe import probe as judge
 
     asked = records.asked(order)
     spec = asked["order"]
-    entry, root = ordered.downstream(data)
-    parts = load_parts(
-        entry,
-        root,
-        manifest=storage.read_sealed(manifest),
-        train_labels=spec["train_labels"],
-        test_images=spec["test_images"],
-        seed=spec["run_seed"],
-    )
+    entry, parts = ordered.parts(spec, data, manifest)
     judge(
-        run=spec["run"],
-        scale=spec["scale"],
-        seed=spec["run_seed"],
-        pretraining=spec["pretraining"],
-        weights=weights[0] if weights else None,
-        dataset=spec["downstream"],
+        **ordered.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
         preparation=Preparation.model_validate(spec["preparation"]),
         settings=Probe.model_validate(spec["probe"]),
-        model=ModelEntry.model_validate(spec["model"]),
         train=parts.train,
         test=parts.test,
         classes=entry.classes,
         record=record,
         code=code,
-        inputs=records.digests([manifest, *(weights or [])]),
-        environment=environment(),
-        asked=asked,
-        devices=ordered.devices(machine, threads),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fdsl import storage
+from fdsl.cli import records
 
 
 def synthetic(spec: dict[str, Any], files: list[Path]) -> Any:
@@ -82,6 +83,50 @@ def downstream(data: str) -> tuple[Any, str]:
 
     spec = json.loads(data)
     return DownstreamDataset.model_validate(spec["entry"]), spec["root"]
+
+
+def parts(spec: dict[str, Any], data: str, manifest: Path) -> tuple[Any, Any]:
+    """Return the catalogue entry of a downstream dataset, and the training and test images of a run on it."""
+    from fdsl.data.parts import load_parts
+
+    entry, root = downstream(data)
+    found = load_parts(
+        entry,
+        root,
+        manifest=storage.read_sealed(manifest),
+        train_labels=spec["train_labels"],
+        test_images=spec["test_images"],
+        seed=spec["run_seed"],
+    )
+    return entry, found
+
+
+def run(
+    asked: dict[str, Any],
+    weights: list[Path] | None,
+    *,
+    manifest: Path,
+    machine: str,
+    threads: int,
+) -> dict[str, Any]:
+    """Return what every run on a downstream dataset is told: who it is, from which weights and inputs, on what."""
+    from fdsl.catalog import ModelEntry
+    from fdsl.provenance import environment
+
+    spec, start = asked["order"], weights or []
+    return {
+        "run": spec["run"],
+        "scale": spec["scale"],
+        "seed": spec["run_seed"],
+        "pretraining": spec["pretraining"],
+        "weights": start[0] if start else None,
+        "dataset": spec["downstream"],
+        "model": ModelEntry.model_validate(spec["model"]),
+        "inputs": records.digests([manifest, *start]),
+        "environment": environment(),
+        "asked": asked,
+        "devices": devices(machine, threads),
+    }
 
 
 def devices(machine: str, threads: int) -> Any:

@@ -96,33 +96,15 @@ def finetune(
     weights: Start = None,
 ) -> None:
     """Fine-tune a network on a downstream dataset and test it."""
-    from fdsl.catalog import ModelEntry
-    from fdsl.data.parts import load_parts
-    from fdsl.provenance import environment
     from fdsl.recipe import Recipe
     from fdsl.train.finetune import finetune as train
 
     asked = records.asked(order)
     spec = asked["order"]
-    entry, root = ordered.downstream(data)
-    parts = load_parts(
-        entry,
-        root,
-        manifest=storage.read_sealed(manifest),
-        train_labels=spec["train_labels"],
-        test_images=spec["test_images"],
-        seed=spec["run_seed"],
-    )
-    start = weights[0] if weights else None
+    entry, parts = ordered.parts(spec, data, manifest)
     train(
-        run=spec["run"],
-        scale=spec["scale"],
-        seed=spec["run_seed"],
-        pretraining=spec["pretraining"],
-        weights=start,
-        dataset=spec["downstream"],
+        **ordered.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
         recipe=Recipe.model_validate(spec["recipe"]),
-        model=ModelEntry.model_validate(spec["model"]),
         train=parts.train,
         test=parts.test,
         classes=entry.classes,
@@ -130,10 +112,6 @@ def finetune(
         record=record,
         checkpoints=checkpoints,
         code=code,
-        inputs=records.digests([manifest, *(weights or [])]),
-        environment=environment(),
-        asked=asked,
-        devices=ordered.devices(machine, threads),
         tensorboard=record.parent / "tensorboard",
     )
 
@@ -150,10 +128,8 @@ def detect(
     weights: Start = None,
 ) -> None:
     """Train a detector on a dataset in COCO's format and test it."""
-    from fdsl.catalog import ModelEntry
     from fdsl.data.parts import checked
     from fdsl.detection_recipe import DetectionRecipe
-    from fdsl.provenance import environment
     from fdsl.train.detection.detect import detect as train
 
     asked = records.asked(order)
@@ -161,23 +137,13 @@ def detect(
     entry, root = ordered.downstream(data)
     about = storage.read_sealed(manifest)
     train(
-        run=spec["run"],
-        scale=spec["scale"],
-        seed=spec["run_seed"],
-        pretraining=spec["pretraining"],
-        weights=weights[0] if weights else None,
-        dataset=spec["downstream"],
+        **ordered.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
         recipe=DetectionRecipe.model_validate(spec["recipe"]),
-        model=ModelEntry.model_validate(spec["model"]),
         train=checked(entry, root, manifest=about, split="train"),
         test=checked(entry, root, manifest=about, split="test"),
         classes=entry.classes,
         record=record,
         checkpoints=checkpoints,
         code=code,
-        inputs=records.digests([manifest, *(weights or [])]),
-        environment=environment(),
-        asked=asked,
-        devices=ordered.devices(machine, threads),
         tensorboard=record.parent / "tensorboard",
     )
