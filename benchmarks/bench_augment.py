@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from timm.data import create_transform
 
-from fdsl.data.augment import TrainTransform
-from fdsl.data.mixing import Finish
-from fdsl.recipe import Augmentation, Recipe
-from fdsl.seeding_batch import uniforms
+from fdsl.augment.crop import TrainTransform
+from fdsl.augment.mixup_cutmix import BatchTransform
+from fdsl.schema.recipe import Augmentation, Recipe
+from fdsl.seeding.batch import uniforms
 
 IMAGES = 64
 
@@ -43,7 +43,7 @@ def recipe(**changes):
         "random_erasing": 0.25,
         "mixup": 0.8,
         "cutmix": 1.0,
-        "repeats": 1,
+        "repeated_aug": 1,
         "one_per_category": False,
         "ofdb": (),
     }
@@ -140,6 +140,6 @@ def test_finish(benchmark, size):
     """Normalise, erase, mix on the CPU."""
     images = torch.randint(0, 256, (IMAGES, 1, size, size), dtype=torch.uint8)
     labels, keys = torch.zeros(IMAGES, dtype=torch.int64), torch.arange(3 * IMAGES).view(-1, 3)
-    finish = Finish(recipe(size=size), channels=3, classes=1000, train=True)
+    finish = BatchTransform(recipe(size=size), channels=3, classes=1000, train=True)
     benchmark.group = f"finish {size} px"
     benchmark(lambda: finish(images, labels, keys, seed=0, step=0, device="cpu"))

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fdsl.catalog import SyntheticDataset
-from fdsl.data import parameters
-from fdsl.data.shards import Shard, shard_range
-from fdsl.data.synthetic import StreamedImages, render_shard, shard_origin
 from fdsl.formulas import exfractaldb, fractaldb, rcdb
+from fdsl.images import parameters
+from fdsl.images.shards import Shard, shard_range
+from fdsl.images.synthetic import StreamedImages, render_shard, shard_origin
+from fdsl.schema.catalogue import SyntheticDataset
 
 SIZE, PAD, POINTS = 512, 6, 100_000
 
@@ -35,7 +35,7 @@ def fern():
 
 def test_patches_against_one_paste_per_point(benchmark, fern):
     rows, system, shares = fern
-    other = seconds(lambda: paste_per_point(system, shares), repeats=1)
+    other = seconds(lambda: paste_per_point(system, shares), repeated_aug=1)
     settings = fractaldb.Settings(image_size_px=SIZE, points=POINTS, weighted=False)
     compare(benchmark, "patches", other, lambda: ours(fractaldb, settings, rows))
 
@@ -44,7 +44,7 @@ def test_points_against_one_serial_orbit(benchmark, fern):
     rows, system, shares = fern
     canvas, thresholds = np.zeros((SIZE, SIZE), np.uint8), np.cumsum(shares)
     serial_orbit(system, thresholds, canvas)
-    other = seconds(lambda: serial_orbit(system, thresholds, canvas), repeats=20)
+    other = seconds(lambda: serial_orbit(system, thresholds, canvas), repeated_aug=20)
     settings = fractaldb.Settings(image_size_px=SIZE, points=POINTS, draw="point", weighted=False)
     compare(benchmark, "points", other, lambda: ours(fractaldb, settings, rows))
 
@@ -70,7 +70,7 @@ def test_streaming_against_decoding_png(benchmark, formula, settings):
 
     files = itertools.cycle([png(draw()) for _ in rows])
     other = seconds(
-        lambda: [np.asarray(Image.open(io.BytesIO(next(files)))) for _ in rows], repeats=10
+        lambda: [np.asarray(Image.open(io.BytesIO(next(files)))) for _ in rows], repeated_aug=10
     ) / len(rows)
     name = f"{formula.TITLE}, {settings.image_size_px} px, streamed"
     compare(benchmark, name, other, draw, iterations=len(rows))
@@ -88,7 +88,7 @@ def test_reading_a_shard_against_decoding_png(benchmark, tmp_path, formula):
     shard = Shard(tmp_path / "shard.arrow", shard_origin(dataset, 0, part))
     files = [png(images[index][0]) for index in range(0, len(images), 10)]
     other = seconds(
-        lambda: [np.asarray(Image.open(io.BytesIO(file))) for file in files], repeats=5
+        lambda: [np.asarray(Image.open(io.BytesIO(file))) for file in files], repeated_aug=5
     ) / len(files)
     order = iter(random.Random(0).choices(part, k=10**6))
     compare(benchmark, f"{formula} read from a shard", other, lambda: shard.image(next(order)))

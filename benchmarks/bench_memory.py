@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 import fdsl
-from fdsl.catalog import SyntheticDataset
-from fdsl.exchange.samples import samples
-from fdsl.yaml_files import catalog, workflow_folder
+from fdsl.images.export.render_pool import samples
+from fdsl.schema.catalogue import SyntheticDataset
+from fdsl.schema.yaml_files import catalog, workflow_folder
 
 CATEGORIES, INSTANCES = 4, 32
 

@@ -19,7 +19,6 @@ from oracles import perlin_2d as slow_perlin
 from oracles import rcdb as slow_rcdb
 from oracles import visualatom as slow_visualatom
 
-from fdsl import seeding
 from fdsl.formulas import (
     bezier,
     dead_leaves,
@@ -31,7 +30,8 @@ from fdsl.formulas import (
     rcdb,
     visualatom,
 )
-from fdsl.seeding import Stage
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 CATEGORIES = {fractaldb: 20, exfractaldb: 20, one_parameter: 20}  # 100 of the others
 COMPARED = 4  # categories that the oracle draws too
@@ -126,7 +126,7 @@ def quick(formula, settings, rows, category: int) -> float:
 
 def slow(formula, settings, rows, category: int) -> float:
     """Return the seconds that the oracle takes; it must draw what the kernels draw."""
-    state = seeding.kernel_state(0, formula.FORMULA_ID, category, 0, Stage.RENDER)
+    state = tree.kernel_state(0, formula.FORMULA_ID, category, 0, Stage.RENDER)
     start = time.process_time()
     expected = by_the_oracle(formula, settings, rows, state)
     seconds = time.process_time() - start

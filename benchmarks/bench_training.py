@@ -26,22 +26,22 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn import functional
 
-from fdsl import config as settings
-from fdsl.catalog import ModelEntry
-from fdsl.data.augment import TrainTransform
-from fdsl.data.loader import Batch, TrainingImages, training_batches
-from fdsl.data.mixing import Finish
-from fdsl.data.samplers import Stream
-from fdsl.recipe import Recipe
+from fdsl.augment.crop import TrainTransform
+from fdsl.augment.mixup_cutmix import BatchTransform
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.recipe import Recipe
 from fdsl.train import loop, models, optim
 from fdsl.train.classification import Classification
 from fdsl.train.distributed import Processes
+from fdsl.train.input.loader import Batch, TrainingImages, training_batches
+from fdsl.train.input.samplers import InfiniteSampler
 from fdsl.train.interrupt import StopRequest
-from fdsl.train.journal import History, Journal
-from fdsl.train.loop import Course, Trainee
+from fdsl.train.loop import LoopConfig, TrainState
 from fdsl.train.memory import keep_freed_memory
+from fdsl.train.metrics import History, Journal
 from fdsl.train.patches import choose_patches
 from fdsl.train.schedule import Schedule, split
+from fdsl.workflow import load as settings
 
 STEPS, BLOCKS, IMAGES, CLASSES = 4, 25, 10_000, 100
 CPU = torch.device("cpu")
@@ -91,7 +91,7 @@ def loaded(*, whole: bool = True) -> Iterator[Batch]:
     images = TrainingImages(
         Noise(),
         transform if whole else transform.__call__,
-        stream=Stream(IMAGES, seed=0, repeats=1),
+        stream=InfiniteSampler(IMAGES, seed=0, repeated_aug=1),
         seed=0,
         kept_mb=256 if whole else 0,
     )
@@ -107,7 +107,7 @@ def loaded(*, whole: bool = True) -> Iterator[Batch]:
 
 def finished(batches: Iterator[Batch]) -> Iterator[tuple[Tensor, Tensor]]:
     """Normalise batches."""
-    finish = Finish(RECIPE, channels=1, classes=CLASSES, train=True)
+    finish = BatchTransform(RECIPE, channels=1, classes=CLASSES, train=True)
     for batch in batches:
         yield finish(*batch, seed=0, step=0, device=CPU)
 
@@ -138,24 +138,24 @@ def engine(
     """Return some updates by the engine."""
     processes = Processes(0, 1, CPU)
     schedule = Schedule(IMAGES, BATCH, 10_000, 0, 1e-3, 0.0, 0.0)
-    trainee = Trainee(
+    train_state = TrainState(
         Classification(model, None, recipe, CPU, finish),
         optim.optimizer(model, recipe=recipe),
         GradScaler("cpu", enabled=False),
     )
     parts = split(BATCH, world=1, micro_batch=None)
-    course = Course(recipe, schedule, parts, 0, processes, 0)
+    loop_config = LoopConfig(recipe, schedule, parts, 0, processes, 0)
     journal = Journal(
         History(), schedule=schedule, path=folder / "metrics.jsonl", display=None, lag=0
     )
 
     def steps() -> None:
-        goal = trainee.step + STEPS
+        goal = train_state.step + STEPS
         stop = StopRequest()
-        stop.reason = lambda: "enough" if trainee.step == goal else None  # type: ignore[method-assign]
+        stop.reason = lambda: "enough" if train_state.step == goal else None  # type: ignore[method-assign]
         try:
             loop.train(
-                trainee, course, batches=batches, journal=journal,
+                train_state, loop_config, batches=batches, journal=journal,
                 evaluate=lambda: None, save=lambda: None, save_due=lambda: False, stop=stop,
             )  # fmt: skip
         except loop.Interrupted:
@@ -184,9 +184,11 @@ def overhead() -> Iterator[str]:
     """Compare the engine with bare loops."""
     for precision in ("bf16", "fp32"):
         recipe = RECIPE.model_copy(update={"precision": precision})
-        finish = Finish(RECIPE, channels=1, classes=CLASSES, train=True)
+        finish = BatchTransform(RECIPE, channels=1, classes=CLASSES, train=True)
 
-        def normalised(batch: Batch, step: int, finish: Finish = finish) -> tuple[Tensor, Tensor]:
+        def normalised(
+            batch: Batch, step: int, finish: BatchTransform = finish
+        ) -> tuple[Tensor, Tensor]:
             return finish(*batch, seed=0, step=step, device=CPU)
 
         def made(precision: str = precision, *, chosen: bool = True) -> nn.Module:

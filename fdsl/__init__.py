@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from fdsl.dataset import Dataset, load
+    from fdsl.images.dataset import Dataset, load
 
 __all__ = ["Dataset", "__version__", "load"]
 
@@ -15,7 +15,7 @@ __all__ = ["Dataset", "__version__", "load"]
 def __getattr__(name: str) -> object:
     """Load what stands behind `fdsl.load` when it is first used, so that `import fdsl` costs nothing."""
     if name in {"Dataset", "load"}:
-        from fdsl import dataset
+        from fdsl.images import dataset
 
         return getattr(dataset, name)
     raise AttributeError(f"module 'fdsl' has no attribute {name!r}")

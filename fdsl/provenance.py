@@ -16,7 +16,7 @@ from fdsl import __version__
 PACKAGE = Path(__file__).parent
 # Says what catalogue entries look like. The values themselves stand in the orders of jobs, so that a new kind of dataset, or a
 # longer description, re-trains nothing. Nor do better words in a model card.
-DECLARATIONS = {"fdsl.catalog", "fdsl.train.model_card"}
+DECLARATIONS = {"fdsl.schema.catalogue", "fdsl.train.model_card"}
 RECORDED = [
     "faster-coco-eval",
     "matplotlib",
@@ -39,7 +39,7 @@ RECORDED = [
 def fingerprint(*modules: str) -> str:
     """Return a digest, 12 hexadecimal digits, of the code of `modules` and of every fdsl module that they import.
 
-    Comments, docstrings and formatting do not count. Neither do the declarations of `fdsl.catalog` and the
+    Comments, docstrings and formatting do not count. Neither do the declarations of `fdsl.schema.catalogue` and the
     words of `fdsl.train.model_card` (unless they are named), nor the packages' `__init__` files, which hold no behaviour but
     registries of names (a new formula must not re-render the old ones), nor data files, nor third-party versions, which
     `environment` records. Only absolute imports of fdsl are followed; ruff bans relative ones. The one dynamic import,

@@ -63,4 +63,4 @@ def test_the_wheel_holds_what_planning_reads():
         "targets"
     ]["wheel"]["force-include"]
     for folder in ["catalog", "recipes", "scales", "studies", "published"]:
-        assert held[f"workflow/{folder}"] == f"fdsl/workflow/{folder}"
+        assert held[f"workflow/{folder}"] == f"fdsl/workflow_files/{folder}"

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from fdsl import __version__
-from fdsl.cli import forecast, generate, jobs, people, provenance, reports
-from fdsl.plain_text import printable
-from fdsl.storage import DamagedFile
+from fdsl.cli import forecast, images, inspect, jobs, provenance, reports
+from fdsl.io.escaping import printable
+from fdsl.io.storage import DamagedFile
 
 # Nothing is downloaded but by `data fetch` and `fetch-downstream`, and nobody is told what runs here.
 OFFLINE = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
@@ -49,9 +49,9 @@ def _begin(
         raise typer.Exit
 
 
-generate.register(app)
+images.register(app)
 forecast.register(app)
-people.register(app)
+inspect.register(app)
 provenance.register(app)
 jobs.register(app)
 reports.register(app)

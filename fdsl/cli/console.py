@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from fdsl.plain_text import printable
+from fdsl.io.escaping import printable
 
 
 class PlainConsole(Console):

@@ -55,14 +55,14 @@ def forecast(
     Not counted: jobs that fail and begin anew, the time in a queue, checkpoints while a training runs, and what is there already.
     """
     from fdsl.cli.console import PlainConsole
-    from fdsl.cli.people import assignment
-    from fdsl.config import load
+    from fdsl.cli.inspect import assignment
     from fdsl.forecast.forecast import forecast as add_up
     from fdsl.forecast.forecast import with_images
     from fdsl.forecast.published import Published
     from fdsl.forecast.rates import load as load_rates
     from fdsl.forecast.table import to_terminal
-    from fdsl.yaml_files import read_yaml, workflow_folder
+    from fdsl.schema.yaml_files import read_yaml, workflow_folder
+    from fdsl.workflow.load import load
 
     values = read_yaml(Path("config.yaml")) | dict(assignment(text) for text in config or [])
     checked = load(values if scale is None else values | {"scale": scale})
@@ -106,9 +106,9 @@ def bench(
         raise typer.BadParameter("--rates is the file that --save writes: give both")
     from rich.table import Table
 
-    from fdsl import bench as benchmark
     from fdsl.cli.console import PlainConsole
     from fdsl.cli.progress import track
+    from fdsl.forecast import bench as benchmark
 
     names = datasets or benchmark.one_per_formula()
     measured = benchmark.measure(names, seconds=seconds, seed=seed)
@@ -128,12 +128,12 @@ def bench(
 
 def _save(datasets: list[str] | None, *, seconds: float, seed: int, path: Path | None) -> None:
     """Measure everything and write it; a file that is in the way and holds something else is left alone."""
-    from fdsl.config import load
     from fdsl.forecast import rates
     from fdsl.forecast.measure import measure
-    from fdsl.storage import DamagedFile, write_json
-    from fdsl.strict import ConfigError
-    from fdsl.yaml_files import read_yaml
+    from fdsl.io.storage import DamagedFile, write_json
+    from fdsl.schema.base import ConfigError
+    from fdsl.schema.yaml_files import read_yaml
+    from fdsl.workflow.load import load
 
     if datasets:
         raise typer.BadParameter("--save measures every dataset: name none")

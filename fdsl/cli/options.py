@@ -10,6 +10,7 @@ import typer
 PANEL = "Jobs of the workflow (Snakemake calls these)"
 
 Order = Annotated[
-    str, typer.Option(help="All that decides what is computed, as JSON; made by fdsl.plan.")
+    str,
+    typer.Option(help="All that decides what is computed, as JSON; made by fdsl.workflow.plan."),
 ]
 Out = Annotated[Path, typer.Option(help="The file to write.")]

@@ -44,9 +44,9 @@ def provenance(
     """Print the chain from a table, figure, claims.csv or record to the formulas and data that it was made from."""
     from json import dumps
 
+    from fdsl.io.escaping import printable
     from fdsl.lineage.chain import chain
     from fdsl.lineage.tree import tree
-    from fdsl.plain_text import printable
 
     found = chain(result, cell=cell, claim=claim)
     typer.echo(dumps(found.as_json(), indent=2) if json else printable(tree(found)))
@@ -67,9 +67,9 @@ def verify(
     from dataclasses import asdict
     from json import dumps
 
+    from fdsl.io.escaping import printable
     from fdsl.lineage.expected import Asked
     from fdsl.lineage.verify import verify as check
-    from fdsl.plain_text import printable
 
     found = check(folder, Asked.by(_plan(config, set_)), threads=threads)
     if json:
@@ -110,10 +110,10 @@ def crate(
 
 def _plan(config: Path | None, changes: list[str] | None) -> Any:
     """Return the plan of a configuration file with changes."""
-    from fdsl.cli.people import assignment
-    from fdsl.config import load
-    from fdsl.plan import Plan
-    from fdsl.yaml_files import read_yaml, workflow_folder
+    from fdsl.cli.inspect import assignment
+    from fdsl.schema.yaml_files import read_yaml, workflow_folder
+    from fdsl.workflow.load import load
+    from fdsl.workflow.plan import Plan
 
     path = config or workflow_folder().parent / "config.yaml"
     changed = dict(assignment(text) for text in changes or [])

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fdsl import recording, storage
+from fdsl.io import records as record_files
+from fdsl.io import storage
 
 
 def asked(order: str) -> dict[str, Any]:
     """Return what a record says of the beginning of its job; to be called first of all."""
-    return {"order": json.loads(order), "started": recording.now()}
+    return {"order": json.loads(order), "started": record_files.now()}
 
 
 def leave(
@@ -50,7 +51,7 @@ def leave(
 
     content = {
         "kind": kind,
-        "run": run or record.name.removesuffix(f".{recording.NAME}"),
+        "run": run or record.name.removesuffix(f".{record_files.NAME}"),
         "seed": seed,
         **entries,
         **asked,
@@ -58,7 +59,7 @@ def leave(
         "inputs": digests(inputs),
         "environment": environment(),
     }
-    recording.write(record, content, outputs=outputs)
+    record_files.write(record, content, outputs=outputs)
 
 
 def digests(paths: Iterable[Path]) -> dict[str, str]:
@@ -68,7 +69,7 @@ def digests(paths: Iterable[Path]) -> dict[str, str]:
 
 def _named(path: Path) -> str:
     """Return a path as given or, of a file of the workflow, below its folder, so that no record holds where the checkout lies."""
-    from fdsl.yaml_files import workflow_folder
+    from fdsl.schema.yaml_files import workflow_folder
 
     folder, whole = workflow_folder().resolve(), path.resolve()
     if whole.is_relative_to(folder):

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from fdsl import recording
 from fdsl.cli import records as job_records
 from fdsl.cli.options import PANEL, Order, Out
+from fdsl.io import records as record_files
 
 Published = Annotated[Path, typer.Option(help="Printed numbers.")]
 Records = Annotated[list[Path] | None, typer.Argument(help="Records of the runs.")]
@@ -23,12 +23,12 @@ def register(app: typer.Typer) -> None:
 
 def table(order: Order, published: Published, out: Out, records: Records = None) -> None:
     """Join records with the published numbers: .csv, and .md, .html and .tex beside it."""
-    from fdsl.catalog import SyntheticDataset
     from fdsl.lineage.modules import of_table
     from fdsl.provenance import fingerprint
     from fdsl.report.tables import write_table
-    from fdsl.study.paper import Study
-    from fdsl.study.scale import ReportScale
+    from fdsl.schema.catalogue import SyntheticDataset
+    from fdsl.schema.study.paper import Study
+    from fdsl.schema.study.report_scale import ReportScale
 
     asked = job_records.asked(order)
     spec = asked["order"]
@@ -109,8 +109,8 @@ def claims(order: Order, published: Published, out: Out, records: Records = None
     from fdsl.lineage.modules import MODULES
     from fdsl.provenance import fingerprint
     from fdsl.report.claims import write_claims
-    from fdsl.study.paper import Study
-    from fdsl.study.scale import ReportScale
+    from fdsl.schema.study.paper import Study
+    from fdsl.schema.study.report_scale import ReportScale
 
     asked = job_records.asked(order)
     spec = asked["order"]
@@ -137,12 +137,12 @@ def page(
     figures: Annotated[list[Path] | None, typer.Argument(help="Finished figures, PNG.")] = None,
 ) -> None:
     """Put tables, figures, claims, gallery and runs on one page."""
-    from fdsl.catalog import SyntheticDataset
     from fdsl.lineage.modules import MODULES
     from fdsl.provenance import fingerprint
     from fdsl.report.page import write_page
-    from fdsl.study.paper import Study
-    from fdsl.study.scale import ReportScale
+    from fdsl.schema.catalogue import SyntheticDataset
+    from fdsl.schema.study.paper import Study
+    from fdsl.schema.study.report_scale import ReportScale
 
     asked = job_records.asked(order)
     spec = asked["order"]
@@ -177,5 +177,5 @@ def _leave(
     kind: str, asked: dict[str, Any], code: str, *, outputs: list[Path], **entries: Any
 ) -> None:
     """Leave the record of a report beside it. A report is made by one process at a time, so the rules need not declare it."""
-    record = recording.beside(outputs[0])
+    record = record_files.beside(outputs[0])
     job_records.leave(record, kind, asked, code, outputs=outputs, **entries)

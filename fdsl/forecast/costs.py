@@ -11,8 +11,8 @@ from fdsl.forecast.published import Published
 from fdsl.forecast.rates import Rates
 from fdsl.forecast.speeds import CPU, Speeds
 from fdsl.forecast.trainings import Place, Trainings, Work
-from fdsl.plan import Plan
-from fdsl.runs import Run
+from fdsl.workflow.plan import Plan
+from fdsl.workflow.runs import Run
 
 CHECK_MB_PER_S = 100  # to read and digest real pictures, or to download them
 WEIGHT_BYTES = 4  # of a parameter in model.safetensors

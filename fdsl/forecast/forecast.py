@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fdsl.config import Config
 from fdsl.forecast.amount import Amount, total
 from fdsl.forecast.costs import Cost, Estimator
 from fdsl.forecast.jobs import RULES, Job, jobs
 from fdsl.forecast.published import Published
 from fdsl.forecast.rates import Rates
-from fdsl.plan import Plan
+from fdsl.workflow.config import Config
+from fdsl.workflow.plan import Plan
 
 Images = Literal["shards", "stream"]
 

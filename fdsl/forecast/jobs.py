@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from fdsl.plan import Plan
-from fdsl.runs import Run
-from fdsl.strict import ConfigError, choose
-from fdsl.study.tables import SCRATCH
+from fdsl.schema.base import ConfigError, choose
+from fdsl.schema.study.tables import SCRATCH
+from fdsl.workflow.plan import Plan
+from fdsl.workflow.runs import Run
 
 # In the order of the work, which is also the order of a forecast's lines.
 RULES = (

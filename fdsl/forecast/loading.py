@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fdsl.forecast.amount import Origin
 from fdsl.forecast.rates import Loading, Rates
-from fdsl.recipe import Recipe
+from fdsl.schema.recipe import Recipe
 
 EVALUATION = "evaluation"
 PLAIN = "plain"

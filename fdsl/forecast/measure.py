@@ -23,10 +23,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.bench import measure_entries
-from fdsl.catalog import ModelEntry, SyntheticDataset
-from fdsl.config import Config
 from fdsl.forecast import loading
+from fdsl.forecast.bench import measure_entries
 from fdsl.forecast.rates import (
     FORMAT,
     Drawing,
@@ -38,8 +36,10 @@ from fdsl.forecast.rates import (
     Training,
 )
 from fdsl.forecast.speeds import CPU
-from fdsl.probe import Probe
-from fdsl.recipe import Recipe
+from fdsl.schema.catalogue import ModelEntry, SyntheticDataset
+from fdsl.schema.probe import Probe
+from fdsl.schema.recipe import Recipe
+from fdsl.workflow.config import Config
 
 Result = TypeVar("Result")
 
@@ -50,8 +50,8 @@ PICTURE_PX = (375, 500)  # of a JPEG, as in ImageNet
 PROBED = {"train_images": 1000, "test_images": 2000, "features": 96, "classes": 10}
 # What the verbs of a kind import before their work begins; kernels are loaded too.
 STARTS = {
-    "images": "import fdsl.data.shards, fdsl.data.synthetic, fdsl.dataset as d; d.load('rcdb1k').image(category=0, instance=0)",
-    "training": "import fdsl.cli.jobs, fdsl.train.finetune, fdsl.data.parts, timm",
+    "images": "import fdsl.images.shards, fdsl.images.synthetic, fdsl.images.dataset as d; d.load('rcdb1k').image(category=0, instance=0)",
+    "training": "import fdsl.cli.jobs, fdsl.train.finetune, fdsl.datasets.splits, timm",
     "report": "import fdsl.cli.jobs, fdsl.report.tables, fdsl.report.figures.inputs, matplotlib.pyplot",
 }
 PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
@@ -234,7 +234,7 @@ class _Noise:
 
 
 def _recipe(config: Config, name: str) -> Recipe:
-    from fdsl.recipe_files import plain
+    from fdsl.schema.recipe_files import plain
 
     return Recipe.model_validate(plain(config.recipes[name]))
 
@@ -253,10 +253,10 @@ def _loading(
     """Return what a core needs for an image on its way from memory to a batch."""
     import torch
 
-    from fdsl.data.augment import EvalTransform, TrainTransform
-    from fdsl.data.loader import EvaluationImages, TrainingImages
-    from fdsl.data.multi_crop import MultiCrop
-    from fdsl.data.samplers import Stream
+    from fdsl.augment.crop import EvalTransform, TrainTransform
+    from fdsl.augment.multi_crop import MultiCrop
+    from fdsl.train.input.loader import EvaluationImages, TrainingImages
+    from fdsl.train.input.samplers import InfiniteSampler
 
     torch.set_num_threads(1)
     recipe, source = _recipe(config, name), _Noise(side, channels)
@@ -266,7 +266,7 @@ def _loading(
         kind = loading.EVALUATION
     else:
         transform = TrainTransform(recipe) if recipe.dino is None else MultiCrop(recipe)
-        stream = Stream(len(source), seed=0, repeats=1)
+        stream = InfiniteSampler(len(source), seed=0, repeated_aug=1)
         images = TrainingImages(source, transform, stream=stream, seed=0, kept_mb=256)
         kind = loading.kind(recipe)
     images.__getitems__(range(SOURCE_IMAGES))  # compiles, and keeps what is kept
@@ -321,8 +321,8 @@ def _training(config: Config, recipe: Recipe, name: str, batch: int, seconds: fl
     import torch
     from torch.nn import functional
 
-    from fdsl.bench import peak_memory_mb
-    from fdsl.data.mixing import Finish
+    from fdsl.augment.mixup_cutmix import BatchTransform
+    from fdsl.forecast.bench import peak_memory_mb
     from fdsl.train import models, optim
     from fdsl.train.evaluate import autocast
     from fdsl.train.memory import keep_freed_memory
@@ -340,7 +340,7 @@ def _training(config: Config, recipe: Recipe, name: str, batch: int, seconds: fl
     choose_patches(network, device=device, image_size_px=size)
     network.to(device)
     optimizer = optim.optimizer(network, recipe=recipe)
-    finish = Finish(recipe, channels=channels, classes=classes, train=True)
+    finish = BatchTransform(recipe, channels=channels, classes=classes, train=True)
     pixels = torch.randint(0, 256, (batch, channels, size, size), dtype=torch.uint8)
     labels = torch.arange(batch) % classes
     keys = torch.stack([torch.zeros_like(labels), torch.arange(batch), torch.zeros_like(labels)], 1)

@@ -12,15 +12,15 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from fdsl.forecast.amount import Origin
-from fdsl.strict import ConfigError, Strict, choose, validate
+from fdsl.schema.base import ConfigError, FrozenModel, choose, validate
 
-Model = TypeVar("Model", bound=Strict)
+Model = TypeVar("Model", bound=FrozenModel)
 Task = Literal["classification", "detection"]
 DEFAULT_GPU = "RTX 3090"  # the one with the most networks in the table
 COMMON = "vit_base"  # the network by which two GPUs are compared
 
 
-class GpuRate(Strict):
+class GpuRate(FrozenModel):
     """One line of gpu_rates.csv: how fast one GPU trains and evaluates a network, without drawing or augmenting images."""
 
     gpu: str = Field(min_length=1)
@@ -32,7 +32,7 @@ class GpuRate(Strict):
     source: str = Field(min_length=1)
 
 
-class Network(Strict):
+class Network(FrozenModel):
     """One line of networks.csv."""
 
     network: str = Field(

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from fdsl.catalog import SyntheticDataset
 from fdsl.forecast.amount import Origin
-from fdsl.storage import read_json
-from fdsl.strict import ConfigError, Strict, validate
-from fdsl.yaml_files import workflow_folder
+from fdsl.io.storage import read_json
+from fdsl.schema.base import ConfigError, FrozenModel, validate
+from fdsl.schema.catalogue import SyntheticDataset
+from fdsl.schema.yaml_files import workflow_folder
 
 FORMAT = 2  # 1 had the rows of `fdsl bench` alone
 SHIPPED = "published/machine_rates.json"  # below workflow
@@ -25,7 +25,7 @@ Seconds = float
 Positive = Field(gt=0)
 
 
-class Machine(Strict):
+class Machine(FrozenModel):
     """Where and when rates were measured."""
 
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
@@ -37,7 +37,7 @@ class Machine(Strict):
     )
 
 
-class Drawing(Strict):
+class Drawing(FrozenModel):
     """What the images of a synthetic dataset cost one core."""
 
     dataset: str = Field(description="a name of the catalogue, for people; settings decide")
@@ -56,7 +56,7 @@ class Drawing(Strict):
     memory_mb: float = Positive
 
 
-class Training(Strict):
+class Training(FrozenModel):
     """How fast a device trains and evaluates a network on images that are ready."""
 
     network: str = Field(description="a name of workflow/published/networks.csv")
@@ -69,7 +69,7 @@ class Training(Strict):
     words: str = Field(default="", description="where it was measured, if not with the rest")
 
 
-class Loading(Strict):
+class Loading(FrozenModel):
     """What one core needs to bring a decoded image to the network: crops, flips, RandAugment, views."""
 
     kind: str = Field(description="see `fdsl.forecast.loading`")
@@ -79,7 +79,7 @@ class Loading(Strict):
     seconds: float = Positive
 
 
-class Start(Strict):
+class Start(FrozenModel):
     """What a process costs before its work begins: Python and imports."""
 
     kind: Literal["images", "training", "report"]
@@ -87,7 +87,7 @@ class Start(Strict):
     memory_mb: float = Positive
 
 
-class Judging(Strict):
+class Judging(FrozenModel):
     """k-NN and linear probe on features that are there."""
 
     train_images: int = Positive
@@ -96,7 +96,7 @@ class Judging(Strict):
     seconds: float = Positive
 
 
-class Fixed(Strict):
+class Fixed(FrozenModel):
     """What a job of a rule costs beyond its start and what else is computed for it."""
 
     rule: str
@@ -105,7 +105,7 @@ class Fixed(Strict):
     memory_mb: float = Field(ge=0, description="most that a job held")
 
 
-class MachineRates(Strict):
+class MachineRates(FrozenModel):
     """One file of rates."""
 
     format: Literal[2]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fdsl.forecast.amount import Amount, Origin
 from fdsl.forecast.published import DEFAULT_GPU, Published, Speed
 from fdsl.forecast.rates import Rates, Training
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
 
 CPU = "cpu"  # one thread of it
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fdsl.catalog import DownstreamDataset
-from fdsl.config import Config
 from fdsl.forecast import loading
 from fdsl.forecast.amount import Amount, Origin
 from fdsl.forecast.loading import Pictures
 from fdsl.forecast.published import Speed
 from fdsl.forecast.speeds import Held, Speeds
-from fdsl.recipe import Recipe
-from fdsl.runs import Run
+from fdsl.schema.catalogue import DownstreamDataset
+from fdsl.schema.recipe import Recipe
 from fdsl.train.schedule import schedule
+from fdsl.workflow.config import Config
+from fdsl.workflow.runs import Run
 
 UNKNOWN_IMAGES = 100_000  # of a dataset whose catalogue entry has no count
 # Counts that the catalogue does not state because they could not be verified: objects of VOC 2012's train and val parts, and

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.strict import Strict, choose
+from fdsl.schema.base import FrozenModel, choose
 
 FORMULAS = {
     "fractaldb": "fdsl.formulas.fractaldb",
@@ -27,16 +27,21 @@ class Formula(Protocol):
 
     FORMULA_ID: int  # permanent: it is a part of every seed path
     TITLE: str
-    Settings: type[Strict]  # has at least image_size_px; the defaults are the published values
+    Settings: type[FrozenModel]  # has at least image_size_px; the defaults are the published values
     PARAMETERS: dict[str, str]  # column -> numpy dtype, without the category
 
     @staticmethod
-    def sample_category(settings: Strict, *, seed: int, category: int) -> dict[str, NDArray]:
+    def sample_category(settings: FrozenModel, *, seed: int, category: int) -> dict[str, NDArray]:
         """Return the columns of PARAMETERS for one category, equally long; independent of all other categories."""
 
     @staticmethod
     def render(
-        settings: Strict, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
+        settings: FrozenModel,
+        parameters: dict[str, NDArray],
+        *,
+        seed: int,
+        category: int,
+        instance: int,
     ) -> NDArray[np.uint8]:
         """Return one image, (H, W); a pure function of its arguments. Impossible parameters raise a ValueError."""
 
@@ -47,7 +52,12 @@ class MayDiverge(Protocol):
 
     @staticmethod
     def draw(
-        settings: Strict, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
+        settings: FrozenModel,
+        parameters: dict[str, NDArray],
+        *,
+        seed: int,
+        category: int,
+        instance: int,
     ) -> tuple[NDArray[np.uint8], bool]:
         """Return the image that `render` does, and whether the system diverged, which the settings say how to treat."""
 

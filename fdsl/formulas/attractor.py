@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from fdsl.strict import Strict
+from fdsl.schema.base import FrozenModel
 
 COLOURS = 128
 FULL_PATTERN = 511
@@ -48,7 +48,7 @@ class Placement(NamedTuple):
     columns: slice
 
 
-class WindowSettings(Strict):
+class WindowSettings(FrozenModel):
     """What FractalDB and 1p-frac share: the windows of an image and of the search, and the points of the search."""
 
     pad_px: int = Field(
@@ -73,7 +73,7 @@ class WindowSettings(Strict):
         return self
 
 
-def check_windows(settings: Strict, *sides: tuple[str, str]) -> None:
+def check_windows(settings: FrozenModel, *sides: tuple[str, str]) -> None:
     """Raise a ValueError if a named size leaves less than 2 pixels between two of the named pads."""
     for size, pad in sides:
         if getattr(settings, size) - 2 * getattr(settings, pad) < 2:

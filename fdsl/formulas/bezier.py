@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from fdsl import seeding
 from fdsl.formulas import constants
-from fdsl.seeding import Stage
-from fdsl.strict import Strict
+from fdsl.schema.base import FrozenModel
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 8
 TITLE = "Bezier curves"
@@ -26,7 +26,7 @@ MAX_POINTS, MAX_CURVES = 128, 1024
 STEPS_PER_PIXEL = 2  # straight pieces of a curve, for each pixel of the image's side
 
 
-class Settings(Strict):
+class Settings(FrozenModel):
     """Categories and drawing. Image size and instances are FractalDB-1k's, so that one can stand for the other."""
 
     image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
@@ -66,7 +66,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     """
     fewer, below = constants.square_cell(category, side=settings.grid, setting="grid")
     points, curves = fewer + FEWEST_POINTS, below + 1
-    rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
+    rng = tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
     x, y = rng.uniform(settings.margin, 1 - settings.margin, (2, curves * points))
     return {"curve": np.repeat(np.arange(curves, dtype=np.int32), points), "x": x, "y": y}
 
@@ -89,7 +89,7 @@ def render(
     from fdsl.raster import curves, xoshiro
 
     layout = read_control_points(parameters)
-    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     u = np.empty(layout.size)
     xoshiro.fill_uniform(state, u)
     size = settings.image_size_px

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.strict import Strict
+from fdsl.schema.base import FrozenModel
 
 
 def row(types: Mapping[str, str], *values: float) -> dict[str, NDArray]:
@@ -65,7 +65,7 @@ def square_cell(category: int, *, side: int, setting: str) -> tuple[int, int]:
     return category % side, category // side
 
 
-def check_ranges(settings: Strict, limits: Mapping[str, tuple[float, float]]) -> None:
+def check_ranges(settings: FrozenModel, limits: Mapping[str, tuple[float, float]]) -> None:
     """Raise a ValueError unless each named setting is two ascending numbers within its limits."""
     for name, (lowest, highest) in limits.items():
         low, high = getattr(settings, name)

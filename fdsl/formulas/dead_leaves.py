@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from fdsl import seeding
 from fdsl.formulas import constants
-from fdsl.seeding import Stage
-from fdsl.strict import Strict
+from fdsl.schema.base import FrozenModel
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 7
 TITLE = "Dead leaves"
@@ -34,7 +34,7 @@ SHAPES = ("circle", "square", "oriented_square", "rectangle", "triangle", "quadr
 Sigma = Annotated[float, Field(ge=0.5, le=8, multiple_of=0.5)]
 
 
-class Settings(Strict):
+class Settings(FrozenModel):
     """Categories and drawing. The published law is sigma 3 and radii of 0.03 to 1; the other cells stand around it."""
 
     image_size_px: int = Field(default=256, ge=4, le=8192, description="side of the square image")
@@ -120,7 +120,7 @@ def render(
     shares, thresholds = radius_law(cell["sigma"], cell["smallest"], cell["largest"])
     size = settings.image_size_px
     radii = np.maximum(1, (shares * size).astype(np.int64))
-    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     channels = 3 if settings.colour == "rgb" else 1
     for _ in range(MAX_TRIES):
         canvas = np.zeros((size, size, channels), np.uint8)

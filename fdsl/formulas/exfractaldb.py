@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from fdsl import seeding
 from fdsl.formulas import ifs
-from fdsl.seeding import Stage
-from fdsl.strict import Strict
+from fdsl.schema.base import FrozenModel
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 2
 TITLE = "ExFractalDB"
@@ -30,7 +30,7 @@ VIEWS = 12
 JITTER_TURNS = np.pi / 360  # the code's ±pi, which it takes for radians, are degrees
 
 
-class Settings(Strict):
+class Settings(FrozenModel):
     """Search and drawing. The defaults are those of the released recipe for ExFractalDB-1k."""
 
     image_size_px: int = Field(default=224, ge=4, le=8192, description="side of the square image")
@@ -125,12 +125,12 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     ValueError
         If 20,000 candidates in a row fail.
     """
-    rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
+    rng = tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
     systems = ifs.candidates(
         rng, coefficients=12, limit=settings.coefficient_limit, maps=settings.maps
     )
     for candidate, (system, shares) in zip(range(1, ifs.MAX_CANDIDATES + 1), systems, strict=False):
-        state = seeding.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
+        state = tree.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
         if spread(settings, system, shares, state) > settings.variance:
             return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
     raise ValueError(
@@ -182,7 +182,7 @@ def draw(
 
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
     weights = _instance_weights(settings)
-    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     factors = weights[instance % len(weights)]
     orbit, count, summary, diverged = _orbit(settings, factors, system, shares, state)
 

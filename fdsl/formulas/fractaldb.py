@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from fdsl import seeding
 from fdsl.formulas import attractor, ifs, svd_sampler
 from fdsl.formulas.attractor import Look, Orbit, WindowSettings
-from fdsl.seeding import Stage
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 1
 TITLE = "FractalDB"
@@ -136,10 +136,10 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     ValueError
         If 20,000 candidates in a row fail.
     """
-    rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
+    rng = tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
     systems = _candidates(settings, rng)
     for candidate, (system, shares) in zip(range(1, ifs.MAX_CANDIDATES + 1), systems, strict=False):
-        state = seeding.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
+        state = tree.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
         if filling_rate(settings, system, shares, state) >= settings.filling_rate:
             return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
     raise ValueError(
@@ -204,7 +204,7 @@ def draw(
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
     weights = _instance_weights(settings)
     flip = (instance // len(weights)) % FLIPS if settings.flips else 0
-    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     orbit, diverged = _orbit(settings, weights[instance % len(weights)], system, shares, state)
     look = Look(
         settings.image_size_px,

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from fdsl import seeding
 from fdsl.formulas import attractor, ifs, svd_sampler
 from fdsl.formulas.attractor import Look, Orbit, WindowSettings
-from fdsl.seeding import Stage
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 5
 TITLE = "1p-frac"
@@ -92,7 +92,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
         If 1000 base systems or 1000 perturbations in a row fail.
     """
     base, shares = base_system(settings, seed=seed)
-    rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
+    rng = tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
     for candidate in range(1, MAX_CANDIDATES + 1):
         system = perturbed(settings, base, rng)
         if filling_rate(settings, system, shares, _state(seed, category, candidate)) > (
@@ -120,7 +120,7 @@ def base_system(
 
 @lru_cache(maxsize=8)
 def _base_system(settings: Settings, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rng = seeding.generator(seed, FORMULA_ID, BASE, 0, Stage.PARAMETERS)
+    rng = tree.generator(seed, FORMULA_ID, BASE, 0, Stage.PARAMETERS)
     centre, spread = settings.sigma_factor, settings.sigma_spread
     systems = svd_sampler.candidates(
         rng,
@@ -175,7 +175,7 @@ def render(
         If the parameters are impossible or the system diverges.
     """
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
-    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     orbit = _orbit(settings.points, system, shares, state)
     if orbit is None:
         raise ValueError(f"category {category} diverges: sample the parameters again")
@@ -203,4 +203,4 @@ def _look(settings: Settings, size: int, pad: int) -> Look:
 
 
 def _state(seed: int, category: int, candidate: int) -> NDArray[np.uint64]:
-    return seeding.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
+    return tree.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)

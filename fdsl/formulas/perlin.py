@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from fdsl import seeding
 from fdsl.formulas import constants
-from fdsl.seeding import Stage
-from fdsl.strict import Strict
+from fdsl.schema.base import FrozenModel
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 6
 TITLE = "Perlin noise"
@@ -22,7 +22,7 @@ PARAMETERS = {"cells_x": "int32", "cells_y": "int32"}
 LIMITS = {"cells_x": (1, 1024), "cells_y": (1, 1024)}
 
 
-class Settings(Strict):
+class Settings(FrozenModel):
     """Categories and drawing. Image size and instances are FractalDB-1k's, so that one can stand for the other."""
 
     image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
@@ -80,7 +80,7 @@ def render(
 
     cells = constants.read(parameters, LIMITS)
     _check_lattice(settings, max(cells.values()))
-    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     values = np.zeros((settings.image_size_px, settings.image_size_px))
     amplitude = 1.0
     for octave in range(settings.octaves):

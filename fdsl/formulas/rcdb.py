@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from fdsl import seeding
 from fdsl.formulas import constants
-from fdsl.seeding import Stage
-from fdsl.strict import Strict
+from fdsl.schema.base import FrozenModel
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 3
 TITLE = "RCDB"
@@ -34,7 +34,7 @@ DECAY = 0.9900498337491681  # exp(-1/100): each further vertex is rarer by this 
 CENTRE_RANGE_PX = 400
 
 
-class Settings(Strict):
+class Settings(FrozenModel):
     """Categories and drawing. The defaults are those of the released recipe for RCDB-1k, but for the background."""
 
     image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
@@ -107,7 +107,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     """
     if settings.vary == "vertices":
         return _only_vertices(settings, category)
-    rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
+    rng = tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
     vertices = settings.vertices[0] + int(
         np.searchsorted(_vertex_law(*settings.vertices), rng.random(), side="right")
     )
@@ -136,7 +136,7 @@ def render(
 
     vertices, polygons, noise, step = constants.read(parameters, LIMITS).values()
     size = settings.image_size_px
-    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     u = np.empty(5 + polygons)
     xoshiro.fill_uniform(state, u)
 

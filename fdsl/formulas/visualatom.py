@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from fdsl import seeding
 from fdsl.formulas import constants
-from fdsl.seeding import Stage
-from fdsl.strict import Strict
+from fdsl.schema.base import FrozenModel
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 4
 TITLE = "VisualAtom"
@@ -45,7 +45,7 @@ REFERENCE_SIZE_PX = 512  # all lengths are stated for an image of this size
 MAX_TRIES = 100
 
 
-class Settings(Strict):
+class Settings(FrozenModel):
     """Categories and drawing. The defaults are those of the released script for VisualAtom-1k.
 
     The released program without arguments has other ranges: noise (2, 6), step (0, 0.01), radius (0, 50).
@@ -111,7 +111,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     dict
         PARAMETERS, one row, each uniform on its range; frequency_2 is not frequency_1 unless that is 0.
     """
-    rng = seeding.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
+    rng = tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
     vertices = rng.integers(*settings.vertices, endpoint=True)
     orbits = rng.integers(*settings.orbits, endpoint=True)
     noise, step = rng.uniform(*settings.noise), rng.uniform(*settings.step)
@@ -146,7 +146,7 @@ def render(
 
     atom = constants.read(parameters, LIMITS)
     size, unit = settings.image_size_px, settings.image_size_px / REFERENCE_SIZE_PX
-    state = seeding.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
     cosines, sines, waves = _outline(atom, settings.amplitude)
     outward = (waves + (atom["noise"] + atom["step"])) * unit
     u = np.empty(2 + atom["orbits"])

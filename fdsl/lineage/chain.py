@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fdsl import recording, storage
-from fdsl.lineage.place import Place, is_record
-from fdsl.storage import DamagedFile
-from fdsl.strict import choose
+from fdsl.io import records as record_files
+from fdsl.io import storage
+from fdsl.io.storage import DamagedFile
+from fdsl.lineage.results_dir import Place, is_record
+from fdsl.schema.base import choose
 
 TABLE = {"row", "column", "record"}
 CLAIMS = {"claim", "sentence", "table"}
@@ -168,7 +169,7 @@ class _Follow:
             if found is None or not found.is_file():  # a record that a table names and that is gone
                 self.files[record] = File(record, digest, None, None, there=False)
                 continue
-            content = recording.read(found)
+            content = record_files.read(found)
             self.records[record] = content
             inputs = content.get("inputs")
             todo += list(inputs.items()) if isinstance(inputs, dict) else []
@@ -201,7 +202,7 @@ class _Follow:
         """Return what its record, or the small digest beside it, says of a file."""
         if record is not None:
             found = self.place.find(record)
-            outputs = recording.read(found).get("outputs", {}) if found else {}
+            outputs = record_files.read(found).get("outputs", {}) if found else {}
             if isinstance(outputs, dict) and isinstance(outputs.get(name), dict):
                 return outputs[name]  # type: ignore[no-any-return]
         digest = self.place.find(str(PurePosixPath(name).with_suffix(".json")))
@@ -238,7 +239,9 @@ def _of_table(row: Mapping[str, str]) -> Cell:
 def _of_claims(rows: list[dict[str, str]], target: str, place: Place) -> Iterator[Cell]:
     """Yield the claims; the pre-trainings that each compares stand in the order of the record beside the file."""
     record = place.record_of(target)
-    content = recording.read(place.results / Path(record).relative_to("results")) if record else {}
+    content = (
+        record_files.read(place.results / Path(record).relative_to("results")) if record else {}
+    )
     studies = content.get("order", {}).get("studies", {})
     groups = {
         name: {*claim["better"], *claim["worse"]}

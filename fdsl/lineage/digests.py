@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fdsl import storage
+from fdsl.io import storage
 
 MOST_THREADS = 8  # one disk gains nothing from more
 

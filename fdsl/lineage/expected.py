@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
+from fdsl.io.records import beside
 from fdsl.lineage.modules import MODULES
-from fdsl.plan import Plan
 from fdsl.provenance import fingerprint
-from fdsl.recording import beside
-from fdsl.runs import Measurement, Run
+from fdsl.workflow.plan import Plan
+from fdsl.workflow.runs import Measurement, Run
 
 PUBLISHED = "workflow/published/tables.csv"
 REPORTS = ("results/report.zip", "results/report.html")  # snakemake --report
@@ -115,7 +115,7 @@ def _reports(plan: Plan) -> Iterable[Job]:
         "claims",
         [f"results/claims{suffix}" for suffix in (".csv", ".html", ".md")],
         inputs=[*plan.files.claim_records(), PUBLISHED],
-        order=plan.reports.deciding(),
+        order=plan.reports.hashed_fields(),
         code=_code(*MODULES["claims"]),
     )
     shown = [*plan.files.all_records(), *plan.files.pretraining_records(), *plan.files.figures()]
@@ -224,7 +224,7 @@ def _images(plan: Plan, dataset: str, *, stored: bool) -> Iterable[Job]:
         [parameters, f"results/{scale}/parameters/{dataset}.json"],
         inputs=[],
         order=plan.orders.sampling(scale, dataset),
-        code=plan.codes.images("fdsl.data.parameters", dataset=dataset),
+        code=plan.codes.images("fdsl.images.parameters", dataset=dataset),
     )
     digests = plan.files.image_digests(scale, Run(dataset, "any", 0).key) if stored else []
     for digest in digests:
@@ -235,7 +235,7 @@ def _images(plan: Plan, dataset: str, *, stored: bool) -> Iterable[Job]:
                 [f"{shard}.arrow", digest],
                 inputs=[parameters],
                 order=plan.orders.rendering(scale, dataset, shard.rpartition("-")[2]),
-                code=plan.codes.images("fdsl.data.synthetic", dataset=dataset),
+                code=plan.codes.images("fdsl.images.synthetic", dataset=dataset),
             )
 
 

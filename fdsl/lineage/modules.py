@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 MODULES = {
-    "compose": ("fdsl.data.compose", "fdsl.data.parts"),
-    "fetch_downstream": ("fdsl.data.downstream", "fdsl.data.downstream_fetch"),
-    "adopt_weights": ("fdsl.train.adopt", "fdsl.train.model_card"),
-    "finetune": ("fdsl.train.finetune", "fdsl.data.parts"),
-    "probe": ("fdsl.train.probe", "fdsl.data.parts"),
-    "detect": ("fdsl.train.detection.detect", "fdsl.data.parts"),
+    "compose": ("fdsl.datasets.compose", "fdsl.datasets.splits"),
+    "fetch_downstream": ("fdsl.datasets.downstream", "fdsl.datasets.fetch"),
+    "adopt_weights": ("fdsl.train.import_weights", "fdsl.train.model_card"),
+    "finetune": ("fdsl.train.finetune", "fdsl.datasets.splits"),
+    "probe": ("fdsl.train.probe", "fdsl.datasets.splits"),
+    "detect": ("fdsl.train.detection.detect", "fdsl.datasets.splits"),
     "claims": ("fdsl.report.claims",),
     "page": ("fdsl.report.page",),
 }
@@ -26,7 +26,7 @@ def of_table(order: Mapping[str, Any]) -> list[str]:
 def of_figure(order: Mapping[str, Any]) -> list[str]:
     """Return the modules behind a `figure` job with an order."""
     kind = f"fdsl.report.figures.{order['figure']['kind']}"
-    return [kind, "fdsl.data.synthetic", *_formulas(order["datasets"])]
+    return [kind, "fdsl.images.synthetic", *_formulas(order["datasets"])]
 
 
 def _formulas(datasets: Mapping[str, Mapping[str, Any]]) -> list[str]:

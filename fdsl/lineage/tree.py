@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fdsl.lineage.chain import Cell, Chain, File
-from fdsl.lineage.place import is_record
+from fdsl.lineage.results_dir import is_record
 
 DIGITS = 16  # of a digest; --json has all
 FEW = 3  # files of one kind in one folder that are told one by one

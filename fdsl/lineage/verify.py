@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fdsl import recording, storage
+from fdsl.io import records as record_files
+from fdsl.io import storage
+from fdsl.io.storage import DamagedFile
 from fdsl.lineage.digests import digests
 from fdsl.lineage.expected import Asked, Job
-from fdsl.lineage.place import Place, is_record
+from fdsl.lineage.results_dir import Place, is_record
 from fdsl.lineage.structure import fault
-from fdsl.storage import DamagedFile
 
 SHOWN = 3  # differences between two orders that a message names
 KEPT = {".gitkeep"}
@@ -106,7 +107,7 @@ class _Folder:
     def _read(self, name: str) -> None:
         path = self.disk(name)
         if is_record(name):
-            record = recording.read(path)
+            record = record_files.read(path)
             self.records[name] = record
             for output, about in _mapping(record.get("outputs")).items():
                 self._state(output, _mapping(about), by=name)
@@ -135,12 +136,14 @@ class _Folder:
         spoken = {statement.path for statement in self.statements}
         spoken |= {name for record in self.records.values() for name in _mapping(record.get("inputs"))}  # fmt: skip
         paths = {name: path for name in sorted(spoken) if (path := self.place.find(name))}
-        members = {name: recording.members(path) for name, path in paths.items() if path.is_dir()}
+        members = {
+            name: record_files.members(path) for name, path in paths.items() if path.is_dir()
+        }
         files = [path for name, path in paths.items() if name not in members]
         inside = [path for group in members.values() for path in group.values()]
         found = digests([*files, *inside], threads=self.threads)
         whole = {
-            name: recording.folder_digest({key: found[path] for key, path in group.items()})
+            name: record_files.folder_digest({key: found[path] for key, path in group.items()})
             for name, group in members.items()
             if all(path in found for path in group.values())
         }
@@ -327,7 +330,7 @@ def _foreign(there: _Folder, asked: Asked) -> Iterator[Finding]:
     records = {name for name in strange if name in there.records}
     stated = {said.path for said in there.statements if said.by in records}
     folders = tuple(
-        f"{name.rpartition('/')[0]}/" for name in records if name.endswith(f"/{recording.NAME}")
+        f"{name.rpartition('/')[0]}/" for name in records if name.endswith(f"/{record_files.NAME}")
     )
     for name in strange:
         if name in records:

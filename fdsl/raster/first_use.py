@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from multiprocessing import get_context
 
-from fdsl import locks
+from fdsl.io import locks
 from fdsl.raster import CACHE_FOLDER
 
 

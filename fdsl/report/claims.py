@@ -8,16 +8,16 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from fdsl.plain_text import markdown
+from fdsl.io.escaping import markdown
+from fdsl.io.storage import write_text
 from fdsl.report import csv_files
 from fdsl.report.content import DASH, points
 from fdsl.report.decisions import CONTRADICTED, SUPPORTED, Decision, decide_all
 from fdsl.report.document import document, fill
 from fdsl.report.published import read_published
-from fdsl.report.records import read_runs
-from fdsl.storage import write_text
-from fdsl.study.paper import Study
-from fdsl.study.scale import ReportScale
+from fdsl.report.read_runs import read_runs
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.report_scale import ReportScale
 
 COLUMNS = (
     "claim", "sentence", "stated", "table", "scale", "published_effect", "effect", "low", "high", "seeds", "datasets",

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from fdsl.report.records import require_one
-from fdsl.strict import ConfigError
-from fdsl.study.scale import ReportScale
-from fdsl.study.tables import Column, Table
+from fdsl.report.read_runs import require_one
+from fdsl.schema.base import ConfigError
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.study.tables import Column, Table
 
 PAPER = "paper"
 STAND_IN = "stand-in"
@@ -96,7 +96,7 @@ def placed(runs: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     Parameters
     ----------
     runs
-        From `fdsl.report.records.read_runs`.
+        From `fdsl.report.read_runs.read_runs`.
     columns
         Of a report; a column without a model takes any, but only one.
 

@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from fdsl.report.compare import (
-    BEATS,
-    DIFFERS,
-    FROZEN,
-    MISSES,
-    PAPER,
-    STAND_IN,
-    UNDECIDED,
-    WITHIN,
-)
+from fdsl.report.compare import BEATS, DIFFERS, FROZEN, MISSES, PAPER, STAND_IN, UNDECIDED, WITHIN
 from fdsl.report.picture import Picture
-from fdsl.study.scale import ReportScale
+from fdsl.schema.study.report_scale import ReportScale
 
 DASH = "–"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fdsl.plain_text import spreadsheet
+from fdsl.io.escaping import spreadsheet
 
 
 def to_csv(table: pd.DataFrame) -> str:

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fdsl import seeding
 from fdsl.report import compare
-from fdsl.seeding import Stage
-from fdsl.study.claims import Claim
-from fdsl.study.figures import Ablation
-from fdsl.study.paper import Study
-from fdsl.study.scale import ReportScale
-from fdsl.study.tables import Column, Table
+from fdsl.schema.study.claims import Claim
+from fdsl.schema.study.figures import Ablation
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.study.tables import Column, Table
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 SUPPORTED = "supported"
 CONTRADICTED = "contradicted"
@@ -79,7 +79,7 @@ def decide(
     Parameters
     ----------
     runs
-        From `fdsl.report.records.read_runs`.
+        From `fdsl.report.read_runs.read_runs`.
     printed
         From `fdsl.report.published.read_published`.
     """
@@ -115,7 +115,7 @@ def interval(effects: NDArray[np.float64]) -> tuple[float, float]:
 
     With n seeds there are few distinct resamples (10 for n = 3), so the interval is about as wide as the range of the seeds.
     """
-    rng = seeding.generator(0, 0, 0, 0, Stage.BOOTSTRAP)
+    rng = tree.generator(0, 0, 0, 0, Stage.BOOTSTRAP)
     means = effects[rng.integers(0, len(effects), (RESAMPLES, len(effects)))].mean(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from fdsl.plain_text import markdown
-from fdsl.storage import DamagedFile, replacing
+from fdsl.io.escaping import markdown
+from fdsl.io.storage import DamagedFile, atomic_write
 
 COLUMNS = ("topic", "paper", "released_code", "ours", "reason", "source")
 SHOWN = {
@@ -68,5 +68,5 @@ def put_into(path: Path, table: str) -> None:
         raise DamagedFile(f"{path} must hold the lines {BEGIN} and {END} once, in this order")
     before, rest = text.split(f"{BEGIN}\n")
     _, after = rest.split(f"{END}\n")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(f"{before}{BEGIN}\n{table}{END}\n{after}", encoding="utf-8")

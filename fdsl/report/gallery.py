@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import yaml
 from PIL import Image
 
-from fdsl.catalog import SyntheticDataset
-from fdsl.data.parameters import formula_settings, sample, stack
-from fdsl.data.streamed import StreamedImages
+from fdsl.images.parameters import formula_settings, sample, stack
+from fdsl.images.streamed import StreamedImages
 from fdsl.report.picture import Picture
+from fdsl.schema.catalogue import SyntheticDataset
 
 CATEGORIES = 3
 SIDE_PX = 112

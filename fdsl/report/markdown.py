@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from fdsl.plain_text import markdown
+from fdsl.io.escaping import markdown
 from fdsl.report.content import (
     DASH,
     Cell,
@@ -27,7 +27,7 @@ from fdsl.report.content import (
     printed_gain,
     remarks,
     tally,
-)  # fmt: skip
+)
 
 
 def to_markdown(report: TableReport) -> str:

@@ -7,19 +7,19 @@ from pathlib import Path
 
 from PIL import Image
 
-from fdsl.catalog import SyntheticDataset
+from fdsl.io.storage import AGAIN, DamagedFile, write_text
 from fdsl.report import claims as claim_files
 from fdsl.report import html, runs_list
 from fdsl.report.decisions import decide_all
 from fdsl.report.document import document, fill
 from fdsl.report.gallery import exhibits, png_address, strips
 from fdsl.report.published import read_published
-from fdsl.report.records import read_runs
+from fdsl.report.read_runs import read_runs
 from fdsl.report.tables import build_table
-from fdsl.storage import AGAIN, DamagedFile, write_text
-from fdsl.study.paper import Study
-from fdsl.study.scale import ReportScale
-from fdsl.study.tables import Table
+from fdsl.schema.catalogue import SyntheticDataset
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.study.tables import Table
 
 FIGURE_PX = 1400  # wide enough for a desktop; the files beside the page have 300 dpi
 

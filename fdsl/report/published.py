@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fdsl.storage import DamagedFile
+from fdsl.io.storage import DamagedFile
 
 COLUMNS = (
     "table",

@@ -10,10 +10,10 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fdsl.io.storage import DamagedFile, atomic_write
+from fdsl.report.check_digest import check_digest
 from fdsl.report.figures.files import METADATA
-from fdsl.report.noted import require_noted
 from fdsl.report.style import COLORS, STYLE, TEXT_WIDTH_IN
-from fdsl.storage import DamagedFile, replacing
 
 HEIGHT_IN = 4.2
 LINE: dict[str, Any] = {"color": COLORS["blue"], "linewidth": 1.0}
@@ -49,13 +49,13 @@ def write_curves(metrics: str | Path, *, out: str | Path) -> None:
     train, tests = _read(path)
     with mpl.rc_context(STYLE):
         figure = _figure(train, tests, title=" · ".join(path.parts[-4:-1]))
-        with replacing(out) as temporary:
+        with atomic_write(out) as temporary:
             figure.savefig(temporary, format="png", metadata=METADATA[".png"])
 
 
 def _read(path: Path) -> tuple[list[Line], list[Line]]:
     """Return the lines of training and those of evaluations."""
-    require_noted(path)
+    check_digest(path)
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         kinds = {line["kind"] for line in lines}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fdsl.report.noted import require_noted
-from fdsl.storage import DamagedFile, read_json
+from fdsl.io.storage import DamagedFile, read_json
+from fdsl.report.check_digest import check_digest
 
 WIDTH, HEIGHT = 120, 28
 
@@ -77,7 +77,7 @@ def _curve(path: Path) -> str:
     """Return the training loss over the steps as points of a polyline; empty where there is none."""
     if not path.is_file():
         return ""
-    require_noted(path)
+    check_digest(path)
     try:
         entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         points = [(entry["step"], entry["loss"]) for entry in entries if entry["kind"] == "train"]

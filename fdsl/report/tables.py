@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from fdsl.io.storage import DamagedFile, write_text
 from fdsl.report import compare, csv_files
 from fdsl.report.content import Cell, Gain, TableReport
 from fdsl.report.html import to_html
@@ -15,12 +16,11 @@ from fdsl.report.latex import to_latex
 from fdsl.report.markdown import to_markdown
 from fdsl.report.picture import Picture
 from fdsl.report.published import read_published
-from fdsl.report.records import RecordRefused, read_runs
-from fdsl.storage import DamagedFile, write_text
-from fdsl.strict import choose
-from fdsl.study.paper import Study
-from fdsl.study.scale import ReportScale
-from fdsl.study.tables import Column, Table
+from fdsl.report.read_runs import RecordRefused, read_runs
+from fdsl.schema.base import choose
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.study.tables import Column, Table
 
 COLUMNS = (
     "table", "row", "column", "metric", "published", "reproduced", "sd", "seeds", "difference", "verdict", "scale", "as_run", "record",

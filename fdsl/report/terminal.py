@@ -11,9 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from fdsl.config import load
-from fdsl.plain_text import printable
-from fdsl.plan import Plan
+from fdsl.io.escaping import printable
+from fdsl.io.storage import DamagedFile
 from fdsl.report.compare import DIFFERS, WITHIN
 from fdsl.report.content import (
     Cell,
@@ -28,10 +27,11 @@ from fdsl.report.content import (
     tally,
 )
 from fdsl.report.tables import build_table, records_in, to_csv
-from fdsl.storage import DamagedFile
-from fdsl.study.paper import Study
-from fdsl.study.scale import ReportScale
-from fdsl.yaml_files import read_yaml, workflow_folder
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.yaml_files import read_yaml, workflow_folder
+from fdsl.workflow.load import load
+from fdsl.workflow.plan import Plan
 
 STYLES = {WITHIN: "blue", DIFFERS: "dark_orange"}
 

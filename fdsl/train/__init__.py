@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from fdsl.strict import Strict
+from fdsl.schema.base import FrozenModel
 
 
-class Devices(Strict):
+class Devices(FrozenModel):
     """Where and how a training runs: nothing here changes what is computed beyond floating-point rounding.
 
     Bit equality (a resumed run ends with the weights of an uninterrupted one) holds on one machine with one set of library

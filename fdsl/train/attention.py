@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fdsl import storage
-from fdsl.catalog import ModelEntry
-from fdsl.data.augment import EvalTransform
-from fdsl.data.mixing import Finish
-from fdsl.recipe import Recipe
+from fdsl.augment.crop import EvalTransform
+from fdsl.augment.mixup_cutmix import BatchTransform
+from fdsl.io import storage
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.recipe import Recipe
 from fdsl.train import models, weights
 
 
@@ -48,7 +48,7 @@ def write_attention(
     network, planes = _network(weights_file, recipe, model), EvalTransform(recipe)
     seen = torch.stack([planes(image) for image in images])
     maps = attention(network, _finished(seen, recipe, model))
-    with storage.replacing(path) as temporary, Path(temporary).open("wb") as file:
+    with storage.atomic_write(path) as temporary, Path(temporary).open("wb") as file:
         np.savez(file, images=seen.permute(0, 2, 3, 1).numpy(), attention=maps)
 
 
@@ -121,6 +121,6 @@ def _network(path: str | Path, recipe: Recipe, model: ModelEntry) -> nn.Module:
 def _finished(seen: Tensor, recipe: Recipe, model: ModelEntry) -> Tensor:
     """Normalise uint8 images (n, C, S, S) as the network takes them."""
     labels, keys = torch.zeros(len(seen), dtype=torch.int64), torch.zeros(len(seen), 3).long()
-    finish = Finish(recipe, channels=models.channels(model), classes=2, train=False)
+    finish = BatchTransform(recipe, channels=models.channels(model), classes=2, train=False)
     images, _ = finish(seen, labels, keys, seed=0, step=0, device="cpu")
     return images

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from fdsl import storage
-from fdsl.storage import DamagedFile
+from fdsl.io import storage
+from fdsl.io.storage import DamagedFile
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +55,12 @@ def save(folder: str | Path, content: dict[str, Any], *, step: int, identity: Id
     digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
     target = Path(folder) / f"step-{step:09d}.pt"
     target.with_suffix(".json").unlink(missing_ok=True)
-    with storage.replacing(target) as temporary, temporary.open("wb") as file:
+    with storage.atomic_write(target) as temporary, temporary.open("wb") as file:
         file.write(buffer.getbuffer())
     if storage.digest(target) != digest:
         raise DamagedFile(f"{target} does not read back as it was written: check the disk")
     pointer = {"file": target.name, "sha256": digest, "step": step, "identity": dict(identity)}
-    storage.write_sealed(target.with_suffix(".json"), pointer)
+    storage.write_checksummed(target.with_suffix(".json"), pointer)
     # this training would have gone on from a newer one, had it been whole
     damaged = [other for other in _pointers(folder) if other.stem > target.stem]
     for other in [*damaged, *_pointers(folder)[len(damaged) + KEPT :]]:
@@ -105,7 +105,7 @@ def _pointers(folder: str | Path) -> list[Path]:
 
 def _read(pointer: Path, identity: Identity) -> dict[str, Any]:
     """Return one snapshot, or raise DamagedFile or ForeignCheckpoint."""
-    about = storage.read_sealed(pointer)
+    about = storage.read_checksummed(pointer)
     if not {"file", "sha256", "identity"} <= about.keys():
         raise DamagedFile(f"{pointer} is not a checkpoint's description")
     _require_same(about["identity"], dict(identity), pointer.parent)

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fdsl.data.augment import TrainTransform
-from fdsl.data.loader import Batch, TrainingTransform
-from fdsl.data.mixing import Finish
-from fdsl.recipe import Recipe
+from fdsl.augment.crop import TrainTransform
+from fdsl.augment.mixup_cutmix import BatchTransform
+from fdsl.schema.recipe import Recipe
 from fdsl.train import label_loss, models, optim
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
+from fdsl.train.input.loader import Batch, TrainingTransform
 from fdsl.train.objective import Prepare
 from fdsl.train.patches import choose_patches
 from fdsl.train.task import Task
@@ -113,7 +113,7 @@ def classification(task: Task, processes: Processes, prepare: Prepare) -> Classi
 def finished(task: Task, processes: Processes, *, train: bool) -> Finished:
     """Return what turns a batch and the number of the update into what the network and the loss take."""
     channels = models.channels(task.model)
-    finish = Finish(task.recipe, channels=channels, classes=task.classes, train=train)
+    finish = BatchTransform(task.recipe, channels=channels, classes=task.classes, train=train)
 
     def call(batch: Batch, step: int) -> tuple[Tensor, Tensor]:
         return finish(*batch, seed=task.seed, step=step, device=processes.device)

@@ -17,15 +17,15 @@ from lightly.models.utils import deactivate_requires_grad, update_momentum
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fdsl import seeding
-from fdsl.data.loader import Batch, TrainingTransform
-from fdsl.data.mixing import Finish
-from fdsl.data.multi_crop import LARGE, MultiCrop
-from fdsl.recipe import Dino
-from fdsl.seeding import Stage
+from fdsl.augment.mixup_cutmix import BatchTransform
+from fdsl.augment.multi_crop import LARGE, MultiCrop
+from fdsl.schema.recipe import Dino
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 from fdsl.train import models
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
+from fdsl.train.input.loader import Batch, TrainingTransform
 from fdsl.train.objective import Prepare
 from fdsl.train.schedule import cosine, schedule
 from fdsl.train.task import Task
@@ -105,7 +105,9 @@ class SelfDistillation:
         self._seed = task.seed
         self._schedule = schedule(task.recipe, images=task.stream().images)
         channels = models.channels(task.model)
-        self._finish = Finish(task.recipe, channels=channels, classes=task.classes, train=False)
+        self._finish = BatchTransform(
+            task.recipe, channels=channels, classes=task.classes, train=False
+        )
         self.network = self._projected(task, drop_path=task.recipe.drop_path)
         prepare(self.network.backbone)
         self.teacher = self._projected(task, drop_path=0.0)
@@ -200,7 +202,7 @@ def _head(settings: Dino, *, features: int, seed: int) -> DINOProjectionHead:
     with torch.random.fork_rng(), warnings.catch_warnings():
         # lightly 1.6 uses the older of torch's two weight normalisations
         warnings.filterwarnings("ignore", ".*weight_norm. is deprecated", FutureWarning)
-        state = seeding.sequence(seed, 0, 0, 1, Stage.INITIALISE).generate_state(1, "uint64")
+        state = tree.sequence(seed, 0, 0, 1, Stage.INITIALISE).generate_state(1, "uint64")
         torch.manual_seed(int(state[0]))
         return DINOProjectionHead(
             features,

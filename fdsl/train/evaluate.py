@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fdsl.data.loader import Batch
 from fdsl.train.distributed import Processes
+from fdsl.train.input.loader import Batch
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

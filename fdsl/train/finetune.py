@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import nn
 
-from fdsl.catalog import ModelEntry
-from fdsl.data.loader import ImageSource
-from fdsl.recipe import Recipe
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.recipe import Recipe
 from fdsl.train import Devices
 from fdsl.train import weights as weight_files
 from fdsl.train.distributed import processes
-from fdsl.train.fit import fit, sole
+from fdsl.train.fit import exclusive, fit
+from fdsl.train.input.loader import ImageSource
 from fdsl.train.record import leave
 from fdsl.train.start import require_start
 from fdsl.train.task import Task
@@ -96,6 +96,6 @@ def finetune(
         if weights is not None:
             weight_files.load(network, weights)
 
-    with processes(devices) as here, sole(task, processes=here):
-        trainee, history = fit(task, processes=here, prepare=prepare)
-        leave(task, trainee, history, processes=here, out=out)
+    with processes(devices) as here, exclusive(task, processes=here):
+        train_state, history = fit(task, processes=here, prepare=prepare)
+        leave(task, train_state, history, processes=here, out=out)

@@ -12,21 +12,16 @@ from functools import partial
 import numpy as np
 from torch.amp import GradScaler
 
-from fdsl import storage
-from fdsl.data.augment import EvalTransform
-from fdsl.data.loader import (
-    Batch,
-    EvaluationImages,
-    evaluation_batches,
-    training_batches,
-)
-from fdsl.locks import alone
+from fdsl.augment.crop import EvalTransform
+from fdsl.io import storage
+from fdsl.io.locks import alone
 from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim, ranking
 from fdsl.train.classification import classification, finished
 from fdsl.train.compilation import compiler
 from fdsl.train.distributed import Processes, loaders
-from fdsl.train.journal import JOURNAL, History, Journal, NonFiniteLoss
-from fdsl.train.loop import Course, Trainee
+from fdsl.train.input.loader import Batch, EvaluationImages, evaluation_batches, training_batches
+from fdsl.train.loop import LoopConfig, TrainState
+from fdsl.train.metrics import JOURNAL, History, Journal, NonFiniteLoss
 from fdsl.train.objective import MakeObjective, Prepare
 from fdsl.train.progress import Display
 from fdsl.train.schedule import schedule, split
@@ -36,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def sole(task: Task, *, processes: Processes) -> Iterator[None]:
+def exclusive(task: Task, *, processes: Processes) -> Iterator[None]:
     """Let nobody else train this while the block runs: from the first checkpoint until results stand in its place.
 
     A job whose Snakemake was killed may still be running, and two writers would spoil each other's checkpoints, or remove them
@@ -60,8 +55,8 @@ def fit(
     processes: Processes,
     prepare: Prepare,
     objective: MakeObjective = classification,
-) -> tuple[Trainee, History]:
-    """Train to the end of the recipe, from the newest checkpoint if there is one; inside `sole`.
+) -> tuple[TrainState, History]:
+    """Train to the end of the recipe, from the newest checkpoint if there is one; inside `exclusive`.
 
     Parameters
     ----------
@@ -83,27 +78,27 @@ def fit(
     ForeignCheckpoint
         If the folder of checkpoints belongs to another training.
     """
-    trainee, history = _begin(task, processes, prepare, objective)
+    train_state, history = _begin(task, processes, prepare, objective)
     devices = task.devices
     with interrupt.listening(wall_seconds=devices.wall_seconds) as stop:
-        course = _course(task, processes)
-        with _journal(task, course, trainee, history) as journal:
-            keeper = _Keeper(task, trainee, journal, leads=processes.leads)
-            judge = _judge(task, course, trainee, journal)
+        loop_config = _course(task, processes)
+        with _journal(task, loop_config, train_state, history) as journal:
+            checkpointer = _Checkpointer(task, train_state, journal, leads=processes.leads)
+            judge = _evaluator(task, loop_config, train_state, journal)
             try:
                 loop.train(
-                    trainee,
-                    course,
-                    batches=_batches(task, course, trainee),
+                    train_state,
+                    loop_config,
+                    batches=_batches(task, loop_config, train_state),
                     journal=journal,
                     evaluate=judge,
-                    save=keeper.save,
-                    save_due=keeper.due,
+                    save=checkpointer.save,
+                    save_due=checkpointer.due,
                     stop=stop,
                 )
             except NonFiniteLoss as error:
                 if processes.leads:
-                    _report(task, course, error)
+                    _report(task, loop_config, error)
                 raise
             except interrupt.Interrupted as error:
                 # whoever started the processes ends all of them when the first one leaves: none may, before the leader has saved
@@ -113,30 +108,30 @@ def fit(
             journal.settle()
             judge()
             journal.state()
-    return trainee, history
+    return train_state, history
 
 
 def _begin(
     task: Task, processes: Processes, prepare: Prepare, objective: MakeObjective
-) -> tuple[Trainee, History]:
-    """Make the trainee, fresh or from the newest checkpoint."""
+) -> tuple[TrainState, History]:
+    """Make the train_state, fresh or from the newest checkpoint."""
     recipe, device = task.recipe, processes.device
     snapshot = checkpoint.load(task.checkpoints, identity=task.identity())
     made = objective(task, processes, prepare if snapshot is None else lambda network: None)  # noqa: ARG005
     scaler = GradScaler(device.type, enabled=recipe.precision == "fp16")
-    trainee = Trainee(made, optim.optimizer(made.network, recipe=recipe), scaler)
+    train_state = TrainState(made, optim.optimizer(made.network, recipe=recipe), scaler)
     history = History()
     if snapshot is not None:
-        trainee.restore(snapshot["trainee"])
+        train_state.restore(snapshot["train_state"])
         history = History.restore(snapshot["history"])
         history.restarts += 1
-        log.info("%s: going on after update %d", task.run, trainee.step)
-    _require_agreement(trainee.step, processes)
+        log.info("%s: going on after update %d", task.run, train_state.step)
+    _require_agreement(train_state.step, processes)
     if processes.leads:
         checkpoint.remove_leftovers(task.checkpoints)
     parameters = f"{models.parameter_count(made.network):,}"
     log.info("%s: %s with %s parameters", task.run, recipe.model, parameters)
-    return trainee, history
+    return train_state, history
 
 
 def _require_agreement(step: int, processes: Processes) -> None:
@@ -152,10 +147,10 @@ def _require_agreement(step: int, processes: Processes) -> None:
         )
 
 
-def _course(task: Task, processes: Processes) -> Course:
+def _course(task: Task, processes: Processes) -> LoopConfig:
     """Return the loop's constants."""
     recipe, micro_batch = task.recipe, task.devices.micro_batch
-    return Course(
+    return LoopConfig(
         recipe=recipe,
         schedule=schedule(recipe, images=task.stream().images),
         split=split(recipe.global_batch, world=processes.world, micro_batch=micro_batch),
@@ -166,39 +161,41 @@ def _course(task: Task, processes: Processes) -> Course:
     )
 
 
-def _batches(task: Task, course: Course, trainee: Trainee) -> Iterator[Batch]:
+def _batches(task: Task, loop_config: LoopConfig, train_state: TrainState) -> Iterator[Batch]:
     """Yield this process's micro-batches of the updates that are left."""
-    images = task.training_images(trainee.objective.transform())
-    rank = course.processes.rank
+    images = task.training_images(train_state.objective.transform())
+    rank = loop_config.processes.rank
     return training_batches(
         images,
-        lambda step: course.split.slices(step, rank=rank),
-        steps=range(trainee.step, course.schedule.steps),
-        workers=loaders(task.devices, device=course.processes.device),
-        pin_memory=course.processes.device.type == "cuda",
+        lambda step: loop_config.split.slices(step, rank=rank),
+        steps=range(train_state.step, loop_config.schedule.steps),
+        workers=loaders(task.devices, device=loop_config.processes.device),
+        pin_memory=loop_config.processes.device.type == "cuda",
     )
 
 
 @contextmanager
-def _journal(task: Task, course: Course, trainee: Trainee, history: History) -> Iterator[Journal]:
+def _journal(
+    task: Task, loop_config: LoopConfig, train_state: TrainState, history: History
+) -> Iterator[Journal]:
     """Open the journal and the display; only the leading process has files and a display."""
-    leads = course.processes.leads
+    leads = loop_config.processes.leads
     display = None
     if leads:
         display = Display(
             task.run,
-            steps=course.schedule.steps,
-            start=trainee.step,
-            images=course.schedule.global_batch,
+            steps=loop_config.schedule.steps,
+            start=train_state.step,
+            images=loop_config.schedule.global_batch,
             tensorboard=task.tensorboard,
         )
     journal = Journal(
         history,
-        schedule=course.schedule,
+        schedule=loop_config.schedule,
         path=task.record.with_name(JOURNAL) if leads else None,
         display=display,
-        lag=int(course.processes.device.type == "cuda"),
-        counts=trainee.objective.counts,
+        lag=int(loop_config.processes.device.type == "cuda"),
+        counts=train_state.objective.counts,
     )
     try:
         yield journal
@@ -208,11 +205,13 @@ def _journal(task: Task, course: Course, trainee: Trainee, history: History) -> 
             display.close()
 
 
-class _Keeper:
+class _Checkpointer:
     """Saves checkpoints and knows when the next one is due."""
 
-    def __init__(self, task: Task, trainee: Trainee, journal: Journal, *, leads: bool) -> None:
-        self._task, self._trainee, self._journal, self._leads = task, trainee, journal, leads
+    def __init__(
+        self, task: Task, train_state: TrainState, journal: Journal, *, leads: bool
+    ) -> None:
+        self._task, self._trainee, self._journal, self._leads = task, train_state, journal, leads
         self._identity = task.identity()
         self._saved = time.monotonic()
 
@@ -226,23 +225,25 @@ class _Keeper:
         """Store a checkpoint, in the leading process."""
         with self._journal.paused():
             if self._leads:
-                content = {"trainee": self._trainee.state(), "history": self._journal.state()}
+                content = {"train_state": self._trainee.state(), "history": self._journal.state()}
                 folder, step = self._task.checkpoints, self._trainee.step
                 checkpoint.save(folder, content, step=step, identity=self._identity)
             self._saved = time.monotonic()
 
 
-def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Callable[[], None]:
-    """Return what evaluates the trainee once after each update at which it is called."""
+def _evaluator(
+    task: Task, loop_config: LoopConfig, train_state: TrainState, journal: Journal
+) -> Callable[[], None]:
+    """Return what evaluates the train_state once after each update at which it is called."""
     if task.test is None:
         return lambda: None
-    recipe, processes, test = task.recipe, course.processes, task.test
+    recipe, processes, test = task.recipe, loop_config.processes, task.test
     cuda = processes.device.type == "cuda"
     batches = evaluation_batches(
         EvaluationImages(test, EvalTransform(recipe)),
         rank=processes.rank,
         world=processes.world,
-        batch=course.split.micro_batch,
+        batch=loop_config.split.micro_batch,
         workers=loaders(task.devices, device=processes.device),
         pin_memory=cuda,
     )
@@ -251,28 +252,28 @@ def _judge(task: Task, course: Course, trainee: Trainee, journal: Journal) -> Ca
     judged = partial(ranking.rank, classes=task.classes) if several else evaluate.evaluate
 
     def judge() -> None:
-        ended = trainee.step == course.schedule.steps
-        epoch = recipe.all_epochs if ended else course.schedule.epoch_after(trainee.step)
+        ended = train_state.step == loop_config.schedule.steps
+        epoch = recipe.all_epochs if ended else loop_config.schedule.epoch_after(train_state.step)
         if journal.has_evaluated(epoch):
             return
         with journal.paused():
             result = judged(
-                trainee.result,
+                train_state.result,
                 batches,
-                finish=lambda batch: finish(batch, trainee.step)[0],
+                finish=lambda batch: finish(batch, train_state.step)[0],
                 images=len(test),
                 processes=processes,
                 precision=recipe.precision,
             )
-            journal.evaluated(trainee.step, epoch=epoch, result=result)
+            journal.evaluated(train_state.step, epoch=epoch, result=result)
 
     return judge
 
 
-def _report(task: Task, course: Course, error: NonFiniteLoss) -> None:
+def _report(task: Task, loop_config: LoopConfig, error: NonFiniteLoss) -> None:
     """Write which images the update with a non-finite loss was made of, those of all processes."""
     path = task.record.with_name("nonfinite.json")
-    batch = course.schedule.global_batch
+    batch = loop_config.schedule.global_batch
     keys = task.stream().keys(np.arange(error.step * batch, (error.step + 1) * batch))
     content = {
         "run": task.run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from fdsl.recipe import Recipe
+from fdsl.schema.recipe import Recipe
 
 
 def loss(logits: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.data.real.splits import stratified_folds
+from fdsl.datasets.subsets import stratified_folds
 
 log = logging.getLogger(__name__)
 

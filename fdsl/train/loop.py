@@ -11,20 +11,20 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from fdsl import seeding
-from fdsl.data.loader import Batch
-from fdsl.recipe import Optimisation
-from fdsl.seeding import Stage
+from fdsl.schema.recipe import Optimisation
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 from fdsl.train import optim
 from fdsl.train.distributed import Processes, unsynchronised
+from fdsl.train.input.loader import Batch
 from fdsl.train.interrupt import Interrupted, StopRequest
-from fdsl.train.journal import Journal
+from fdsl.train.metrics import Journal
 from fdsl.train.objective import Objective
 from fdsl.train.schedule import Schedule, Split
 
 
 @dataclass
-class Trainee:
+class TrainState:
     """What a training changes; together with the journal's history this is all that a checkpoint holds."""
 
     objective: Objective
@@ -55,7 +55,7 @@ class Trainee:
 
 
 @dataclass(frozen=True)
-class Course:
+class LoopConfig:
     """What stays the same from the first update to the last.
 
     `compiled` may give a network faster kernels for the training passes; its parameters stay those of the network that it is given.
@@ -71,8 +71,8 @@ class Course:
 
 
 def train(
-    trainee: Trainee,
-    course: Course,
+    train_state: TrainState,
+    loop_config: LoopConfig,
     *,
     batches: Iterator[Batch],
     journal: Journal,
@@ -81,16 +81,16 @@ def train(
     save_due: Callable[[], bool],
     stop: StopRequest,
 ) -> None:
-    """Train from `trainee.step` to the end of the schedule.
+    """Train from `train_state.step` to the end of the schedule.
 
     Parameters
     ----------
-    trainee
+    train_state
         Changed in place.
-    course
+    loop_config
         The constants.
     batches
-        The micro-batches of this process, beginning with those of update `trainee.step`.
+        The micro-batches of this process, beginning with those of update `train_state.step`.
     journal
         Takes every update's measurements.
     evaluate, save
@@ -107,54 +107,61 @@ def train(
     NonFiniteLoss
         If a loss is infinite or not a number; nothing is saved.
     """
-    schedule, recipe, processes = course.schedule, course.recipe, course.processes
-    objective = trainee.objective
-    network = course.compiled(processes.parallel(objective.network))
+    schedule, recipe, processes = loop_config.schedule, loop_config.recipe, loop_config.processes
+    objective = train_state.objective
+    network = loop_config.compiled(processes.parallel(objective.network))
     network.train()
-    for step in range(trainee.step, schedule.steps):
+    for step in range(train_state.step, schedule.steps):
         lr = schedule.lr_at(step)
-        optim.set_lr(trainee.optimizer, lr)
-        measured = _gradients(trainee, network, course, batches=batches, step=step)
-        objective.before_update(trainee.optimizer, step=step)
+        optim.set_lr(train_state.optimizer, lr)
+        measured = _gradients(train_state, network, loop_config, batches=batches, step=step)
+        objective.before_update(train_state.optimizer, step=step)
         optim.update(
-            trainee.optimizer,
-            scaler=trainee.scaler,
+            train_state.optimizer,
+            scaler=train_state.scaler,
             model=objective.network,
             clip_norm=recipe.clip_norm,
             clip_each=objective.clip_each,
         )
         objective.after_update(step=step)
-        trainee.step = step + 1
+        train_state.step = step + 1
 
         wishes = [measured.new_full((1,), wish) for wish in (stop.reason() is not None, save_due())]
         measured = processes.sum(torch.cat([measured, *wishes]))
         requests = journal.receive(step, lr=lr, measured=measured)
-        if schedule.evaluation_due(trainee.step, every_epochs=course.evaluate_every_epochs):
+        if schedule.evaluation_due(
+            train_state.step, every_epochs=loop_config.evaluate_every_epochs
+        ):
             requests |= journal.settle()
-            if trainee.step == schedule.steps:
+            if train_state.step == schedule.steps:
                 save()
             evaluate()
         if requests.stop or requests.save:
             journal.settle()
             save()
-        if requests.stop and trainee.step < schedule.steps:
-            raise Interrupted(trainee.step)
+        if requests.stop and train_state.step < schedule.steps:
+            raise Interrupted(train_state.step)
 
 
 def _gradients(
-    trainee: Trainee, network: nn.Module, course: Course, *, batches: Iterator[Batch], step: int
+    train_state: TrainState,
+    network: nn.Module,
+    loop_config: LoopConfig,
+    *,
+    batches: Iterator[Batch],
+    step: int,
 ) -> Tensor:
     """Fill the gradients of one global batch; return float64 (2,) this process's part of mean loss and correct images."""
-    split, processes = course.split, course.processes
+    split, processes = loop_config.split, loop_config.processes
     measured = torch.zeros(2, dtype=torch.float64, device=processes.device)
     network.zero_grad(set_to_none=True)
     for micro in range(split.accumulate):
         batch = next(batches)
         number = micro * split.world + processes.rank
-        seed_layers(course.seed, step=step, number=number)
+        seed_layers(loop_config.seed, step=step, number=number)
         with unsynchronised(network, last=micro == split.accumulate - 1):
-            loss, correct = trainee.objective.loss(network, batch, step=step)
-            trainee.scaler.scale(loss / split.accumulate).backward()
+            loss, correct = train_state.objective.loss(network, batch, step=step)
+            train_state.scaler.scale(loss / split.accumulate).backward()
         measured[0] += loss.detach() / (split.accumulate * split.world)
         measured[1] += correct
     return measured
@@ -165,7 +172,7 @@ def seed_layers(seed: int, *, step: int, number: int) -> None:
 
     Done anew each time, so that no generator's state has to be carried over a restart or shared among processes.
     """
-    state = seeding.sequence(seed, step, number, 0, Stage.STOCHASTIC_LAYERS).generate_state(
+    state = tree.sequence(seed, step, number, 0, Stage.STOCHASTIC_LAYERS).generate_state(
         1, "uint64"
     )
     value = int(state[0])

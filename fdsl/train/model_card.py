@@ -14,11 +14,11 @@ from typing import Any
 
 from torch import nn
 
-from fdsl import storage
-from fdsl.catalog import ModelEntry
-from fdsl.data.augment import MARGIN, SMALL_PX
-from fdsl.plain_text import markdown, printable
-from fdsl.recipe import Recipe
+from fdsl.augment.crop import MARGIN, SMALL_PX
+from fdsl.io import storage
+from fdsl.io.escaping import markdown, printable
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.recipe import Recipe
 from fdsl.train import models
 from fdsl.train.task import Origin, Task
 

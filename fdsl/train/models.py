@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from fdsl import seeding
-from fdsl.catalog import ModelEntry
-from fdsl.seeding import Stage
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 GIVEN_BY_RECIPE = ("num_classes", "drop_path_rate")
 
@@ -60,7 +60,7 @@ def build(
     if drop_path > 0:
         given["drop_path_rate"] = drop_path
     with torch.random.fork_rng():
-        state = seeding.sequence(seed, 0, 0, 0, Stage.INITIALISE).generate_state(1, "uint64")
+        state = tree.sequence(seed, 0, 0, 0, Stage.INITIALISE).generate_state(1, "uint64")
         torch.manual_seed(int(state[0]))
         try:
             return timm.create_model(entry.timm, num_classes=classes, **given)

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fdsl.data.loader import Batch, TrainingTransform
 from fdsl.train.distributed import Processes
+from fdsl.train.input.loader import Batch, TrainingTransform
 from fdsl.train.task import Task
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from fdsl.recipe import Optimisation, Recipe
+from fdsl.schema.recipe import Optimisation, Recipe
 
 
 def optimizer(model: nn.Module, *, recipe: Optimisation) -> Optimizer:

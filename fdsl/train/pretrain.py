@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fdsl.catalog import ModelEntry
-from fdsl.data.loader import ImageSource
-from fdsl.data.ofdb_augment import Varied
-from fdsl.data.streamed import StreamedImages
-from fdsl.data.synthetic import ShardedImages
-from fdsl.recipe import Recipe
+from fdsl.augment.ofdb import Varied
+from fdsl.images.streamed import StreamedImages
+from fdsl.images.synthetic import ShardedImages
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.recipe import Recipe
 from fdsl.train import Devices
 from fdsl.train.classification import classification
 from fdsl.train.distributed import processes
-from fdsl.train.fit import fit, sole
+from fdsl.train.fit import exclusive, fit
+from fdsl.train.input.loader import ImageSource
 from fdsl.train.objective import MakeObjective
 from fdsl.train.record import leave
 from fdsl.train.task import Origin, Task
@@ -89,11 +89,11 @@ def pretrain(
         asked=asked or {},
         origin=origin,
     )
-    with processes(devices) as here, sole(task, processes=here):
-        trainee, history = fit(
+    with processes(devices) as here, exclusive(task, processes=here):
+        train_state, history = fit(
             task,
             processes=here,
             prepare=lambda network: None,  # noqa: ARG005
             objective=objective,
         )
-        leave(task, trainee, history, processes=here, out=out)
+        leave(task, train_state, history, processes=here, out=out)

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl import recording
-from fdsl.catalog import ModelEntry
-from fdsl.data.loader import ImageSource
-from fdsl.probe import Probe
-from fdsl.recipe import Preparation
+from fdsl.io import records
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.probe import Probe
+from fdsl.schema.recipe import Preparation
 from fdsl.train import Devices, knn, linear_probe, models
 from fdsl.train import weights as weight_files
 from fdsl.train.distributed import loaders, place, processes
-from fdsl.train.frozen import features
+from fdsl.train.features import features
+from fdsl.train.input.loader import ImageSource
 from fdsl.train.start import require_start
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ def probe(
         },
     }
     log.info("%s: k-NN %.2f %%, linear %.2f %%", run, found["knn"]["top1"], found["linear"]["top1"])
-    recording.write(record, content)
+    records.write(record, content)
 
 
 Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]

@@ -20,7 +20,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Display:
-    """Shows a training's course; to be closed at its end.
+    """Shows a training's loop_config; to be closed at its end.
 
     Parameters
     ----------

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fdsl.data.loader import Batch
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
+from fdsl.train.input.loader import Batch
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fdsl import recording
+from fdsl.io import records
 from fdsl.train import checkpoint, model_card, weights
 from fdsl.train.distributed import Processes
-from fdsl.train.journal import JOURNAL, History
-from fdsl.train.loop import Trainee
+from fdsl.train.loop import TrainState
+from fdsl.train.metrics import JOURNAL, History
 from fdsl.train.task import Task
 
 
-def result(task: Task, trainee: Trainee, history: History) -> dict[str, Any]:
+def result(task: Task, train_state: TrainState, history: History) -> dict[str, Any]:
     """Return what the training found: the part of the record that is the same every time.
 
     `final_loss` is the mean training objective, `training_correct` of `training_images` the right answers on augmented
@@ -24,7 +24,7 @@ def result(task: Task, trainee: Trainee, history: History) -> dict[str, Any]:
     """
     last = history.last_epoch
     found: dict[str, Any] = {
-        "steps": trainee.step,
+        "steps": train_state.step,
         "epochs": task.recipe.all_epochs,
         "train_images": len(task.train),
         "classes": task.classes,
@@ -77,17 +77,17 @@ def cost(history: History, *, world: int) -> dict[str, Any]:
 
 
 def leave(
-    task: Task, trainee: Trainee, history: History, *, processes: Processes, out: Path | None
+    task: Task, train_state: TrainState, history: History, *, processes: Processes, out: Path | None
 ) -> None:
     """Write the weights (unless `out` is None; a pre-training's with model card), the record, then remove the checkpoints."""
     if not processes.leads:
         return
-    found = result(task, trainee, history)
+    found = result(task, train_state, history)
     if out is not None:
         about = task.identity() | {"image_size_px": task.recipe.image_size_px}
-        weights.save(out, trainee.result, metadata=about)
+        weights.save(out, train_state.result, metadata=about)
         if task.kind == "pretrain":
-            model_card.leave(task, trainee.result, found, folder=out.parent)
+            model_card.leave(task, train_state.result, found, folder=out.parent)
     made = [] if out is None else [out]
     if out is not None and task.kind == "pretrain":
         made += [out.with_name(name) for name in (model_card.CONFIG, model_card.CARD)]
@@ -98,7 +98,7 @@ def leave(
         **provenance(task, processes),
         "cost": cost(history, world=processes.world),
     }
-    recording.write(task.record, content, outputs=[*made, task.record.with_name(JOURNAL)])
+    records.write(task.record, content, outputs=[*made, task.record.with_name(JOURNAL)])
     checkpoint.discard(task.checkpoints)
 
 

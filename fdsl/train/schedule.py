@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fdsl.recipe import Optimisation
+from fdsl.schema.recipe import Optimisation
 
 
 @dataclass(frozen=True)

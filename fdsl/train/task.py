@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from fdsl.catalog import ModelEntry
-from fdsl.data.loader import ImageSource, TrainingImages, TrainingTransform, VaryingSource
-from fdsl.data.samplers import OnePerCategory, Stream
-from fdsl.recipe import Recipe
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.recipe import Recipe
 from fdsl.train import Devices
+from fdsl.train.input.loader import ImageSource, TrainingImages, TrainingTransform, VaryingSource
+from fdsl.train.input.samplers import InfiniteSampler, OnePerCategory
 from fdsl.train.schedule import schedule, split
 
 
@@ -130,12 +130,14 @@ class Task:
             "evaluate_every_epochs": self.evaluate_every_epochs,
         }
 
-    def stream(self) -> Stream:
+    def stream(self) -> InfiniteSampler:
         """Return the order of the training images; its `images` are those of an epoch."""
         augmentation = self.recipe.augmentation
         if augmentation.one_per_category:
             return OnePerCategory(self.train.labels, classes=self.train.classes, seed=self.seed)
-        return Stream(len(self.train), seed=self.seed, repeats=augmentation.repeats)
+        return InfiniteSampler(
+            len(self.train), seed=self.seed, repeated_aug=augmentation.repeated_aug
+        )
 
     def training_images(self, transform: TrainingTransform) -> TrainingImages:
         """Return the training stream as a map from positions to batches."""

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fdsl import storage
-from fdsl.storage import AGAIN, DamagedFile
+from fdsl.io import storage
+from fdsl.io.storage import AGAIN, DamagedFile
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def save(path: str | Path, model: nn.Module, *, metadata: Mapping[str, Any]) -> 
     }
     about = json.loads(json.dumps(dict(metadata)))
     text = json.dumps({**about, CONTENT: content_digest(tensors, about)}, sort_keys=True)
-    with storage.replacing(path) as temporary:
+    with storage.atomic_write(path) as temporary:
         try:
             save_file(tensors, temporary, metadata={METADATA: text})
         except SafetensorError as error:

@@ -12,9 +12,9 @@ from oracles import downstream_layouts as layouts
 from rich.table import Table
 from typer.testing import CliRunner
 
-from fdsl import yaml_files
 from fdsl.cli import _Printable, app
 from fdsl.cli.console import PlainConsole
+from fdsl.schema import yaml_files
 
 EVIL = "\x1b]0;owned\x07\x1b[2Jred\r\u202e [red]x[/red] :skull: [/]"
 

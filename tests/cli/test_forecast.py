@@ -8,8 +8,8 @@ from cli.invocation import ok, run
 from forecast.given import ROOT, shipped
 
 from fdsl.forecast import measure
-from fdsl.storage import DamagedFile
-from fdsl.strict import ConfigError
+from fdsl.io.storage import DamagedFile
+from fdsl.schema.base import ConfigError
 
 TABLE3 = "results/tables/table3.csv"
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from typer.testing import CliRunner
 
-from fdsl import storage
-from fdsl.catalog import ModelEntry
 from fdsl.cli import app
-from fdsl.config import load
-from fdsl.plan import Plan
-from fdsl.storage import DamagedFile
+from fdsl.io import storage
+from fdsl.io.storage import DamagedFile
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.yaml_files import read_yaml, workflow_folder
 from fdsl.train import models
-from fdsl.yaml_files import read_yaml, workflow_folder
+from fdsl.workflow.load import load
+from fdsl.workflow.plan import Plan
 
 NAME = "authors_visualatom1k"
 

@@ -7,9 +7,9 @@ from oracles import downstream_layouts as layouts
 from train.tiny_training import ENTRY, dino_recipe, recipe
 from typer.testing import CliRunner
 
-from fdsl import storage
 from fdsl.cli import app
-from fdsl.data import downstream
+from fdsl.datasets import downstream
+from fdsl.io import storage
 from fdsl.train import weights
 
 WORDS = {
@@ -20,7 +20,7 @@ WORDS = {
 
 def pretrain(folder, *, kind, plan):
     entry = layouts.entry("digits")
-    storage.write_sealed(folder / "digits.json", downstream.check(entry, "nowhere"))
+    storage.write_checksummed(folder / "digits.json", downstream.check(entry, "nowhere"))
     order = {
         "kind": kind, "run": "r", "scale": "laptop", "pretraining": "pictures", "run_seed": 0,
         "recipe": plan.model_dump(mode="json"), "model": ENTRY.model_dump(mode="json"),

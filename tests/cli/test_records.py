@@ -1,19 +1,19 @@
 import json
 
-from fdsl import recording
 from fdsl.cli import records
-from fdsl.storage import digest
-from fdsl.yaml_files import workflow_folder
+from fdsl.io import records as record_files
+from fdsl.io.storage import digest
+from fdsl.schema.yaml_files import workflow_folder
 
 
 def test_a_record_says_what_was_asked_by_whom_and_on_what(tmp_path):
     given, made = tmp_path / "given.json", tmp_path / "shard-0001.arrow"
     given.write_text("{}")
     made.write_bytes(b"images")
-    record = recording.beside(made)
+    record = record_files.beside(made)
     asked = records.asked(json.dumps({"seed": 3}))
     records.leave(record, "render_shard", asked, "abc", seed=3, inputs=[given], outputs=[made])
-    found = recording.read(record)
+    found = record_files.read(record)
     assert (found["kind"], found["run"], found["seed"]) == ("render_shard", "shard-0001", 3)
     assert (found["order"], found["code"]) == ({"seed": 3}, "abc")
     assert found["inputs"] == {str(given): digest(given)}

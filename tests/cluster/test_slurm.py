@@ -13,7 +13,7 @@ from cluster.local_cluster import wait_for
 from safetensors.numpy import load_file
 from workflow.checkout import checkout, shrink
 
-from fdsl.storage import digest, read_json
+from fdsl.io.storage import digest, read_json
 
 pytestmark = pytest.mark.cluster
 

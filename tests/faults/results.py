@@ -2,10 +2,10 @@
 
 import json
 
-from fdsl.storage import digest
+from fdsl.io.storage import digest
 
 # What a record says of the machine, the day and the way to the end.
-CIRCUMSTANCES = {"environment", "cost", "started", "finished", "outputs", "seal"}
+CIRCUMSTANCES = {"environment", "cost", "started", "finished", "outputs", "checksum"}
 DURATION = "images_per_second"
 TIMED = ("record.json", "metrics.jsonl")  # files that hold a time, so that their digests differ
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import yaml
 
-from fdsl import config as settings
 from fdsl.forecast.forecast import with_images
 from fdsl.forecast.published import Published
 from fdsl.forecast.rates import Rates, read
+from fdsl.workflow import load as settings
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from forecast.given import ROOT, children_s, configuration, published, shipped
 
 from fdsl.forecast.amount import Origin
 from fdsl.forecast.forecast import forecast
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
 
 ALL = ["all"]
 TABLE3 = ["results/tables/table3.csv"]

@@ -7,8 +7,8 @@ import pytest
 from forecast.given import ROOT, configuration
 
 from fdsl.forecast.jobs import OUTPUTS, RULES, jobs
-from fdsl.plan import Plan
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
+from fdsl.workflow.plan import Plan
 
 
 def count(*targets, **changes):

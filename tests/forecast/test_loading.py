@@ -7,8 +7,8 @@ from fdsl.forecast import loading
 from fdsl.forecast.amount import Origin
 from fdsl.forecast.loading import Pictures
 from fdsl.forecast.rates import Rates
-from fdsl.recipe import Recipe
-from fdsl.recipe_files import plain
+from fdsl.schema.recipe import Recipe
+from fdsl.schema.recipe_files import plain
 
 RECIPES = configuration().recipes
 PUBLISHED = "random_resized, RandAugment"

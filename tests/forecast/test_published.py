@@ -7,7 +7,7 @@ from forecast.given import ROOT, configuration, published
 
 from fdsl.forecast.amount import Origin
 from fdsl.forecast.published import Published
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
 
 TABLE = published()
 

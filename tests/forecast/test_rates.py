@@ -9,8 +9,8 @@ from forecast.given import configuration, shipped
 from fdsl.forecast import rates
 from fdsl.forecast.amount import Origin
 from fdsl.forecast.rates import Rates
-from fdsl.storage import DamagedFile
-from fdsl.strict import ConfigError
+from fdsl.io.storage import DamagedFile
+from fdsl.schema.base import ConfigError
 
 
 def test_the_place_is_the_users_and_can_be_chosen(monkeypatch):

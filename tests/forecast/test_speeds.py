@@ -6,7 +6,7 @@ from forecast.given import published, shipped
 from fdsl.forecast.amount import Origin
 from fdsl.forecast.rates import Rates
 from fdsl.forecast.speeds import CPU, Speeds
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
 
 
 def speeds(rates=None, gpu=None):

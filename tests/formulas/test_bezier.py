@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from oracles import bezier as slow
 from scipy import stats
 
-from fdsl import seeding
 from fdsl.formulas import bezier
-from fdsl.seeding import Stage
-from fdsl.strict import ConfigError, validate
+from fdsl.schema.base import ConfigError, validate
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 
 def control_points(curves: int = 2, points: int = 3):
@@ -32,7 +32,7 @@ def test_equals_its_oracle(options, category):
     chosen = bezier.Settings(**options)
     rows = bezier.sample_category(chosen, seed=5, category=category)
     image = bezier.render(chosen, rows, seed=5, category=category, instance=2)
-    state = seeding.kernel_state(5, bezier.FORMULA_ID, category, 2, Stage.RENDER)
+    state = tree.kernel_state(5, bezier.FORMULA_ID, category, 2, Stage.RENDER)
     values = [rows[name].tolist() for name in bezier.PARAMETERS]
     # the oracle rounds in another order, so that a point on a pixel's edge may fall to the other side
     assert (image != slow.draw(chosen, *values, state)).mean() <= 1e-4

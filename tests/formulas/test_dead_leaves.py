@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import dead_leaves as slow
 
-from fdsl import seeding
 from fdsl.formulas import constants, dead_leaves
 from fdsl.raster import leaves
-from fdsl.seeding import Stage
-from fdsl.strict import ConfigError, validate
+from fdsl.schema.base import ConfigError, validate
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 
 def cell(shape: str = "mixed", sigma: float = 3.0, smallest: float = 0.06, largest: float = 1.0):
@@ -28,7 +28,7 @@ def test_equals_its_oracle(shape, size, sigma, radii):
     chosen = dead_leaves.Settings(image_size_px=size)
     rows = cell(shape, sigma, *radii)
     image = dead_leaves.render(chosen, rows, seed=5, category=3, instance=2)
-    state = seeding.kernel_state(5, dead_leaves.FORMULA_ID, 3, 2, Stage.RENDER)
+    state = tree.kernel_state(5, dead_leaves.FORMULA_ID, 3, 2, Stage.RENDER)
     np.testing.assert_array_equal(image, slow.draw(chosen, shape, sigma, *radii, state))
 
 
@@ -88,7 +88,7 @@ def test_pictures_are_covered_unless_leaves_run_out():
 
 
 def test_colours_are_uniform_on_0_to_254():
-    state = seeding.kernel_state(1)
+    state = tree.kernel_state(1)
     canvas, covered = np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8)
     seen = []
     for _ in range(4000):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fdsl import seeding
 from fdsl.formulas import exfractaldb, ifs
-from fdsl.strict import ConfigError, validate
+from fdsl.schema.base import ConfigError, validate
+from fdsl.seeding import tree
 
 SMALL = exfractaldb.Settings(image_size_px=32, points=500)
 
@@ -32,8 +32,8 @@ def test_accepted_categories_spread_along_all_axes(categories):
     for category, rows in enumerate(categories[:5]):
         system, shares = ifs.read_system("abcdefghijkl", rows)
         candidate = int(rows["candidate"][0])
-        state = seeding.kernel_state(
-            0, exfractaldb.FORMULA_ID, category, candidate, seeding.Stage.PARAMETERS
+        state = tree.kernel_state(
+            0, exfractaldb.FORMULA_ID, category, candidate, tree.Stage.PARAMETERS
         )
         assert exfractaldb.spread(settings, system, shares, state) > 0.05
 
@@ -44,10 +44,10 @@ def test_spread_is_the_smallest_variance_of_the_scaled_points():
     corners[:, 9:] = [[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]
     shares = np.full(8, 1 / 8)
     settings = exfractaldb.Settings(search_points=50_000)
-    assert abs(exfractaldb.spread(settings, corners, shares, seeding.kernel_state(1)) - 1) < 0.01
+    assert abs(exfractaldb.spread(settings, corners, shares, tree.kernel_state(1)) - 1) < 0.01
     corners[:, 11] *= 0.5
-    assert abs(exfractaldb.spread(settings, corners, shares, seeding.kernel_state(1)) - 0.25) < 0.01
-    assert exfractaldb.spread(settings, corners * 0, shares, seeding.kernel_state(1)) == 0
+    assert abs(exfractaldb.spread(settings, corners, shares, tree.kernel_state(1)) - 0.25) < 0.01
+    assert exfractaldb.spread(settings, corners * 0, shares, tree.kernel_state(1)) == 0
 
 
 def test_weight_table_is_the_published_one_without_its_typing_error():
@@ -79,7 +79,7 @@ def test_no_image_is_blank(categories):
 
 def rotations(view: str, count: int):
     settings = exfractaldb.Settings(view=view)
-    return [exfractaldb._view(settings, k, seeding.kernel_state(0, k)) for k in range(count)]
+    return [exfractaldb._view(settings, k, tree.kernel_state(0, k)) for k in range(count)]
 
 
 def test_random_views_are_uniform_rotations():
@@ -112,8 +112,8 @@ def test_the_view_advances_after_all_weights():
     turned = SMALL.model_copy(update={"view": "fixed12"})
     identity = exfractaldb.render(turned, rows, seed=0, category=0, instance=6)
     views = [
-        exfractaldb._view(still, 6 // 145, seeding.kernel_state(1)),
-        exfractaldb._view(still, 151 // 145, seeding.kernel_state(1)),
+        exfractaldb._view(still, 6 // 145, tree.kernel_state(1)),
+        exfractaldb._view(still, 151 // 145, tree.kernel_state(1)),
     ]
     assert identity.any()
     assert not np.allclose(*views)
@@ -151,7 +151,7 @@ def test_one_row_of_the_weights_in_twelve_views():
         )
     azimuths = {
         round(np.degrees(np.arctan2(r[2, 0], r[0, 0])) / 30) % 12
-        for r in (exfractaldb._view(plain, k, seeding.kernel_state(0, k)) for k in range(12))
+        for r in (exfractaldb._view(plain, k, tree.kernel_state(0, k)) for k in range(12))
     }
     assert azimuths == set(range(12))
 

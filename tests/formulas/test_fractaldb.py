@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from fdsl import seeding
 from fdsl.formulas import fractaldb, ifs
-from fdsl.strict import ConfigError, validate
+from fdsl.schema.base import ConfigError, validate
+from fdsl.seeding import tree
 
 SMALL = fractaldb.Settings(image_size_px=32, pad_px=2, points=1000)
 SEARCHED = fractaldb.Settings(search_size_px=64, search_points=8000)
@@ -31,7 +31,7 @@ def test_the_published_search_accepts_the_same_candidates():
         maps = rng.randint(2, 8)
         system = rng.uniform(-1, 1, (maps, 6))
         rng.uniform(size=100_000)  # spent on its chaos game
-        state = seeding.kernel_state(0, candidate)
+        state = tree.kernel_state(0, candidate)
         if (
             fractaldb.filling_rate(fractaldb.Settings(), system, ifs.probabilities(system), state)
             >= 0.2
@@ -71,8 +71,8 @@ def test_accepted_categories_fill_the_image(categories):
     for category, rows in enumerate(categories[:20]):
         system, shares = ifs.read_system("abcdef", rows)
         candidate = int(rows["candidate"][0])
-        state = seeding.kernel_state(
-            0, fractaldb.FORMULA_ID, category, candidate, seeding.Stage.PARAMETERS
+        state = tree.kernel_state(
+            0, fractaldb.FORMULA_ID, category, candidate, tree.Stage.PARAMETERS
         )
         assert fractaldb.filling_rate(SEARCHED, system, shares, state) >= 0.2
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from oracles import fractaldb as slow
 from scipy import stats
 
-from fdsl import seeding
 from fdsl.formulas import ifs, one_parameter
-from fdsl.seeding import Stage
-from fdsl.strict import ConfigError, validate
+from fdsl.schema.base import ConfigError, validate
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 SEARCHED = {"search_size_px": 64, "search_points": 3000}
 SMALL = one_parameter.Settings(image_size_px=48, points=1500, **SEARCHED)
@@ -24,7 +24,7 @@ def changed(**options):
 
 def lit(chosen, rows, category: int) -> float:
     """The filling rate that the search saw."""
-    state = seeding.kernel_state(
+    state = tree.kernel_state(
         0, one_parameter.FORMULA_ID, category, int(rows["candidate"][0]), Stage.PARAMETERS
     )
     return one_parameter.filling_rate(chosen, *ifs.read_system("abcdef", rows), state)
@@ -44,7 +44,7 @@ def test_equals_its_oracle(mask, size):
     )
     for category in range(3):
         rows = one_parameter.sample_category(chosen, seed=5, category=category)
-        state = seeding.kernel_state(5, one_parameter.FORMULA_ID, category, 1, Stage.RENDER)
+        state = tree.kernel_state(5, one_parameter.FORMULA_ID, category, 1, Stage.RENDER)
         image = one_parameter.render(chosen, rows, seed=5, category=category, instance=1)
         expected = slow.draw(drawn, *ifs.read_system("abcdef", rows), state, flip=0)
         np.testing.assert_array_equal(image, expected)
@@ -112,7 +112,7 @@ def test_a_diverging_system_is_refused():
     rows = ifs.columns("abcdef", system, np.ones(1), candidate=1)
     with pytest.raises(ValueError, match="category 3 diverges"):
         one_parameter.render(SMALL, rows, seed=0, category=3, instance=0)
-    state = seeding.kernel_state(0)
+    state = tree.kernel_state(0)
     assert one_parameter.filling_rate(SMALL, system, np.ones(1), state) == 0
 
 

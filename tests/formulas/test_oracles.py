@@ -10,15 +10,15 @@ from oracles import fractaldb as slow_fractaldb
 from oracles import rcdb as slow_rcdb
 from oracles.xoshiro import Xoshiro
 
-from fdsl import seeding
 from fdsl.formulas import exfractaldb, fractaldb, ifs, rcdb
-from fdsl.seeding import Stage
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 DIVERGING = np.array([[1.3, 0.2, 0.1, 1.2, 0.4, -0.2], [0.5, 0.1, -0.3, 0.4, 0.3, 0.6]])
 
 
 def state(formula, category: int, instance: int):
-    return seeding.kernel_state(5, formula.FORMULA_ID, category, instance, Stage.RENDER)
+    return tree.kernel_state(5, formula.FORMULA_ID, category, instance, Stage.RENDER)
 
 
 @pytest.mark.parametrize(

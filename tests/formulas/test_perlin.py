@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import perlin_2d as slow
 
-from fdsl import seeding
 from fdsl.formulas import constants, perlin
-from fdsl.seeding import Stage
-from fdsl.strict import ConfigError, validate
+from fdsl.schema.base import ConfigError, validate
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 
 def cells(across: int, down: int):
@@ -28,7 +28,7 @@ def cells(across: int, down: int):
 def test_equals_its_oracle(options, across, down):
     chosen = perlin.Settings(**options)
     image = perlin.render(chosen, cells(across, down), seed=5, category=3, instance=2)
-    state = seeding.kernel_state(5, perlin.FORMULA_ID, 3, 2, Stage.RENDER)
+    state = tree.kernel_state(5, perlin.FORMULA_ID, 3, 2, Stage.RENDER)
     expected = slow.draw(chosen, across, down, state).astype(int)
     # the oracle's sine and order of sums are others, so that a value at a half may round to the other side
     assert (image != expected).mean() <= 1e-4

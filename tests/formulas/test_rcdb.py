@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fdsl.formulas import rcdb
-from fdsl.strict import ConfigError, validate
+from fdsl.schema.base import ConfigError, validate
 
 SMALL = rcdb.Settings(
     image_size_px=32, vertices=(3, 20), polygons=(3, 6), noise=(16.0, 40.0), radius=(0, 60)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fdsl import formulas
-from fdsl.strict import ConfigError, Strict, validate
+from fdsl.schema.base import ConfigError, FrozenModel, validate
 
 GRIDS = {"perlin", "dead_leaves"}  # their categories are cells of a grid, whatever the seed
 HEAVY = ["numba", "torch", "pandas", "matplotlib", "timm"]
@@ -23,7 +23,7 @@ def small(formula, **options):
 
 
 def test_every_formula_keeps_the_contract(formula):
-    assert issubclass(formula.Settings, Strict)
+    assert issubclass(formula.Settings, FrozenModel)
     assert formula.TITLE
     settings = small(formula)
     rows = formula.sample_category(settings, seed=1, category=0)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from oracles import visualatom as slow
 from scipy import stats
 
-from fdsl import seeding
 from fdsl.formulas import constants, visualatom
-from fdsl.seeding import Stage
-from fdsl.strict import ConfigError, validate
+from fdsl.schema.base import ConfigError, validate
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 RELEASED_DEFAULTS = {"noise": (2.0, 6.0), "step": (0.0, 0.01), "radius": (0, 50)}
 
@@ -44,7 +44,7 @@ def test_equals_its_oracle(options):
     for category in range(4):
         rows = visualatom.sample_category(chosen, seed=5, category=category)
         image = visualatom.render(chosen, rows, seed=5, category=category, instance=2)
-        state = seeding.kernel_state(5, visualatom.FORMULA_ID, category, 2, Stage.RENDER)
+        state = tree.kernel_state(5, visualatom.FORMULA_ID, category, 2, Stage.RENDER)
         one = {name: values[0].item() for name, values in rows.items()}
         np.testing.assert_array_equal(image, slow.draw(chosen, one, state))
 

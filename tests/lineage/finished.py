@@ -5,11 +5,12 @@ import json
 import random
 from pathlib import Path
 
-from fdsl import recording, storage
-from fdsl.config import load
+from fdsl.io import records as record_files
+from fdsl.io import storage
 from fdsl.lineage.expected import Asked
-from fdsl.plan import Plan
-from fdsl.yaml_files import read_yaml, workflow_folder
+from fdsl.schema.yaml_files import read_yaml, workflow_folder
+from fdsl.workflow.load import load
+from fdsl.workflow.plan import Plan
 
 TABLE = "results/tables/table3.csv"
 ENVIRONMENT = {"python": "3.11.7", "system": "Linux", "processor": "test", "cores": 2, "fdsl": "0.1.0", "snakemake": "9.27.1"}  # fmt: skip
@@ -56,7 +57,7 @@ def run(job):
             big = Path(job.outputs[0])
             storage.write_json(path, {"file": big.name, "sha256": storage.digest(big), "bytes": big.stat().st_size})  # fmt: skip
     inputs = {path: storage.digest(disk(path)) for path in job.inputs or ()}
-    recording.write(
+    record_files.write(
         job.record,
         {
             "kind": job.kind,

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 from lineage.finished import CELL, TABLE, finish
 
-from fdsl import storage
+from fdsl.io import storage
+from fdsl.io.storage import DamagedFile, digest
 from fdsl.lineage.chain import chain
 from fdsl.lineage.tree import tree
-from fdsl.storage import DamagedFile, digest
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
 
 WEIGHTS = "results/laptop/pretrain/fractaldb1k-vit_micro-s0/model.safetensors"
 SHARD = "results/laptop/images/fractaldb1k/shard-0000.arrow"
@@ -77,7 +77,7 @@ def test_many_shards_are_one_line(finished):
     content = json.loads(Path(record).read_text())
     names = [SHARD.replace("0000", f"{number:04d}") for number in range(64)]
     content["inputs"] = dict.fromkeys(names, "0" * 64)
-    content["seal"] = storage.seal(content)
+    content["checksum"] = storage.checksum(content)
     storage.write_json(record, content)
     text = tree(chain(Path(record)))
     assert f"64 files, {names[0]} to shard-0063.arrow, the first: {SHARD}" in text
@@ -105,7 +105,7 @@ def test_a_record_that_is_gone_is_told(finished):
 def test_a_damaged_record_stops_the_chain(finished):
     record = Path("results/laptop/pretrain/fractaldb1k-vit_micro-s0/record.json")
     record.write_text(record.read_text().replace('"seed": 0', '"seed": 1'))
-    with pytest.raises(DamagedFile, match="its seal differs"):
+    with pytest.raises(DamagedFile, match="its checksum differs"):
         chain(Path(TABLE))
 
 

@@ -6,7 +6,7 @@ from lineage.finished import plan
 
 from fdsl.lineage.modules import MODULES, of_figure, of_table
 from fdsl.provenance import fingerprint
-from fdsl.yaml_files import workflow_folder
+from fdsl.schema.yaml_files import workflow_folder
 
 VERBS = {"released": "adopt_weights"}
 

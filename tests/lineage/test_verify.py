@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from lineage.finished import TABLE, asked, finish, plan, run
 
-from fdsl import recording, storage
+from fdsl.io import records as record_files
+from fdsl.io import storage
 from fdsl.lineage.verify import Status, verify
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
 
 RESULTS = Path("results")
 KEY = "fractaldb1k-vit_micro-s0"
@@ -33,7 +34,7 @@ def flip(path, place=100):
 def rewrite(path, **changes):
     """Change a record and seal it again, as a job would have left it."""
     content = {**json.loads(Path(path).read_text()), **changes}
-    content["seal"] = storage.seal(content)
+    content["checksum"] = storage.checksum(content)
     storage.write_json(path, content)
 
 
@@ -117,7 +118,7 @@ def test_remade_weights_make_their_readers_stale(finished, wanted):
     job = finished[f"results/laptop/pretrain/{KEY}/record.json"]
     inputs = {name: storage.digest(name) for name in job.inputs}
     content = json.loads(Path(job.record).read_text()) | {"inputs": inputs}
-    recording.write(job.record, {k: v for k, v in content.items() if k != "seal"}, outputs=job.outputs)  # fmt: skip
+    record_files.write(job.record, {k: v for k, v in content.items() if k != "checksum"}, outputs=job.outputs)  # fmt: skip
     found = findings(wanted, Status.STALE)
     assert f"{WEIGHTS} is another now" in found[RECORD]
     assert findings(wanted, Status.DAMAGED) == {}
@@ -197,7 +198,7 @@ def test_whatever_stands_in_a_record_is_told_of_it(finished, wanted, text):
 def test_a_result_of_an_earlier_version_is_stale(finished, wanted):
     Path(TABLE.replace(".csv", ".record.json")).unlink()
     content = json.loads(Path(RECORD).read_text())
-    for entry in ("order", "outputs", "seal"):
+    for entry in ("order", "outputs", "checksum"):
         content.pop(entry)
     storage.write_json(RECORD, content)
     found = findings(wanted)
@@ -227,7 +228,7 @@ def compose(wanted, job):
         storage.write_bytes(f"{target}/pictures/{number}.png", bytes(range(100)) + bytes([number]))
     record = {"kind": "compose", "run": Path(target).name, "order": job.order, "code": job.code,
               "inputs": {path: storage.digest(path) for path in job.inputs}}  # fmt: skip
-    recording.write(job.record, record, outputs=[target])
+    record_files.write(job.record, record, outputs=[target])
 
 
 def test_a_folder_that_is_none_is_refused(wanted, tmp_path):

@@ -25,8 +25,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from fdsl.catalog import DownstreamDataset
-from fdsl.strict import validate
+from fdsl.schema.base import validate
+from fdsl.schema.catalogue import DownstreamDataset
 
 CATALOG = Path(__file__).parents[2] / "workflow" / "catalog" / "downstream.yaml"
 PARTS = ("train", "test")

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from oracles import chaos_game as slow
 from oracles.xoshiro import Xoshiro
 
-from fdsl import seeding
 from fdsl.raster import chaos_game, kernel, xoshiro
 from fdsl.raster.chaos_game import BLOCK, CHAINS
 from fdsl.raster.choice import CHUNK, choose_maps, prepare_choice
+from fdsl.seeding import tree
 
 SYSTEM = np.array(
     [
@@ -30,7 +30,7 @@ def choice(shares):
 
 def play(maps, shares, count: int, *, seed: int = 1, bound: float = 1e6):
     x, y, extent = np.empty(count), np.empty(count), np.empty(4)
-    state = seeding.kernel_state(seed)
+    state = tree.kernel_state(seed)
     counting = chaos_game.chaos_game_2d(
         np.asarray(maps, np.float64), *choice(shares), state, bound, x, y, extent
     )
@@ -39,7 +39,7 @@ def play(maps, shares, count: int, *, seed: int = 1, bound: float = 1e6):
 
 def played(maps, shares, count: int, *, bound: float):
     """The oracle's points, and its generator behind them."""
-    rng = Xoshiro(seeding.kernel_state(1))
+    rng = Xoshiro(tree.kernel_state(1))
     plane = {"image": slow.plane, "start": (0.0, 0.0), "first_steps": 0}
     return slow.play(rng, maps, shares, count, bound=bound, **plane), rng.s
 
@@ -68,7 +68,7 @@ def test_the_choice_of_a_map_is_exact(weights, numbers):
 
 
 def test_a_number_on_the_threshold_chooses_the_lower_map():
-    rng = Xoshiro(seeding.kernel_state(1))
+    rng = Xoshiro(tree.kernel_state(1))
     numbers = [rng.uniform() for _ in range(7 * slow.BURN_IN + 1)]
     maps = np.zeros((2, 6))
     maps[1, 4] = 1.0
@@ -106,17 +106,17 @@ def test_many_points_equal_the_oracle(maps):
 def test_lanes_choose_as_one_by_one(maps):
     """Also the numbers on a threshold and just above it, whatever stands in the bits below them."""
     bits = np.empty(CHUNK, np.uint64)
-    xoshiro.fill_bits(seeding.kernel_state(1), bits)
+    xoshiro.fill_bits(tree.kernel_state(1), bits)
     numbers, below = bits >> np.uint64(11), bits & np.uint64(2047)
     edges = [*numbers[below == 0][:4] - np.uint64(1), *numbers[below == 2047][:4]]
     assert len(edges) == 8
     inner = np.sort(np.array(edges[: maps - 1], np.uint64))
     thresholds = np.append(inner, np.uint64(2**64 - 1))
     guide = np.searchsorted(thresholds, np.arange(256, dtype=np.uint64) << np.uint64(45))
-    chosen, state = np.empty(CHUNK, np.uint8), seeding.kernel_state(1)
+    chosen, state = np.empty(CHUNK, np.uint8), tree.kernel_state(1)
     all_chosen(thresholds, guide.astype(np.uint8), state, chosen)
     assert chosen.tolist() == np.searchsorted(thresholds, numbers).tolist()
-    behind = seeding.kernel_state(1)
+    behind = tree.kernel_state(1)
     xoshiro.fill_bits(behind, bits)
     assert state.tolist() == behind.tolist()
 

@@ -6,8 +6,8 @@ from oracles.fractaldb import patterns
 from oracles.xoshiro import Xoshiro
 from scipy import stats
 
-from fdsl import seeding
 from fdsl.raster import patches, xoshiro
+from fdsl.seeding import tree
 
 ONE = np.ones(1, np.uint8)
 
@@ -21,7 +21,7 @@ def patch(state):
 def test_patterns_are_uniform_and_never_empty():
     canvas = np.zeros(9 * 60_000, np.uint8)
     cells = np.arange(0, canvas.size, 9, dtype=np.int32)
-    patches.draw_patches(cells, 3, 1, seeding.kernel_state(4), ONE, canvas)
+    patches.draw_patches(cells, 3, 1, tree.kernel_state(4), ONE, canvas)
     masks = canvas.reshape(-1, 9) @ (1 << np.arange(8, -1, -1))
     counts = np.bincount(masks, minlength=512)
     assert counts[0] == 0
@@ -30,7 +30,7 @@ def test_patterns_are_uniform_and_never_empty():
 
 def test_a_later_patch_erases_an_earlier_one():
     canvas = np.full(9, 200, np.uint8)
-    levels, pattern = np.array([50], np.uint8), patches.random_pattern(seeding.kernel_state(4))
+    levels, pattern = np.array([50], np.uint8), patches.random_pattern(tree.kernel_state(4))
     patches.draw_equal_patches(np.zeros(5, np.int32), 3, 1, pattern, levels, canvas)
     assert set(canvas.tolist()) <= {0, 50}
     assert canvas.any()
@@ -40,11 +40,11 @@ def test_equal_patches_have_one_pattern_that_differs_between_states():
     patterns = set()
     for seed in range(200):
         canvas = np.zeros(90, np.uint8)
-        pattern = patches.random_pattern(seeding.kernel_state(seed))
+        pattern = patches.random_pattern(tree.kernel_state(seed))
         patches.draw_equal_patches(np.arange(0, 90, 9, dtype=np.int32), 3, 1, pattern, ONE, canvas)
         assert len(np.unique(canvas.reshape(-1, 9), axis=0)) == 1
         patterns.add(canvas[:9].tobytes())
-        assert patch(seeding.kernel_state(seed)) == int("".join(map(str, canvas[:9])), 2)
+        assert patch(tree.kernel_state(seed)) == int("".join(map(str, canvas[:9])), 2)
     assert len(patterns) > 150
 
 
@@ -55,7 +55,7 @@ def test_levels_are_taken_by_turns(levels):
     canvas = np.zeros(90, np.uint8)
     patches.draw_equal_patches(cells, 3, 1, 511, levels, canvas)
     assert canvas.reshape(-1, 9).tolist() == [[level] * 9 for level in expected]
-    patches.draw_patches(cells, 3, 1, seeding.kernel_state(4), levels, canvas)
+    patches.draw_patches(cells, 3, 1, tree.kernel_state(4), levels, canvas)
     assert canvas.reshape(-1, 9).max(axis=1).tolist() == expected
 
 
@@ -68,7 +68,7 @@ def test_equals_patches_pasted_one_after_the_other(levels, row_step, column_step
     for count in (0, 1, 6, 7, 8, 300, 5000):
         row, column = rng.integers(2, side - 2, (2, count))
         cells = (row * side + column).astype(np.int32)
-        state = seeding.kernel_state(4)
+        state = tree.kernel_state(4)
         canvas = rng.integers(0, 256, side**2, dtype=np.uint8)
         expected, oracle = canvas.copy(), Xoshiro(state)
         paste(cells, row_step, column_step, patterns(oracle), levels, expected)
@@ -84,7 +84,7 @@ def test_more_points_than_a_batch():
     """The patterns go on where the batch before ended, in the middle of a random number."""
     count, side = patches.BATCH + 3001, 12
     assert patches.BATCH % 7
-    state, words = seeding.kernel_state(4), np.empty(count // 7 + 3000, np.uint64)
+    state, words = tree.kernel_state(4), np.empty(count // 7 + 3000, np.uint64)
     xoshiro.fill_bits(state.copy(), words)
     cut = (words[:, None] >> np.arange(0, 63, 9, dtype=np.uint64)) & np.uint64(511)
     drawn = cut[cut > 0][:count]

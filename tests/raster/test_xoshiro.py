@@ -4,9 +4,9 @@ import numpy as np
 from oracles.xoshiro import Xoshiro
 from scipy import stats
 
-from fdsl import seeding
 from fdsl.raster import kernel, xoshiro
 from fdsl.raster.lanes import LANES, store_lanes
+from fdsl.seeding import tree
 
 
 def drawn(fill, state, count: int, dtype):
@@ -44,7 +44,7 @@ def test_known_answers_of_splitmix64():
 
 
 def test_equals_the_oracle_and_goes_on_where_it_stopped():
-    state = seeding.kernel_state(3, 1)
+    state = tree.kernel_state(3, 1)
     slow = Xoshiro(state)
     for count in (1, 5, 2, 100):
         values = np.empty(count, np.uint64)
@@ -54,13 +54,13 @@ def test_equals_the_oracle_and_goes_on_where_it_stopped():
 
 
 def test_uniform_numbers_are_uniform_and_use_all_bits():
-    values = drawn(xoshiro.fill_uniform, seeding.kernel_state(1), 200_000, np.float64)
+    values = drawn(xoshiro.fill_uniform, tree.kernel_state(1), 200_000, np.float64)
     assert values.min() >= 0
     assert values.max() < 1
     assert stats.kstest(values, "uniform").pvalue > 1e-4
     pairs, _, _ = np.histogram2d(values[::2], values[1::2], bins=16, range=[[0, 1], [0, 1]])
     assert stats.chisquare(pairs.ravel()).pvalue > 1e-4
-    bits = drawn(xoshiro.fill_bits, seeding.kernel_state(2), 100_000, np.uint64)
+    bits = drawn(xoshiro.fill_bits, tree.kernel_state(2), 100_000, np.uint64)
     share = [float(np.mean(bits >> np.uint64(k) & np.uint64(1))) for k in range(64)]
     assert np.abs(np.array(share) - 0.5).max() < 5 * 0.5 / np.sqrt(100_000)
 
@@ -75,7 +75,7 @@ def split_states(state, states):
 
 
 def test_lanes_start_as_far_apart_as_if_all_numbers_were_drawn():
-    state, states = seeding.kernel_state(8), np.empty((4, LANES), np.uint64)
+    state, states = tree.kernel_state(8), np.empty((4, LANES), np.uint64)
     split_states(state, states)
     for lane in range(LANES):
         assert states[:, lane].tolist() == state.tolist()

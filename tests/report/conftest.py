@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from fdsl.report.tables import write_table
-from fdsl.strict import validate
-from fdsl.study.paper import Study
-from fdsl.study.scale import ReportScale
-from fdsl.study.tables import Column
+from fdsl.schema.base import validate
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.study.tables import Column
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 PUBLISHED = WORKFLOW / "published" / "tables.csv"

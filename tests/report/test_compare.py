@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from fdsl.report import compare
-from fdsl.report.records import RecordRefused
-from fdsl.strict import ConfigError
-from fdsl.study.scale import ReportScale
-from fdsl.study.tables import Column, Row, Table
+from fdsl.report.read_runs import RecordRefused
+from fdsl.schema.base import ConfigError
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.study.tables import Column, Row, Table
 
 PAPER = ReportScale(name="paper", title="paper scale", banner="published budget", comparable=True)
 SMALL = ReportScale(

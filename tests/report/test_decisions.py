@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from fdsl.report.claims import COLUMNS, write_claims
 from fdsl.report.decisions import decide, decide_all, interval
-from fdsl.strict import ConfigError, validate
-from fdsl.study.paper import Study
-from fdsl.study.scale import ReportScale
+from fdsl.schema.base import ConfigError, validate
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.report_scale import ReportScale
 
 FULL = ReportScale(name="paper", title="paper scale", banner="published budget", comparable=True)
 PRINTED = pd.DataFrame(

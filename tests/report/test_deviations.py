@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fdsl.cli import app
+from fdsl.io.storage import DamagedFile
 from fdsl.report.deviations import BEGIN, COLUMNS, END, put_into, read_deviations, to_markdown
-from fdsl.storage import DamagedFile
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "workflow" / "published" / "deviations.csv"

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from oracles.rendered_markdown import rendered
 from rich.console import Console
 
-from fdsl.catalog import SyntheticDataset
 from fdsl.report import claims, html
 from fdsl.report.decisions import decide
 from fdsl.report.document import document, fill
@@ -19,11 +18,12 @@ from fdsl.report.gallery import exhibits
 from fdsl.report.latex import escaped, to_latex
 from fdsl.report.markdown import to_markdown
 from fdsl.report.published import read_published
-from fdsl.report.records import read_runs
+from fdsl.report.read_runs import read_runs
 from fdsl.report.tables import build_table, records_in, to_csv
 from fdsl.report.terminal import to_terminal
-from fdsl.study.paper import Study
-from fdsl.study.scale import ReportScale
+from fdsl.schema.catalogue import SyntheticDataset
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.report_scale import ReportScale
 
 HOSTILE = (
     "=cmd|' /C calc'!A0 </td></title><script>alert(1)</script><img src=x onerror=alert(1)> \" ' \\input{/etc/passwd} "

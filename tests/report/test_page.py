@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fdsl.catalog import SyntheticDataset
-from fdsl.config import load
-from fdsl.plan import Plan
+from fdsl.io.storage import DamagedFile
 from fdsl.report.page import small, write_page
-from fdsl.storage import DamagedFile
-from fdsl.study.scale import ReportScale
-from fdsl.yaml_files import read_yaml, workflow_folder
+from fdsl.schema.catalogue import SyntheticDataset
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.yaml_files import read_yaml, workflow_folder
+from fdsl.workflow.load import load
+from fdsl.workflow.plan import Plan
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 BANNER = "laptop scale: not a reproduction of the published numbers"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fdsl.io.storage import DamagedFile
 from fdsl.report.published import read_published
-from fdsl.storage import DamagedFile
 
 FOLDER = Path(__file__).parents[2] / "workflow" / "published"
 CELLS = {

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fdsl.io.storage import DamagedFile, stated, write_checksummed
 from fdsl.report import run_curves
 from fdsl.report.run_curves import write_curves
-from fdsl.storage import DamagedFile, stated, write_sealed
 
 
 def train(step, **changes):
@@ -117,7 +117,7 @@ def test_a_damaged_file_is_named_and_nothing_is_drawn(metrics, content, text):
 def test_a_curve_is_drawn_only_as_the_record_beside_it_states_it(metrics):
     write(metrics, [train(1), train(2)])
     record = {"outputs": {f"results/x/{metrics.name}": stated(metrics)}}
-    write_sealed(metrics.with_name("record.json"), record)
+    write_checksummed(metrics.with_name("record.json"), record)
     write_curves(metrics, out=metrics.with_name("curves.png"))
     write(metrics, [train(1), train(2, loss=3.0)])
     with pytest.raises(DamagedFile, match=r"metrics\.jsonl is not the file that record\.json"):

@@ -32,7 +32,7 @@ from train.tiny_training import (
 
 import fdsl.train.dino
 import fdsl.train.pretrain  # noqa: F401
-from fdsl.train.journal import NonFiniteLoss
+from fdsl.train.metrics import NonFiniteLoss
 
 CHECKPOINT_STEPS = 2
 SPOILING = 1e-44  # a standard deviation that makes every pixel infinite
@@ -68,7 +68,7 @@ def ranked(folder, **changes):
 def nonfinite(folder, **changes):
     """Train until the loss of the first update is not finite."""
     try:
-        pretrain(folder, recipe=recipe(repeats=3, **changes), devices={"micro_batch": 4})
+        pretrain(folder, recipe=recipe(repeated_aug=3, **changes), devices={"micro_batch": 4})
     except NonFiniteLoss:
         return
     raise AssertionError("the training did not stop")

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from train.tiny_training import recipe
 
-from fdsl.catalog import SyntheticDataset
-from fdsl.data import parameters
-from fdsl.data.augment import TrainTransform
-from fdsl.data.loader import TrainingImages, training_batches
-from fdsl.data.mixing import Finish
-from fdsl.data.real.splits import few_labels, holdout, stratified_folds
-from fdsl.data.samplers import Stream
-from fdsl.data.shards import shard_range
-from fdsl.data.streamed import StreamedImages
-from fdsl.data.synthetic import ShardedImages, render_shard
+from fdsl.augment.crop import TrainTransform
+from fdsl.augment.mixup_cutmix import BatchTransform
+from fdsl.datasets.subsets import few_labels, holdout, stratified_folds
+from fdsl.images import parameters
+from fdsl.images.shards import shard_range
+from fdsl.images.streamed import StreamedImages
+from fdsl.images.synthetic import ShardedImages, render_shard
+from fdsl.schema.catalogue import SyntheticDataset
+from fdsl.train.input.loader import TrainingImages, training_batches
+from fdsl.train.input.samplers import InfiniteSampler
 from fdsl.train.schedule import split
 
 SEED = 7
@@ -41,7 +41,7 @@ DATASETS = [
 RECIPES = {
     "windows": recipe(
         crop="random_resized", rand_augment="rand-m9-mstd0.5-inc1", horizontal_flip=0.5, image_size_px=24,
-        random_erasing=0.5, mixup=0.8, cutmix=1.0, repeats=3,
+        random_erasing=0.5, mixup=0.8, cutmix=1.0, repeated_aug=3,
     ),
     "shifts": recipe(crop="pad_and_shift", shift_px=4, horizontal_flip=0.5, vertical_flip=0.3, image_size_px=32),
 }  # fmt: skip
@@ -85,11 +85,11 @@ def shuffled(images, plan, *, workers, processes, start):
     source = TrainingImages(
         images,
         TrainTransform(plan),
-        stream=Stream(len(images), seed=SEED, repeats=plan.augmentation.repeats),
+        stream=InfiniteSampler(len(images), seed=SEED, repeated_aug=plan.augmentation.repeated_aug),
         seed=SEED,
         kept_mb=1,
     )
-    finish = Finish(plan, channels=1, classes=images.classes, train=True)
+    finish = BatchTransform(plan, channels=1, classes=images.classes, train=True)
     found = {}
     for steps in (range(start), range(start, STEPS)):
         for rank in range(processes if len(steps) else 0):

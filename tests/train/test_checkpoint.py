@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from fdsl.storage import DamagedFile
+from fdsl.io.storage import DamagedFile
 from fdsl.train import checkpoint
 from fdsl.train.checkpoint import ForeignCheckpoint
 

@@ -18,13 +18,13 @@ from train.tiny_training import (
     recipe,
 )
 
-from fdsl.data.loader import TrainingImages
-from fdsl.data.samplers import Stream
 from fdsl.train import Devices, optim, weights
 from fdsl.train.dino import Loss, SelfDistillation
 from fdsl.train.distributed import Processes
+from fdsl.train.input.loader import TrainingImages
+from fdsl.train.input.samplers import InfiniteSampler
 from fdsl.train.interrupt import Interrupted
-from fdsl.train.journal import NonFiniteLoss
+from fdsl.train.metrics import NonFiniteLoss
 from fdsl.train.task import Task
 
 ALONE = Processes(0, 1, torch.device("cpu"))
@@ -44,7 +44,7 @@ def objective(settings, tmp_path):
 
 def batch(made, settings, positions=range(4)):
     images = TrainingImages(
-        Pictures(50), made.transform(), stream=Stream(50, seed=3, repeats=1), seed=3
+        Pictures(50), made.transform(), stream=InfiniteSampler(50, seed=3, repeated_aug=1), seed=3
     )
     return images.__getitems__(positions)
 

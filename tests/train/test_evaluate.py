@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from fdsl.data.loader import EvaluationImages, evaluation_batches
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import evaluate
+from fdsl.train.input.loader import EvaluationImages, evaluation_batches
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 

@@ -15,7 +15,7 @@ from fdsl.train import checkpoint, weights
 from fdsl.train import record as record_files
 from fdsl.train.checkpoint import ForeignCheckpoint
 from fdsl.train.interrupt import Interrupted
-from fdsl.train.journal import NonFiniteLoss
+from fdsl.train.metrics import NonFiniteLoss
 
 
 def record(folder):
@@ -66,7 +66,7 @@ def test_pretraining_leaves_weights_record_and_metrics(reference):
     assert (result["steps"], result["epochs"], result["train_images"]) == (12, 4, 50)
     assert result["training_images"] == 4 * 16  # the updates that hold the last epoch
     assert 0 < result["final_loss"] < 3
-    assert found["recipe"]["augmentation"]["repeats"] == 3
+    assert found["recipe"]["augmentation"]["repeated_aug"] == 3
     assert (found["code"], found["inputs"]) == ("abc", {"shard-0.arrow": "0" * 64})
     assert found["cost"]["resumed"] == 0
     assert found["cost"]["wall_seconds"] == found["cost"]["device_seconds"] > 0

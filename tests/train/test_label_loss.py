@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fdsl.data.mixing import Finish, Mix
+from fdsl.augment.mixup_cutmix import BatchTransform, Mix
 from fdsl.train.label_loss import loss, right
 
 
@@ -73,7 +73,7 @@ def test_a_likeliest_class_is_right_if_no_target_is_larger(several):
 def finished(recipe, labels, *, images=None, step=0, train=True):
     n, classes = labels.shape
     images = torch.zeros(n, 1, 16, 16, dtype=torch.uint8) if images is None else images
-    finish = Finish(recipe, channels=1, classes=classes, train=train)
+    finish = BatchTransform(recipe, channels=1, classes=classes, train=train)
     keys = torch.zeros(n, 3, dtype=torch.int64)
     return finish(images, labels, keys, seed=0, step=step, device="cpu")
 
@@ -108,6 +108,6 @@ def test_answers_mix_as_the_pixels_do(recipe, mixed, step):
 
 def test_a_mix_that_takes_nothing_of_the_partner_changes_no_answer(recipe, monkeypatch):
     several = recipe(objective="binary", label_smoothing=0.0, mixup=0.8)
-    monkeypatch.setattr("fdsl.data.mixing.draw_mix", lambda *_, **__: Mix(1.0, None))
+    monkeypatch.setattr("fdsl.augment.mixup_cutmix.draw_mix", lambda *_, **__: Mix(1.0, None))
     _, targets = finished(several, LABELS)
     np.testing.assert_array_equal(targets.numpy(), LABELS.numpy())

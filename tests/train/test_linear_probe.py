@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fdsl.data.real.splits import stratified_folds
+from fdsl.datasets.subsets import stratified_folds
 from fdsl.train import linear_probe
 from fdsl.train.linear_probe import Standard
 

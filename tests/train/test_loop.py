@@ -7,7 +7,7 @@ from torch.amp import GradScaler
 
 from fdsl.train import optim
 from fdsl.train.classification import Classification
-from fdsl.train.loop import Trainee, seed_layers
+from fdsl.train.loop import TrainState, seed_layers
 
 
 def mask(*, seed=0, step=0, number=0):
@@ -21,7 +21,7 @@ def test_stochastic_layers_are_keyed_by_seed_update_and_slice():
     assert all(mask(**here) != mask(**(here | {name: 7})) for name in here)
 
 
-def trainee(recipe, *, seed, **changes):
+def train_state(recipe, *, seed, **changes):
     torch.manual_seed(seed)
     plan = recipe(ema_decay=0.5, **changes)
     model = nn.Linear(3, 2)
@@ -29,24 +29,24 @@ def trainee(recipe, *, seed, **changes):
     objective = Classification(
         model, optim.average(model, recipe=plan), plan, torch.device("cpu"), finish=None
     )
-    made = Trainee(objective, optim.optimizer(model, recipe=plan), scaler)
+    made = TrainState(objective, optim.optimizer(model, recipe=plan), scaler)
     scaler.scale(model(torch.rand(4, 3)).sum()).backward()
     return made
 
 
-def advance(trainee):
-    network = trainee.objective.network
-    optim.update(trainee.optimizer, scaler=trainee.scaler, model=network, clip_norm=1.0)
-    trainee.objective.after_update(step=5)
-    trainee.step += 1
+def advance(train_state):
+    network = train_state.objective.network
+    optim.update(train_state.optimizer, scaler=train_state.scaler, model=network, clip_norm=1.0)
+    train_state.objective.after_update(step=5)
+    train_state.step += 1
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_a_restored_trainee_is_the_same_in_every_part(recipe, optimizer):
-    source = trainee(recipe, seed=1, optimizer=optimizer)
+    source = train_state(recipe, seed=1, optimizer=optimizer)
     advance(source)
     source.scaler.update(new_scale=8.0)
-    other = trainee(recipe, seed=2, optimizer=optimizer)
+    other = train_state(recipe, seed=2, optimizer=optimizer)
     other.restore(copy.deepcopy(source.state()))
     assert other.scaler.get_scale() == 8.0
     assert other.step == 1

@@ -11,10 +11,10 @@ import yaml
 from oracles.rendered_markdown import rendered
 from train.tiny_training import ORIGIN, everything_random, finetune, pretrain
 
-from fdsl.catalog import ModelEntry
-from fdsl.data.augment import EvalTransform
+from fdsl.augment.crop import EvalTransform
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.yaml_files import catalog, workflow_folder
 from fdsl.train import model_card, models, weights
-from fdsl.yaml_files import catalog, workflow_folder
 
 ENTRIES = catalog(workflow_folder(), "models", ModelEntry)
 SMALL_SWIN = ModelEntry(

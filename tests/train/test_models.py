@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from fdsl.catalog import ModelEntry
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.yaml_files import catalog, workflow_folder
 from fdsl.train import models
-from fdsl.yaml_files import catalog, workflow_folder
 
 
 def make(entry, **changes):

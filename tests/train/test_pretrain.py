@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from train.tiny_training import everything_random, finetune, pretrain, recipe
 
-from fdsl.catalog import SyntheticDataset
-from fdsl.data import parameters as parameter_file
-from fdsl.data.ofdb_augment import Varied
-from fdsl.data.streamed import StreamedImages
+from fdsl.augment.ofdb import Varied
+from fdsl.images import parameters as parameter_file
+from fdsl.images.streamed import StreamedImages
+from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.train.interrupt import Interrupted
 from fdsl.train.weights import read
 
@@ -30,7 +30,13 @@ def ofdb3d():
 
 
 def ofdb(**changes):
-    values = {"repeats": 1, "one_per_category": True, "ofdb": ALL, "epochs": 20, "global_batch": 16}
+    values = {
+        "repeated_aug": 1,
+        "one_per_category": True,
+        "ofdb": ALL,
+        "epochs": 20,
+        "global_batch": 16,
+    }
     return everything_random(**(values | changes))
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from train import launcher
 
-from fdsl.data.samplers import Stream
 from fdsl.train import weights
+from fdsl.train.input.samplers import InfiniteSampler
 
 TESTS = Path(__file__).parents[1]
 
@@ -111,7 +111,7 @@ def test_a_process_whose_loss_is_not_finite_stops_all_and_the_whole_batch_is_nam
     shared = json.loads((launched / "nonfinite" / "nonfinite.json").read_text())
     assert shared == alone
     assert (shared["step"], shared["lr"], shared["loss"]) == (0, 1e-5, "nan")
-    stream = Stream(50, seed=3, repeats=3)
+    stream = InfiniteSampler(50, seed=3, repeated_aug=3)
     assert [tuple(draw.values()) for draw in shared["batch"]] == [stream.at(k) for k in range(16)]
     assert not (launched / "nonfinite" / "record.json").exists()
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from fdsl.data.loader import EvaluationImages, evaluation_batches
 from fdsl.train.distributed import Processes
+from fdsl.train.input.loader import EvaluationImages, evaluation_batches
 from fdsl.train.ranking import average_precision, rank
 
 ALONE = Processes(0, 1, torch.device("cpu"))

@@ -4,8 +4,8 @@ import pytest
 import torch
 from train.tiny_training import finetune, pretrain, recipe
 
-from fdsl import recording
-from fdsl.storage import digest
+from fdsl.io import records
+from fdsl.io.storage import digest
 from fdsl.train.distributed import Processes
 
 ASKED = {"order": {"run_seed": 3}, "started": "2026-01-02T03:04:05+00:00"}
@@ -20,7 +20,7 @@ ASKED = {"order": {"run_seed": 3}, "started": "2026-01-02T03:04:05+00:00"}
 )
 def test_a_record_says_what_was_asked_for_and_made_and_on_what(tmp_path, train, files):
     train(tmp_path, recipe=recipe(epochs=1), asked=ASKED)
-    record = recording.read(tmp_path / "record.json")
+    record = records.read(tmp_path / "record.json")
     assert (record["order"], record["started"]) == (ASKED["order"], ASKED["started"])
     assert record["outputs"] == {
         str(tmp_path / name): {"sha256": digest(tmp_path / name), "bytes": (tmp_path / name).stat().st_size}

@@ -41,13 +41,13 @@ def test_a_cool_down_stays_at_the_lowest_rate_and_leaves_the_cosine_alone():
 def test_a_step_schedule_is_that_of_multi_step_lr():
     parameter = torch.nn.Parameter(torch.zeros(1))
     theirs = torch.optim.SGD([parameter], lr=0.01)
-    course = torch.optim.lr_scheduler.MultiStepLR(theirs, milestones=[30, 60], gamma=0.1)
+    loop_config = torch.optim.lr_scheduler.MultiStepLR(theirs, milestones=[30, 60], gamma=0.1)
     ours = {"steps": 90, "warmup_steps": 0, "lr": 0.01, "warmup_lr": 0.0}
     for step in range(90):
         rate = stepped_lr_at(step, **ours, milestones=(30, 60), gamma=0.1)
         assert rate == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-12)
         theirs.step()
-        course.step()
+        loop_config.step()
 
 
 def test_a_step_schedule_warms_up_and_refuses_steps_outside():

@@ -5,7 +5,7 @@ import json
 import pytest
 from train.tiny_training import Mixtures, Pictures, everything_random, finetune, recipe
 
-from fdsl.report.records import read_record
+from fdsl.report.read_runs import read_record
 
 
 def run(folder, *, train=None, test=None, evaluate_every_epochs=0, **changes):

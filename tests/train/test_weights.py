@@ -4,8 +4,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from fdsl.catalog import ModelEntry
-from fdsl.storage import DamagedFile
+from fdsl.io.storage import DamagedFile
+from fdsl.schema.catalogue import ModelEntry
 from fdsl.train import models, weights
 from fdsl.train.weights import WeightsMismatch
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fdsl.catalog import ModelEntry
-from fdsl.recipe import Augmentation, Dino, Recipe, Views
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.recipe import Augmentation, Dino, Recipe, Views
 from fdsl.train import Devices
 from fdsl.train.task import Drawn, Origin
 
@@ -81,7 +81,7 @@ def recipe(**changes):
         "random_erasing": 0.0,
         "mixup": 0.0,
         "cutmix": 0.0,
-        "repeats": 1,
+        "repeated_aug": 1,
         "one_per_category": False,
         "ofdb": (),
     }
@@ -123,7 +123,7 @@ def everything_random(**changes):
         "crop": "pad_and_shift",
         "rand_augment": "rand-m5-mstd0.5",
         "horizontal_flip": 0.5,
-        "repeats": 3,
+        "repeated_aug": 3,
         "drop_path": 0.3,
         "layer_decay": 0.7,
         "ema_decay": 0.9,

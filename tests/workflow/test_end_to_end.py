@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
-from fdsl.storage import read_json
+from fdsl.io.storage import read_json
 
 TABLE = "results/tables/table3.csv"
 

@@ -6,7 +6,7 @@ from forecast.given import children_s, configuration
 from workflow.test_dag import jobs as planned
 
 from fdsl.forecast.jobs import jobs
-from fdsl.plan import Plan
+from fdsl.workflow.plan import Plan
 
 MOST_JOBS, MOST_SECONDS = 5000, 60  # of processor time, so that neighbours do not count
 

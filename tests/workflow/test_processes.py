@@ -2,7 +2,7 @@
 
 import pytest
 
-from fdsl.storage import read_json
+from fdsl.io.storage import read_json
 
 RUN = "fractaldb1k-vit_micro-s0"
 RECORD = f"results/laptop/pretrain/{RUN}/record.json"

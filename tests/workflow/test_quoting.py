@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workflow.checkout import ROOT
 
-from fdsl.config import UserConfig, load
-from fdsl.launch import MAX_PROCESSES, SPREAD, Spread, launcher
-from fdsl.plan import Plan
-from fdsl.strict import ConfigError, validate
-from fdsl.yaml_files import read_yaml
+from fdsl.schema.base import ConfigError, validate
+from fdsl.schema.user import MAX_PROCESSES, SPREAD, UserConfig
+from fdsl.schema.yaml_files import read_yaml
+from fdsl.workflow.launch import Spread, launcher
+from fdsl.workflow.load import load
+from fdsl.workflow.plan import Plan
 
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 UNQUOTED = {"threads", "resources.launch"}  # a number, and what `launcher` makes of numbers

@@ -7,11 +7,11 @@ reaches; a change of either re-runs it. Where a job runs (threads, memory, devic
 import os
 from pathlib import Path
 
-from fdsl import config as settings
-from fdsl import locks, storage
-from fdsl.plan import Plan
+from fdsl.workflow import load as settings
+from fdsl.io import locks, storage
+from fdsl.workflow.plan import Plan
 from fdsl.provenance import fingerprint
-from fdsl.runs import Run
+from fdsl.workflow.runs import Run
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 # Relative, so that a project that was moved as a whole makes nothing again.

@@ -26,7 +26,7 @@ rule compose:
         data=lambda w: PLAN.sources.ingredient_data(w.dataset),
     params:
         order=lambda w: PLAN.orders.composing(w.dataset),
-        code=fingerprint("fdsl.data.compose", "fdsl.data.parts"),
+        code=fingerprint("fdsl.datasets.compose", "fdsl.datasets.splits"),
     shell:
         r"""
         python -m fdsl compose --order {params.order:q} --code {params.code:q} --data={resources.data:q} \

@@ -34,7 +34,7 @@ rule detect:
         data=lambda w: PLAN.sources.data(Run.read(w.run).downstream, scale=w.scale),
     params:
         order=lambda w: PLAN.orders.detecting(w.scale, w.run),
-        code=fingerprint("fdsl.train.detection.detect", "fdsl.data.parts"),
+        code=fingerprint("fdsl.train.detection.detect", "fdsl.datasets.splits"),
         checkpoints="results/{scale}/checkpoints/{run}",
     shell:
         r"""

@@ -30,7 +30,7 @@ rule finetune:
         data=lambda w: PLAN.sources.data(Run.read(w.run).downstream),
     params:
         order=lambda w: PLAN.orders.finetuning(w.scale, w.run),
-        code=fingerprint("fdsl.train.finetune", "fdsl.data.parts"),
+        code=fingerprint("fdsl.train.finetune", "fdsl.datasets.splits"),
         checkpoints="results/{scale}/checkpoints/{run}",
     shell:
         r"""

@@ -30,7 +30,7 @@ rule probe:
         data=lambda w: PLAN.sources.data(Run.read(w.run).downstream),
     params:
         order=lambda w: PLAN.orders.probing(w.scale, w.run),
-        code=fingerprint("fdsl.train.probe", "fdsl.data.parts"),
+        code=fingerprint("fdsl.train.probe", "fdsl.datasets.splits"),
     shell:
         r"""
         python -m fdsl probe --order {params.order:q} --code {params.code:q} --data={resources.data:q} \

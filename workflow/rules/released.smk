@@ -26,7 +26,7 @@ rule adopt_weights:
         data=lambda w: PLAN.sources.weights(w.released),
     params:
         order=lambda w: PLAN.orders.adoption(w.scale, w.released),
-        code=fingerprint("fdsl.train.adopt", "fdsl.train.model_card"),
+        code=fingerprint("fdsl.train.import_weights", "fdsl.train.model_card"),
     shell:
         r"""
         python -m fdsl adopt-weights --order {params.order:q} --code {params.code:q} --data={resources.data:q} \

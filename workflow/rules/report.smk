@@ -133,7 +133,7 @@ rule claims:
     benchmark:
         "benchmarks/claims.tsv"
     params:
-        order=PLAN.reports.deciding(),
+        order=PLAN.reports.hashed_fields(),
         code=fingerprint("fdsl.report.claims"),
     shell:
         r"""

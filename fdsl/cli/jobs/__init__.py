@@ -2,7 +2,7 @@
 
 import typer
 
-from fdsl.cli.jobs.frozen import attention, probe
+from fdsl.cli.jobs.evaluate import attention, probe
 from fdsl.cli.jobs.images import compose, render_shard, sample_parameters
 from fdsl.cli.jobs.sources import adopt_weights, fetch_downstream
 from fdsl.cli.jobs.training import detect, finetune, pretrain

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from fdsl import storage
 from fdsl.cli import records
-from fdsl.cli.jobs import ordered
+from fdsl.cli.jobs import job_inputs
 from fdsl.cli.jobs.options import Code, Digest, Record
 from fdsl.cli.options import Order, Out
+from fdsl.io import storage
 
 
 def sample_parameters(
@@ -24,9 +24,9 @@ def sample_parameters(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Search the categories of a synthetic dataset."""
-    from fdsl.catalog import SyntheticDataset
     from fdsl.cli.progress import track
-    from fdsl.data import parameters
+    from fdsl.images import parameters
+    from fdsl.schema.catalogue import SyntheticDataset
 
     asked = records.asked(order)
     spec = asked["order"]
@@ -56,13 +56,13 @@ def render_shard(
 ) -> None:
     """Draw and store one part of a synthetic dataset."""
     from fdsl.cli.progress import track
-    from fdsl.data import synthetic
-    from fdsl.data.shards import shard_range
+    from fdsl.images import synthetic
+    from fdsl.images.shards import shard_range
 
     asked = records.asked(order)
     spec = asked["order"]
-    ordered.noted([parameters])
-    images = ordered.streamed(spec, parameters)
+    job_inputs.noted([parameters])
+    images = job_inputs.streamed(spec, parameters)
     part = shard_range(spec["shard"], shards=spec["shards"], images=len(images))
     title = f"{images.dataset.formula}, shard {spec['shard']}"
     synthetic.render_shard(
@@ -92,17 +92,17 @@ def compose(
     ] = None,
 ) -> None:
     """Compose a small dataset in COCO's format from real pictures."""
-    from fdsl.catalog import Composition
-    from fdsl.data import compose as composing
-    from fdsl.data.parts import checked
+    from fdsl.datasets import compose as composing
+    from fdsl.datasets.splits import checked
+    from fdsl.schema.catalogue import Composition
 
     asked = records.asked(order)
     spec = asked["order"]
     composition = Composition.model_validate(spec["composed"])
-    known = {path.stem: storage.read_sealed(path) for path in manifests or []}
+    known = {path.stem: storage.read_checksummed(path) for path in manifests or []}
     sources = {}
     for name, where in json.loads(data).items():
-        entry, root = ordered.downstream(json.dumps(where))
+        entry, root = job_inputs.downstream(json.dumps(where))
         sources[name] = [
             checked(entry, root, manifest=known[name], split=part)
             for part in composition.sources[name]

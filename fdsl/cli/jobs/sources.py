@@ -7,26 +7,26 @@ from typing import Annotated
 
 import typer
 
-from fdsl import storage
 from fdsl.cli import records
-from fdsl.cli.jobs import ordered
+from fdsl.cli.jobs import job_inputs
 from fdsl.cli.jobs.options import Code, Data, Record, Weights
 from fdsl.cli.options import Order, Out
+from fdsl.io import storage
 
 
 def fetch_downstream(order: Order, data: Data, out: Out, record: Record) -> None:
     """Find, fetch if necessary, and check a downstream dataset."""
-    from fdsl.data import downstream
-    from fdsl.data.downstream_fetch import fetch
+    from fdsl.datasets import downstream
+    from fdsl.datasets.fetch import fetch
     from fdsl.lineage.modules import MODULES
     from fdsl.provenance import fingerprint
 
     asked = records.asked(order)
-    entry, root = ordered.downstream(data)
+    entry, root = job_inputs.downstream(data)
     fetch(entry, root)
     manifest = downstream.check(entry, root)
     # where the copy lies, and who read it, must not decide whether a training is repeated
-    storage.write_sealed(
+    storage.write_checksummed(
         out, {key: value for key, value in manifest.items() if key not in {"folder", "versions"}}
     )
     # the rule has no code, since reading again changes nothing that follows
@@ -45,14 +45,14 @@ def adopt_weights(
     record: Record,
 ) -> None:
     """Bring weights that others published into the form of a pre-training."""
-    from fdsl.catalog import ModelEntry, ReleasedWeights
-    from fdsl.data.weight_files import file_of, require
+    from fdsl.datasets.weight_files import file_of, require
     from fdsl.provenance import environment
-    from fdsl.train.adopt import adopt
+    from fdsl.schema.catalogue import ModelEntry, PublishedWeights
+    from fdsl.train.import_weights import adopt
 
     asked, place = records.asked(order), json.loads(data)
     spec = asked["order"]
-    entry = ReleasedWeights.model_validate(place["entry"])
+    entry = PublishedWeights.model_validate(place["entry"])
     require({spec["released"]: entry}, place["root"])
     adopt(
         name=spec["released"],

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fdsl import storage
 from fdsl.cli import records
-from fdsl.cli.jobs import ordered
+from fdsl.cli.jobs import job_inputs
 from fdsl.cli.jobs.options import (
     Checkpoints,
     Code,
@@ -23,6 +22,7 @@ from fdsl.cli.jobs.options import (
     Weights,
 )
 from fdsl.cli.options import Order
+from fdsl.io import storage
 
 
 def pretrain(
@@ -47,21 +47,21 @@ def pretrain(
     ] = None,
 ) -> None:
     """Pre-train a network on a synthetic dataset, or on real pictures."""
-    from fdsl.catalog import ModelEntry
     from fdsl.provenance import environment
-    from fdsl.recipe import Recipe
+    from fdsl.schema.catalogue import ModelEntry
+    from fdsl.schema.recipe import Recipe
     from fdsl.train.pretrain import pretrain as train
 
     asked = records.asked(order)
     spec = asked["order"]
     if spec["kind"] == "synthetic":
         files = images or []
-        inputs = ordered.noted(files)
-        pictures = ordered.synthetic(spec, files)
+        inputs = job_inputs.noted(files)
+        pictures = job_inputs.synthetic(spec, files)
     else:
         inputs = records.digests([Path(manifest)])
-        pictures = ordered.real(spec, data, Path(manifest))
-    origin = ordered.origin(spec, about)
+        pictures = job_inputs.real(spec, data, Path(manifest))
+    origin = job_inputs.origin(spec, about)
     train(
         run=spec["run"],
         scale=spec["scale"],
@@ -70,7 +70,7 @@ def pretrain(
         recipe=Recipe.model_validate(spec["recipe"]),
         model=ModelEntry.model_validate(spec["model"]),
         images=pictures,
-        **ordered.learning(spec["kind"], pictures),
+        **job_inputs.learning(spec["kind"], pictures),
         out=weights,
         record=record,
         checkpoints=checkpoints,
@@ -78,7 +78,7 @@ def pretrain(
         inputs=inputs,
         environment=environment(),
         asked=asked,
-        devices=ordered.devices(machine, threads),
+        devices=job_inputs.devices(machine, threads),
         origin=origin,
         tensorboard=record.parent / "tensorboard",
     )
@@ -96,14 +96,14 @@ def finetune(
     weights: Start = None,
 ) -> None:
     """Fine-tune a network on a downstream dataset and test it."""
-    from fdsl.recipe import Recipe
+    from fdsl.schema.recipe import Recipe
     from fdsl.train.finetune import finetune as train
 
     asked = records.asked(order)
     spec = asked["order"]
-    entry, parts = ordered.parts(spec, data, manifest)
+    entry, parts = job_inputs.parts(spec, data, manifest)
     train(
-        **ordered.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
+        **job_inputs.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
         recipe=Recipe.model_validate(spec["recipe"]),
         train=parts.train,
         test=parts.test,
@@ -128,16 +128,16 @@ def detect(
     weights: Start = None,
 ) -> None:
     """Train a detector on a dataset in COCO's format and test it."""
-    from fdsl.data.parts import checked
-    from fdsl.detection_recipe import DetectionRecipe
+    from fdsl.datasets.splits import checked
+    from fdsl.schema.detection import DetectionRecipe
     from fdsl.train.detection.detect import detect as train
 
     asked = records.asked(order)
     spec = asked["order"]
-    entry, root = ordered.downstream(data)
-    about = storage.read_sealed(manifest)
+    entry, root = job_inputs.downstream(data)
+    about = storage.read_checksummed(manifest)
     train(
-        **ordered.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
+        **job_inputs.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
         recipe=DetectionRecipe.model_validate(spec["recipe"]),
         train=checked(entry, root, manifest=about, split="train"),
         test=checked(entry, root, manifest=about, split="test"),

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fdsl.io.storage import DamagedFile
 from fdsl.lineage.chain import Chain, chain
 from fdsl.lineage.crate.archive import pack
 from fdsl.lineage.crate.content import Content
 from fdsl.lineage.crate.entities import Entities
 from fdsl.lineage.expected import Asked
-from fdsl.lineage.place import Place
-from fdsl.plan import Plan
-from fdsl.storage import DamagedFile
-from fdsl.yaml_files import workflow_folder
+from fdsl.lineage.results_dir import Place
+from fdsl.schema.yaml_files import workflow_folder
+from fdsl.workflow.plan import Plan
 
 
 @dataclass(frozen=True)

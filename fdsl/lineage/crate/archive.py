@@ -6,14 +6,14 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from fdsl import storage
+from fdsl.io import storage
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a .zip can hold
 
 
 def pack(folder: Path, out: Path) -> None:
     """Write a folder as an archive whose bytes depend on names and content alone."""
-    with storage.replacing(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with storage.atomic_write(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=EPOCH)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fdsl.io.storage import DamagedFile
 from fdsl.lineage.chain import Chain
 from fdsl.lineage.digests import digests
-from fdsl.lineage.place import Place
-from fdsl.storage import DamagedFile
+from fdsl.lineage.results_dir import Place
 
 # Of the checkout, besides everything in workflow and fdsl.
 BESIDES = ("Snakefile", "config.yaml", "README.md", "LICENSE", "CITATION.cff", "constraints.txt", "environment.yml", "pyproject.toml")  # fmt: skip

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from fdsl import __version__, storage
+from fdsl import __version__
+from fdsl.io import storage
 from fdsl.lineage.chain import Chain
 from fdsl.lineage.crate.content import Content
 from fdsl.lineage.expected import PUBLISHED
-from fdsl.plan import Plan
+from fdsl.workflow.plan import Plan
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from fdsl.runs import Run
-from fdsl.storage import DamagedFile
+from fdsl.io.storage import DamagedFile
+from fdsl.workflow.runs import Run
 
 
 def read_maps(files: Iterable[Path]) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.float32]]]:

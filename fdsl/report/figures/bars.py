@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from fdsl.report import compare
 from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.published import read_published
-from fdsl.report.records import read_runs
+from fdsl.report.read_runs import read_runs
 from fdsl.report.style import COLORS, wrapped
-from fdsl.study.figures import Bar
-from fdsl.study.scale import ReportScale
-from fdsl.study.tables import Column
+from fdsl.schema.study.figures import Bar
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.study.tables import Column
 
 COLUMNS = (
     "figure", "bar", "column", "group", "published", "reproduced", "sd", "seeds", "scale", "record",

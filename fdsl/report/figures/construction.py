@@ -16,7 +16,7 @@ from fdsl.report.figures.attention_maps import draw_image
 from fdsl.report.figures.files import save
 from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN, wrapped
-from fdsl.study.figures import Construction
+from fdsl.schema.study.figures import Construction
 
 # Lengths in pixels at 512, larger than the dataset's ranges so that a reader sees each step.
 RADIUS, STEP, NOISE, OVAL = 60, 14.0, 8.0, 2.0

@@ -9,11 +9,11 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fdsl.io.storage import DamagedFile
+from fdsl.report.check_digest import check_digest
 from fdsl.report.figures.files import save
 from fdsl.report.figures.inputs import FigureInputs
-from fdsl.report.noted import require_noted
 from fdsl.report.style import LINES, STYLE, TEXT_WIDTH_IN, wrapped
-from fdsl.storage import DamagedFile
 
 SMOOTH = 25  # updates
 KEPT = ["run", "step", "epoch", "lr", "loss", "percent_correct"]
@@ -28,7 +28,7 @@ def write(inputs: FigureInputs, *, out: Path) -> None:
 
 def _curve(path: Path) -> pd.DataFrame:
     """Return the training lines of one metrics.jsonl, whose folder names the run."""
-    require_noted(path)
+    check_digest(path)
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         rows = pd.DataFrame([line for line in lines if line["kind"] == "train"])

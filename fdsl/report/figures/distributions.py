@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fdsl.data import parameters
+from fdsl.images import parameters
 from fdsl.report.figures.files import save
 from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import COLORS, STYLE, TEXT_WIDTH_IN, wrapped

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fdsl.io.storage import atomic_write, write_text
 from fdsl.report.csv_files import to_csv
-from fdsl.storage import replacing, write_text
 
 # The files must not depend on the day: the PDF is written without a date.
 METADATA: dict[str, dict[str, str | None]] = {
@@ -23,6 +23,6 @@ def save(figure: Figure, plotted: pd.DataFrame, *, out: Path) -> None:
     Call it inside `matplotlib.rc_context(fdsl.report.style.STYLE)`.
     """
     for suffix, entries in METADATA.items():
-        with replacing(out.with_suffix(suffix)) as path:
+        with atomic_write(out.with_suffix(suffix)) as path:
             figure.savefig(path, format=suffix[1:], metadata=entries)
     write_text(out.with_suffix(".csv"), to_csv(plotted))

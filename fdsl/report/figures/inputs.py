@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from fdsl.catalog import SyntheticDataset
-from fdsl.strict import Strict
-from fdsl.study.figures import Figure
-from fdsl.study.scale import ReportScale
+from fdsl.schema.base import FrozenModel
+from fdsl.schema.catalogue import SyntheticDataset
+from fdsl.schema.study.figures import Figure
+from fdsl.schema.study.report_scale import ReportScale
 
 
-class FigureInputs(Strict):
+class FigureInputs(FrozenModel):
     """Everything that a figure is drawn from.
 
     Attributes

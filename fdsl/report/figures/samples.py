@@ -17,7 +17,7 @@ from fdsl.report.figures.files import save
 from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.grid import Images, mosaic, steps
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN
-from fdsl.study.figures import Samples
+from fdsl.schema.study.figures import Samples
 
 PANELS_PER_ROW = 3
 CAPTION_IN = 0.45  # title above and numbers below a panel
@@ -26,7 +26,7 @@ NOTE_IN = 0.2
 
 def write(inputs: FigureInputs, *, out: Path) -> None:
     """Draw the first images of each dataset at its published settings."""
-    from fdsl.data.synthetic import preview
+    from fdsl.images.synthetic import preview
 
     figure = inputs.figure
     assert isinstance(figure, Samples)

@@ -12,7 +12,7 @@ from fdsl.report.figures.bars import panel_title, scores
 from fdsl.report.figures.files import save
 from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import LINES, STYLE, TEXT_WIDTH_IN, wrapped
-from fdsl.study.figures import Bar, Scaling
+from fdsl.schema.study.figures import Bar, Scaling
 
 
 def write(inputs: FigureInputs, *, out: Path) -> None:

@@ -13,7 +13,7 @@ from fdsl.report.figures.bars import add_legend, draw_bars, panel_title, scores
 from fdsl.report.figures.files import save
 from fdsl.report.figures.inputs import FigureInputs
 from fdsl.report.style import STYLE, TEXT_WIDTH_IN, wrapped
-from fdsl.study.figures import Teaser
+from fdsl.schema.study.figures import Teaser
 
 SHOWN = 2  # images of a pre-training
 

@@ -11,9 +11,9 @@ from torch.nn import functional
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from fdsl.catalog import ModelEntry
-from fdsl.detection_recipe import DetectionRecipe
-from fdsl.strict import ConfigError
+from fdsl.schema.base import ConfigError
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.detection import DetectionRecipe
 from fdsl.train import models
 from fdsl.train.objective import Prepare
 

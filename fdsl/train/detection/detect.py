@@ -10,21 +10,21 @@ from typing import Any
 
 from torch import nn
 
-from fdsl import recording
-from fdsl.catalog import ModelEntry
-from fdsl.data.loader import evaluation_batches
-from fdsl.data.real.coco import CocoImages
-from fdsl.data.samplers import Stream
-from fdsl.data.scenes import SceneTransform, TestScenes, TrainingScenes, shown
-from fdsl.detection_recipe import DetectionRecipe
+from fdsl.datasets.readers.coco import CocoImages
+from fdsl.io import records
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.detection import DetectionRecipe
 from fdsl.train import Devices, checkpoint, models
 from fdsl.train import weights as weight_files
 from fdsl.train.detection import evaluate
 from fdsl.train.detection.objective import detection
+from fdsl.train.detection.scenes import SceneTransform, TestScenes, TrainingScenes, shown
 from fdsl.train.distributed import Processes, loaders, processes
-from fdsl.train.fit import fit, sole
-from fdsl.train.journal import JOURNAL, History
-from fdsl.train.loop import Trainee
+from fdsl.train.fit import exclusive, fit
+from fdsl.train.input.loader import evaluation_batches
+from fdsl.train.input.samplers import InfiniteSampler
+from fdsl.train.loop import TrainState
+from fdsl.train.metrics import JOURNAL, History
 from fdsl.train.record import cost, provenance
 from fdsl.train.schedule import schedule, split
 from fdsl.train.start import require_start
@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 class DetectionTask(Task):
     """One detection training: `recipe` is a DetectionRecipe, `train` are CocoImages, and the test stands outside."""
 
-    def stream(self) -> Stream:
+    def stream(self) -> InfiniteSampler:
         """Return the order of the training pictures, counted among those that show an object."""
-        return Stream(len(shown(self.train)), seed=self.seed, repeats=1)
+        return InfiniteSampler(len(shown(self.train)), seed=self.seed, repeated_aug=1)
 
     def training_images(self, transform: SceneTransform) -> TrainingScenes:
         """Return the training stream as a map from positions to batches."""
@@ -122,9 +122,9 @@ def detect(
         if weights is not None:
             weight_files.load(network, weights)
 
-    with processes(devices) as here, sole(task, processes=here):
-        trainee, history = fit(task, processes=here, prepare=prepare, objective=detection)
-        _leave(task, trainee, history, test, here)
+    with processes(devices) as here, exclusive(task, processes=here):
+        train_state, history = fit(task, processes=here, prepare=prepare, objective=detection)
+        _leave(task, train_state, history, test, here)
 
 
 def _require_classes(task: Task, source: CocoImages, part: str) -> None:
@@ -136,7 +136,7 @@ def _require_classes(task: Task, source: CocoImages, part: str) -> None:
 
 def _leave(
     task: DetectionTask,
-    trainee: Trainee,
+    train_state: TrainState,
     history: History,
     test: CocoImages,
     processes: Processes,
@@ -156,7 +156,7 @@ def _leave(
         pin_memory=processes.device.type == "cuda",
     )
     found = evaluate.detect(
-        trainee.result, batches, test, device=processes.device, precision=recipe.precision
+        train_state.result, batches, test, device=processes.device, precision=recipe.precision
     )
     numbers = evaluate.score(test.annotations, found)
     log.info(
@@ -165,7 +165,7 @@ def _leave(
     )  # fmt: skip
     last = history.last_epoch
     result = {
-        "steps": trainee.step,
+        "steps": train_state.step,
         "epochs": recipe.all_epochs,
         "train_images": task.stream().images,
         "classes": task.classes,
@@ -180,5 +180,5 @@ def _leave(
         **provenance(task, processes),
         "cost": cost(history, world=1),
     }
-    recording.write(task.record, content, outputs=[task.record.with_name(JOURNAL)])
+    records.write(task.record, content, outputs=[task.record.with_name(JOURNAL)])
     checkpoint.discard(task.checkpoints)

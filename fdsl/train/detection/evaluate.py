@@ -11,8 +11,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from fdsl.data.real.coco import CocoImages
-from fdsl.data.scenes import SceneBatch
+from fdsl.datasets.readers.coco import CocoImages
+from fdsl.train.detection.scenes import SceneBatch
 from fdsl.train.evaluate import autocast
 
 # in the order in which COCO's evaluation lists them

@@ -10,10 +10,10 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from torchvision.models.detection.rpn import AnchorGenerator
 from torchvision.ops import MultiScaleRoIAlign
 
-from fdsl import seeding
-from fdsl.catalog import ModelEntry
-from fdsl.detection_recipe import DetectionRecipe
-from fdsl.seeding import Stage
+from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.detection import DetectionRecipe
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 from fdsl.train import models
 from fdsl.train.detection.backbone import backbone
 from fdsl.train.objective import Prepare
@@ -46,7 +46,7 @@ def build(
         As `fdsl.train.detection.backbone.backbone`.
     """
     with torch.random.fork_rng():
-        state = seeding.sequence(seed, HEADS, 0, 0, Stage.INITIALISE).generate_state(1, "uint64")
+        state = tree.sequence(seed, HEADS, 0, 0, Stage.INITIALISE).generate_state(1, "uint64")
         torch.manual_seed(int(state[0]))
         base = backbone(entry, recipe=recipe, seed=seed, prepare=prepare)
         return Detector(_mask_rcnn(base, recipe, models.channels(entry), classes))

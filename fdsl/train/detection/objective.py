@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fdsl.data.scenes import SceneBatch, SceneTransform
-from fdsl.detection_recipe import DetectionRecipe
+from fdsl.schema.detection import DetectionRecipe
 from fdsl.train import models, optim
 from fdsl.train.detection import network
+from fdsl.train.detection.scenes import SceneBatch, SceneTransform
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
 from fdsl.train.objective import Prepare

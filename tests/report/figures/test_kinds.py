@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fdsl.config import load
-from fdsl.data import parameters
-from fdsl.plan import Plan
+from fdsl.images import parameters
+from fdsl.io.storage import DamagedFile
 from fdsl.report.figures.attention_maps import read_maps
 from fdsl.report.figures.inputs import FigureInputs, write
-from fdsl.storage import DamagedFile
-from fdsl.yaml_files import read_yaml, workflow_folder
+from fdsl.schema.yaml_files import read_yaml, workflow_folder
+from fdsl.workflow.load import load
+from fdsl.workflow.plan import Plan
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,12 @@ import pytest
 import torch
 from train.detection import tiny_detection as tiny
 
-from fdsl.report.records import read_record
+from fdsl.report.read_runs import read_record
 from fdsl.train import weights
 from fdsl.train.checkpoint import ForeignCheckpoint
 from fdsl.train.detection import detect as module
 from fdsl.train.interrupt import Interrupted
-from fdsl.train.journal import NonFiniteLoss
+from fdsl.train.metrics import NonFiniteLoss
 
 pytest.importorskip("pycocotools")
 
@@ -30,9 +30,9 @@ def ends(monkeypatch):
     monkeypatch.setattr(
         module,
         "_leave",
-        lambda task, trainee, *rest: (
-            found.append({k: v.clone() for k, v in trainee.result.state_dict().items()}),
-            leave(task, trainee, *rest),
+        lambda task, train_state, *rest: (
+            found.append({k: v.clone() for k, v in train_state.result.state_dict().items()}),
+            leave(task, train_state, *rest),
         ),
     )
     return found

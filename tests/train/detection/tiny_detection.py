@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 
-from fdsl.catalog import Composition, DownstreamDataset, ModelEntry
-from fdsl.data import compose
-from fdsl.data.downstream import load
-from fdsl.detection_recipe import DetectionRecipe
+from fdsl.datasets import compose
+from fdsl.datasets.downstream import load
+from fdsl.schema.catalogue import Composition, DownstreamDataset, ModelEntry
+from fdsl.schema.detection import DetectionRecipe
 from fdsl.train import Devices
 
 ENTRY = ModelEntry(

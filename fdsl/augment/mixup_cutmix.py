@@ -1,0 +1,306 @@
+"""From uint8 batches to what the network sees: normalisation, random erasing, mixup, cutmix.
+
+Everything random is keyed, so that neither ranks nor gradient accumulation change an image:
+
+- *Erasing* (which image, rectangle, noise) is a function of the seed and the image's key (epoch,
+  index, repeat).
+- *Mixing* is timm's batch mode: one choice between mixup and cutmix, one weight and one rectangle
+  per update, functions of (seed, step). The images that are mixed are the neighbours 2k and 2k + 1
+  of the global batch, where timm mixes the first with the last of a device's batch. Any split of a
+  global batch into contiguous parts of even length, over ranks and accumulation steps, gives the
+  same images and targets.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fdsl.schema.recipe import Preparation, Recipe
+from fdsl.seeding import tree
+
+ERASED_AREA = (0.02, 1 / 3)  # of the image
+LOG_ASPECT = (math.log(0.3), math.log(1 / 0.3))  # of the erased rectangle, height / width
+ERASING_TRIES = 10
+CUTMIX_SHARE = 0.5  # of the updates, when mixup is on as well
+
+Uniforms = NDArray[np.floating]
+
+
+class Mix(NamedTuple):
+    """How the images of one update mix: own weight, and cutmix's rectangle of the partner."""
+
+    weight: float
+    rectangle: tuple[int, int, int, int] | None  # top, bottom, left, right; None for mixup
+
+
+class BatchTransform:
+    """The last step before the network.
+
+    Training: to float, normalise, erase rectangles (timm's RandomErasing, mode "pixel"), mix.
+    Evaluation: normalise only. The order is DeiT's: erasing before mixing.
+
+    Parameters
+    ----------
+    recipe
+        `mean`, `std`; where `train` also `label_smoothing` and of `augmentation` random_erasing, mixup, cutmix.
+    channels
+        What the network takes. Gray images are repeated to 3.
+    classes
+        Length of the soft targets.
+    train
+        Whether to erase and mix.
+
+    Raises
+    ------
+    ValueError
+        If `mean` or `std` has three values for a network of one channel.
+    """
+
+    def __init__(
+        self, recipe: Recipe | Preparation, *, channels: int, classes: int, train: bool
+    ) -> None:
+        mean, std = (
+            _per_channel("mean", recipe.mean, channels),
+            _per_channel("std", recipe.std, channels),
+        )
+        self.channels, self.classes = channels, classes
+        self.smoothing = recipe.label_smoothing if train else 0.0
+        self.erasing = recipe.augmentation.random_erasing if train else 0.0
+        self.mixup = recipe.augmentation.mixup if train else 0.0
+        self.cutmix = recipe.augmentation.cutmix if train else 0.0
+        self._factor, self._offset = 1 / (255 * std), mean / std
+
+    def __call__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        keys: Tensor,
+        *,
+        seed: int,
+        step: int,
+        device: torch.device | str,
+    ) -> tuple[Tensor, Tensor]:
+        """BatchTransform one micro-batch.
+
+        Parameters
+        ----------
+        images
+            uint8 (B, C, S, S), C = 1 or `channels`.
+        labels
+            int64 (B,), 0 … classes - 1; or (B, classes), 1 present, 0 absent, -1 unknown, where an
+            image may show any number of them.
+        keys
+            int64 (B, 3): epoch, index, repeat of each image. On the CPU, so that nothing waits for
+            the device.
+        seed
+            Root seed of the run.
+        step
+            The update (not the micro-batch) that the images belong to.
+        device
+            Where the result is to be.
+
+        Returns
+        -------
+        tuple
+            float32 (B, channels, S, S), and the targets: float32 (B, classes), label smoothing
+            included, when mixup or cutmix is on, else the labels, which the loss has to smooth.
+            Of labels (B, classes): float32 (B, classes) from 0 to 1, smoothed, mixed like the
+            pixels, and -1 where the image or its partner is unknown.
+
+        Raises
+        ------
+        ValueError
+            If the images have another number of channels, or mixing gets an odd number of images.
+        """
+        if images.shape[1] not in (1, self.channels):
+            raise ValueError(
+                f"images have {images.shape[1]} channels: a network of {self.channels} takes "
+                f"images of {sorted({1, self.channels})} channels"
+            )
+        finished = self._normalised(images.to(device, non_blocking=True))
+        targets = labels.to(device, non_blocking=True)
+        if self.erasing > 0:
+            erase(finished, keys, probability=self.erasing, seed=seed)
+        if self.mixup > 0 or self.cutmix > 0:
+            if len(images) % 2:
+                raise ValueError(
+                    f"micro-batch of {len(images)} images: mixup and cutmix mix pairs, "
+                    "so choose an even micro-batch"
+                )
+            mix = draw_mix(self.mixup, self.cutmix, side=images.shape[-1], seed=seed, step=step)
+            mix_pairs(finished, mix)
+            if labels.ndim == 1:
+                return finished, self._soft(targets, mix.weight)
+            return finished, self._answers(targets, mix.weight)
+        return finished, targets if labels.ndim == 1 else self._answers(targets, 1.0)
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        """(x / 255 - mean) / std of every channel, float32; a gray image is repeated on the way."""
+        factor = torch.as_tensor(self._factor, dtype=torch.float32).to(
+            images.device, non_blocking=True
+        )
+        offset = torch.as_tensor(self._offset, dtype=torch.float32).to(
+            images.device, non_blocking=True
+        )
+        return (images * factor).sub_(offset)
+
+    def _soft(self, labels: Tensor, weight: float) -> Tensor:
+        """Smoothed one-hot targets of each image and its partner, weighted."""
+        rest = self.smoothing / self.classes
+        soft = torch.full((len(labels), self.classes), rest, device=labels.device)
+        hot = torch.tensor([weight, 1 - weight], device=labels.device).mul_(1 - self.smoothing)
+        partners = labels.view(-1, 2).flip(1).reshape(-1)
+        return soft.scatter_add_(1, torch.stack((labels, partners), 1), hot.expand(len(labels), 2))
+
+    def _answers(self, labels: Tensor, weight: float) -> Tensor:
+        """Probability of each class, smoothed towards 1 / 2, of each image and its partner, weighted; -1 is unknown."""
+        known, shares = labels >= 0, labels.float()
+        if weight != 1:
+            partners = labels.view(-1, 2, self.classes).flip(1).reshape(-1, self.classes)
+            known = known & (partners >= 0)
+            shares = shares.lerp(partners.float(), 1 - weight)
+        return torch.where(known, shares.mul_(1 - self.smoothing).add_(self.smoothing / 2), -1.0)
+
+
+def draw_mix(mixup: float, cutmix: float, *, side: int, seed: int, step: int) -> Mix:
+    """Draw how one update mixes, as timm does.
+
+    Mixup: Zhang et al. 2018, arXiv:1710.09412. Cutmix: Yun et al. 2019, arXiv:1905.04899.
+
+    Parameters
+    ----------
+    mixup, cutmix
+        Parameters of the symmetric beta distributions; 0 switches one off, not both.
+    side
+        Of the images, in pixels.
+    seed, step
+        What the draw depends on.
+
+    Returns
+    -------
+    Mix
+        With cutmix, the weight is the area that the image keeps after the rectangle is cut at the
+        image's edge.
+    """
+    rng = tree.generator(seed, step, tree.Stage.MIX)
+    cut = cutmix > 0 and (mixup == 0 or rng.random() < CUTMIX_SHARE)
+    alpha = cutmix if cut else mixup
+    weight = float(rng.beta(alpha, alpha))
+    if not cut:
+        return Mix(weight, None)
+    length = int(side * math.sqrt(1 - weight))
+    y, x = (int(centre) for centre in rng.integers(0, side, 2))
+    top, left = max(y - length // 2, 0), max(x - length // 2, 0)
+    bottom, right = min(y + (length + 1) // 2, side), min(x + (length + 1) // 2, side)
+    return Mix(1 - (bottom - top) * (right - left) / side**2, (top, bottom, left, right))
+
+
+def mix_pairs(images: Tensor, mix: Mix) -> None:
+    """Mix the neighbours 2k and 2k + 1 of float (B, C, S, S), B even, in place."""
+    top, bottom, left, right = mix.rectangle or (0, images.shape[2], 0, images.shape[3])
+    part = images[:, :, top:bottom, left:right]
+    part = part.view(-1, 2, *part.shape[1:])
+    partners = part.flip(1)
+    if mix.rectangle is None:
+        part.lerp_(partners, 1 - mix.weight)
+    else:
+        part.copy_(partners)
+
+
+def erase(images: Tensor, keys: Tensor, *, probability: float, seed: int) -> None:
+    """Replace rectangles by normal noise, in place.
+
+    Zhong et al. 2020, arXiv:1708.04896; timm's mode "pixel".
+
+    Parameters
+    ----------
+    images
+        float (B, C, H, W), normalised.
+    keys
+        int64 (B, 3): epoch, index, repeat. Rectangle and noise of an image depend on its key and
+        the seed only. (The noise also depends on the kind of device, whose generator makes it.)
+    probability
+        That an image is erased.
+    seed
+        Root seed.
+    """
+    _, channels, height, width = images.shape
+    noise_seeds, uniforms = _keyed(keys.cpu().numpy(), draws=3 + 2 * ERASING_TRIES, seed=seed)
+    chosen = np.flatnonzero(uniforms[:, 0] < probability)
+    tops, lefts, rows, columns = _rectangles(uniforms[chosen, 1:], height, width)
+    generator = torch.Generator(device=images.device)
+    for number, image in enumerate(chosen):
+        h, w = int(rows[number]), int(columns[number])
+        if h == 0:
+            continue
+        generator.manual_seed(int(noise_seeds[image]))
+        noise = torch.randn(
+            (channels, h, w), generator=generator, device=images.device, dtype=images.dtype
+        )
+        top, left = int(tops[number]), int(lefts[number])
+        images[int(image), :, top : top + h, left : left + w] = noise
+
+
+def _rectangles(uniforms: Uniforms, height: int, width: int) -> tuple[NDArray[np.int64], ...]:
+    """Top, left, rows, columns of n rectangles from (n, 2 + 2 tries) uniforms.
+
+    The first try that fits counts; where none does, there are 0 rows.
+    """
+    areas, aspects = uniforms[:, 2 : 2 + ERASING_TRIES], uniforms[:, 2 + ERASING_TRIES :]
+    areas = height * width * (ERASED_AREA[0] + (ERASED_AREA[1] - ERASED_AREA[0]) * areas)
+    aspects = np.exp(LOG_ASPECT[0] + (LOG_ASPECT[1] - LOG_ASPECT[0]) * aspects)
+    rows, columns = np.rint(np.sqrt(areas * aspects)), np.rint(np.sqrt(areas / aspects))
+    fits = (rows < height) & (columns < width)
+    first = np.argmax(fits, axis=1)[:, None]
+    usable = np.take_along_axis(fits, first, 1)[:, 0]
+    rows, columns = (
+        np.take_along_axis(sides, first, 1)[:, 0] * usable for sides in (rows, columns)
+    )
+    tops, lefts = uniforms[:, 0] * (height - rows + 1), uniforms[:, 1] * (width - columns + 1)
+    return tuple(values.astype(np.int64) for values in (tops, lefts, rows, columns))
+
+
+def _keyed(
+    keys: NDArray[np.int64], *, draws: int, seed: int
+) -> tuple[NDArray[np.unsignedinteger], Uniforms]:
+    """A 63-bit seed and (B, draws) uniforms in [0, 1) per key, from one hash for all images.
+
+    One generator per image would cost 20 µs each. This is splitmix64 (Steele et al. 2014): its
+    finaliser folds the key into a start that depends on the seed's branch, and its counter runs
+    over the draws.
+    """
+    state = np.full(len(keys), tree.kernel_state(seed, tree.Stage.MIX)[0], np.uint64)
+    for part in keys.T.astype(np.uint64):
+        state = _scrambled(state + _GOLDEN ^ part)
+    counter = np.arange(1, draws + 2, dtype=np.uint64) * _GOLDEN
+    bits = _scrambled(state[:, None] + counter)
+    return bits[:, 0] >> np.uint64(1), (bits[:, 1:] >> np.uint64(11)) * 2.0**-53
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _scrambled(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
+def _per_channel(
+    name: str, value: float | tuple[float, float, float], channels: int
+) -> NDArray[np.float64]:
+    """(channels, 1, 1) of one value or one per channel."""
+    values = value if isinstance(value, tuple) else (value,) * channels
+    if len(values) != channels:
+        raise ValueError(
+            f"{name} = {value} has {len(values)} values: "
+            f"a network of {channels} channels takes one value or {channels}"
+        )
+    return np.array(values).reshape(channels, 1, 1)

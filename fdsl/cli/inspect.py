@@ -1,0 +1,230 @@
+"""Verbs for people: what exists, what it looks like, what is missing, what came out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+PANEL = "For people"
+
+Dataset = Annotated[
+    str, typer.Argument(help="A synthetic dataset, such as fractaldb1k; `fdsl list` shows all.")
+]
+Name = Annotated[
+    str, typer.Argument(help="A downstream dataset, such as cifar10; `fdsl list` shows all.")
+]
+DataRoot = Annotated[Path, typer.Option(help="Folder with the downstream datasets.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command("list", rich_help_panel=PANEL)(list_all)
+    for verb in [show, recipe, deviations, show_table, schemas]:
+        app.command(rich_help_panel=PANEL)(verb)
+    data = typer.Typer(
+        help="Downstream datasets: what is here, what is missing, how to get it.",
+        no_args_is_help=True,
+    )
+    data.command("check")(check_data)
+    data.command("fetch")(fetch_data)
+    app.add_typer(data, name="data", rich_help_panel=PANEL)
+
+
+def list_all() -> None:
+    """List synthetic datasets, downstream datasets, networks and recipes."""
+    from rich.table import Column, Table
+
+    from fdsl.cli.console import PlainConsole
+    from fdsl.schema.catalogue import DownstreamDataset, ModelEntry, SyntheticDataset
+    from fdsl.schema.recipe_files import recipes
+    from fdsl.schema.yaml_files import catalog, workflow_folder
+
+    folder = workflow_folder()
+    name_column = Column("Synthetic dataset", no_wrap=True, min_width=20)
+    synthetic = Table(name_column, "Formula", "Classes", "Instances", "Settings")
+    for name, entry in catalog(folder, "synthetic", SyntheticDataset).items():
+        settings = ", ".join(f"{key}={value}" for key, value in entry.settings.items())
+        synthetic.add_row(
+            name, entry.formula, f"{entry.classes:,}", f"{entry.instances:,}", settings
+        )
+    downstream = Table("Downstream dataset", "Title", "Classes", "Fetched by fdsl")
+    for name, real in catalog(folder, "downstream", DownstreamDataset).items():
+        downstream.add_row(
+            name, real.title, str(real.classes), "yes" if real.fetchable else "bring your own copy"
+        )
+    models = Table("Network", "Title", "timm")
+    for name, model in catalog(folder, "models", ModelEntry).items():
+        models.add_row(name, model.title, model.timm)
+    console = PlainConsole()
+    for part in [synthetic, downstream, models, f"Recipes: {', '.join(recipes(folder))}"]:
+        console.print(part)
+
+
+def show(
+    dataset: Dataset,
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("grid.png"),
+    categories: Annotated[int, typer.Option(min=1, max=50, help="Rows of the grid.")] = 8,
+    instances: Annotated[int, typer.Option(min=1, max=50, help="Columns of the grid.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Root seed of the dataset.")] = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change one of the formula's settings; repeatable."
+        ),
+    ] = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Print the settings and draw nothing.")
+    ] = False,
+) -> None:
+    """Draw a grid of a dataset's images: a category in each row, an instance in each column."""
+    import yaml
+
+    from fdsl.images.parameters import formula_settings
+    from fdsl.images.synthetic import preview
+    from fdsl.io.storage import DamagedFile, atomic_write
+    from fdsl.report.grid import image_grid
+
+    entry = _synthetic(dataset)
+    changes = dict(assignment(text) for text in set_ or [])
+    entry = entry.model_copy(
+        update={
+            "settings": {**entry.settings, **changes},
+            "classes": max(2, categories),
+            "instances": instances,
+        }
+    )
+    checked = formula_settings(entry)
+    if settings:
+        typer.echo(yaml.safe_dump(checked.model_dump(mode="json"), sort_keys=False).strip())
+        return
+    if out.exists():
+        raise DamagedFile(f"{out} is in the way: delete it, or choose another name with --out")
+    grid = image_grid(
+        preview(entry, seed=seed)[:categories],
+        title=f"{entry.title}, seed {seed}",
+        rows=[f"category {k}" for k in range(categories)],
+        columns=[f"instance {k}" for k in range(instances)],
+    )
+    with atomic_write(out) as temporary:
+        grid.save(temporary, format="PNG")
+    typer.echo(f"{out}: {grid.width} × {grid.height} px")
+
+
+def recipe(
+    name: Annotated[str | None, typer.Argument(help="A recipe; none lists them.")] = None,
+) -> None:
+    """Print a recipe's values, each with its source and the file that states it."""
+    from rich.table import Column, Table
+
+    from fdsl.cli.console import PlainConsole
+    from fdsl.schema.base import choose
+    from fdsl.schema.detection import FOLDER, DetectionRecipe
+    from fdsl.schema.recipe_files import flat, recipes
+    from fdsl.schema.yaml_files import workflow_folder
+
+    folder = workflow_folder()
+    known = recipes(folder) | recipes(folder, DetectionRecipe, below=FOLDER)
+    if name is None:
+        typer.echo("\n".join(known))
+        return
+    choose("recipe", name, list(known), where="fdsl recipe")
+    values = flat(known[name])
+    inherits = any(stated.recipe != name for stated in values.values())
+    source = Column("Source", no_wrap=True)
+    where = Column("Where it is stated", overflow="fold")
+    table = Table("Key", "Value", source, where, title=name)
+    if inherits:
+        table.add_column("Recipe file", overflow="fold")
+    for key, stated in values.items():
+        cells = [key, str(stated.value), stated.source, stated.where]
+        table.add_row(*cells, *([f"{stated.recipe}.yaml"] if inherits else []))
+    PlainConsole().print(table)
+
+
+def deviations(
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Put the table into this Markdown file, between its two marks."),
+    ] = None,
+) -> None:
+    """Print where paper, released code and this repository differ, as a Markdown table."""
+    from fdsl.report.deviations import put_into, read_deviations, to_markdown
+    from fdsl.schema.yaml_files import workflow_folder
+
+    table = to_markdown(read_deviations(workflow_folder() / "published" / "deviations.csv"))
+    if into is None:
+        typer.echo(table, nl=False)
+    else:
+        put_into(into, table)
+
+
+def show_table(
+    csv: Annotated[
+        Path, typer.Argument(help="A finished table, such as results/tables/table3.csv.")
+    ],
+) -> None:
+    """Print a finished table: ours beside the published numbers."""
+    from fdsl.cli.console import PlainConsole
+    from fdsl.report.terminal import read_terminal
+
+    PlainConsole().print(read_terminal(csv))
+
+
+def schemas(folder: Annotated[Path, typer.Argument(help="Where the JSON schemas go.")]) -> None:
+    """Write JSON schemas of all YAML files, for editors that check while one types."""
+    from fdsl.io.storage import write_json
+    from fdsl.workflow.load import schemas as all_schemas
+
+    for name, schema in all_schemas().items():
+        write_json(folder / f"{name}.json", schema)
+
+
+def check_data(name: Name, data_root: DataRoot = Path("data")) -> None:
+    """Look for a downstream dataset, read it, count and digest it."""
+    import json
+
+    from fdsl.datasets import downstream
+
+    entry = _downstream(name)
+    downstream.require({name: entry}, data_root)
+    typer.echo(json.dumps(downstream.check(entry, data_root), indent=2))
+
+
+def fetch_data(name: Name, data_root: DataRoot = Path("data")) -> None:
+    """Bring a downstream dataset whose licence and host allow it; others are explained."""
+    from fdsl.datasets.fetch import fetch
+
+    found = fetch(_downstream(name), data_root)
+    typer.echo(f"{name} is in {found.where}")
+
+
+def _synthetic(name: str) -> Any:
+    from fdsl.schema.base import choose
+    from fdsl.schema.catalogue import SyntheticDataset
+    from fdsl.schema.yaml_files import catalog, workflow_folder
+
+    entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
+    return entries[choose("dataset", name, list(entries), where="fdsl")]
+
+
+def _downstream(name: str) -> Any:
+    from fdsl.schema.base import choose
+    from fdsl.schema.catalogue import DownstreamDataset
+    from fdsl.schema.yaml_files import catalog, workflow_folder
+
+    entries = catalog(workflow_folder(), "downstream", DownstreamDataset)
+    return entries[choose("dataset", name, list(entries), where="fdsl data")]
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE")
+    try:
+        return key, yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError) as error:
+        raise typer.BadParameter(f"{text!r}: {error}") from None

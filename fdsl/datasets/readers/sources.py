@@ -1,0 +1,238 @@
+"""Image sources: sequences of (pixels, label) that know all labels without decoding an image."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fdsl.datasets.readers.pictures import Box, read_picture
+from fdsl.io.escaping import CONTROL
+from fdsl.io.storage import DamagedFile
+
+UNKNOWN = -1  # in the labels of an image that shows several classes
+
+
+class ImageSource(Protocol):
+    """What every reader of labelled images returns; it pickles and holds no file open."""
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def labels(self) -> NDArray[np.int64]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> tuple[NDArray[np.uint8], Any]: ...
+
+    def per_class(self) -> list[int]: ...
+
+    def absent(self) -> list[Path]: ...
+
+    def digest(self) -> str: ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayImages:
+    """Images that fit into memory, uint8 (n, H, W) or (n, H, W, 3), with labels int64 (n,) from 0 to classes - 1."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        return self.images[index].copy(), int(self.labels[index])
+
+    def per_class(self) -> list[int]:
+        """Return the number of images of each class."""
+        return np.bincount(self.labels, minlength=self.classes).tolist()
+
+    def absent(self) -> list[Path]:
+        """Return the listed files that do not exist: none, all is in memory."""
+        return []
+
+    def digest(self) -> str:
+        """Return the SHA-256 of shape, pixels and labels."""
+        content = hashlib.sha256(repr(self.images.shape).encode())
+        content.update(np.ascontiguousarray(self.images).data)
+        content.update(self.labels.astype("<i8").data)
+        return content.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class FileImages:
+    """Image files that are decoded when asked for; holds names and labels, never a file handle or pixels.
+
+    `names` are bytes (n,) relative to `root`; `boxes`, int32 (n, 4), are left, top, right, bottom, or None for whole
+    images. 1.3 million ImageNet names take about 40 MB.
+    """
+
+    root: Path
+    names: NDArray[np.bytes_]
+    labels: NDArray[np.int64]
+    classes: int
+    boxes: NDArray[np.int32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        return read_picture(self.path(index), box=self._box(index)), int(self.labels[index])
+
+    def per_class(self) -> list[int]:
+        """Return the number of images of each class."""
+        return np.bincount(self.labels, minlength=self.classes).tolist()
+
+    def path(self, index: int) -> Path:
+        """Return the file of image `index`."""
+        return self.root / os.fsdecode(self.names[index])
+
+    def absent(self) -> list[Path]:
+        """Return the listed files that do not exist; one look per file, no decoding."""
+        return absent_files(self.root, self.names)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of names, labels and boxes; the same wherever the dataset lies."""
+        content = hashlib.sha256(b"\n".join(self.names.tolist()))
+        content.update(self.labels.astype("<i8").data)
+        if self.boxes is not None:
+            content.update(self.boxes.astype("<i4").data)
+        return content.hexdigest()
+
+    def _box(self, index: int) -> Box | None:
+        if self.boxes is None:
+            return None
+        left, top, right, bottom = self.boxes[index].tolist()
+        return left, top, right, bottom
+
+
+@dataclass(frozen=True, eq=False)
+class MultiLabelImages(FileImages):
+    """Image files that show any number of classes: `labels` is int64 (n, classes).
+
+    1: the class is there; 0: it is not; `UNKNOWN`: not to be counted, neither in a loss nor in a score.
+    """
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:  # type: ignore[override]
+        return read_picture(self.path(index)), self.labels[index].copy()
+
+    def per_class(self) -> list[int]:
+        """Return the number of images that show each class."""
+        return (self.labels == 1).sum(axis=0).tolist()
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """Some images of a source, in the order of `indices`, int64 (n,)."""
+
+    source: ImageSource
+    indices: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Any]:
+        return self.source[int(self.indices[index])]
+
+    @property
+    def classes(self) -> int:
+        return self.source.classes
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        return self.source.labels[self.indices]
+
+
+def array_images(
+    images: NDArray[np.uint8], labels: ArrayLike, *, classes: int, where: str | Path
+) -> ArrayImages:
+    """Build an in-memory source; `where` is the file that an error names.
+
+    Raises
+    ------
+    DamagedFile
+        If images and labels differ in number or a label is out of range.
+    """
+    return ArrayImages(
+        images, checked_labels(labels, count=len(images), classes=classes, where=where), classes
+    )
+
+
+def file_images(
+    root: Path,
+    names: Sequence[str],
+    labels: ArrayLike,
+    *,
+    classes: int,
+    where: str | Path,
+    boxes: Sequence[Box] | None = None,
+) -> FileImages:
+    """Build a source of files below `root`; `where` is the list that an error names.
+
+    Raises
+    ------
+    DamagedFile
+        If names and labels differ in number, a label is out of range or a name leaves `root`.
+    """
+    checked = checked_labels(labels, count=len(names), classes=classes, where=where)
+    packed = file_names(names, root=root, where=where)
+    corners = None if boxes is None else np.array(boxes, dtype=np.int32).reshape(-1, 4)
+    return FileImages(root, packed, checked, classes, corners)
+
+
+def file_names(names: Sequence[str], *, root: Path, where: str | Path) -> NDArray[np.bytes_]:
+    """Return names as bytes (n,).
+
+    Raises
+    ------
+    DamagedFile
+        Naming the list `where`, if a name leaves `root` or has control characters: a digest of names joined by line feeds
+        would not tell which is which, and a terminal would obey them.
+    """
+    for name in names:
+        if name.startswith("/") or ".." in name.split("/"):
+            raise DamagedFile(
+                f"{where} names the file {name!r}, which is not below {root}; get the list again"
+            )
+        if CONTROL.search(name) or "\n" in name or "\t" in name:
+            raise DamagedFile(
+                f"{where} names the file {name!r}, which has control characters; rename it"
+            )
+    return np.array([os.fsencode(name) for name in names], dtype=np.bytes_)
+
+
+def absent_files(root: Path, names: NDArray[np.bytes_]) -> list[Path]:
+    """Return the files below `root` that do not exist, each once."""
+    folder = os.fsencode(root)
+    absent = [
+        name
+        for name in np.unique(names).tolist()
+        if not os.path.isfile(folder + b"/" + name)  # noqa: PTH113  (a Path for each of a million files is slow)
+    ]
+    return [root / os.fsdecode(name) for name in absent]
+
+
+def checked_labels(
+    labels: ArrayLike, *, count: int, classes: int, where: str | Path
+) -> NDArray[np.int64]:
+    """Return labels as int64 (count,); DamagedFile, naming `where`, for another number or one out of range."""
+    array = np.asarray(labels, dtype=np.int64)
+    if array.shape != (count,):
+        raise DamagedFile(
+            f"{where} gives {count} images but labels of shape {array.shape}; get the file again"
+        )
+    if count and not (array.min() >= 0 and array.max() < classes):
+        raise DamagedFile(
+            f"{where} gives labels from {array.min()} to {array.max()}, expected 0 to {classes - 1}; get the file again"
+        )
+    return array

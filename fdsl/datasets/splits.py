@@ -1,0 +1,126 @@
+"""What a training sees of a downstream dataset: a fine-tuning some labelled images and the test split, a pre-training the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fdsl.datasets import downstream
+from fdsl.datasets.readers.registry import Split
+from fdsl.datasets.readers.sources import ImageSource, Subset
+from fdsl.datasets.subsets import few_labels
+from fdsl.io.storage import DamagedFile
+from fdsl.schema.catalogue import DownstreamDataset
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Image sources; nothing of `test` is ever used to choose anything."""
+
+    train: ImageSource | Subset
+    test: ImageSource | Subset
+
+
+def load_parts(
+    entry: DownstreamDataset,
+    data_root: str | Path,
+    *,
+    manifest: dict[str, Any],
+    train_labels: int | None,
+    test_images: int | None,
+    seed: int,
+) -> Parts:
+    """Load a downstream dataset and cut it to a budget.
+
+    Parameters
+    ----------
+    manifest
+        Of `fdsl.datasets.downstream.check`, made when the workflow began.
+    train_labels
+        Labelled training images, the same number of each class, chosen by `seed`; None = all.
+    test_images
+        The first of the test split; None = all.
+
+    Raises
+    ------
+    DamagedFile
+        If the data are no longer those of the manifest.
+    ValueError
+        If the dataset has fewer images than asked for, or is not one to fine-tune on.
+    """
+    if entry.objective is None:
+        raise ValueError(f"{entry.title} has no labelled test part: it is not for fine-tuning")
+    train = checked(entry, data_root, manifest=manifest, split="train")
+    test = checked(entry, data_root, manifest=manifest, split="test")
+    if train_labels is not None:
+        if entry.objective == "binary":
+            raise ValueError(
+                f"train_labels = {train_labels} of {entry.title}, whose images have several labels, so that none can be "
+                "chosen by its class; use null for all"
+            )
+        train = Subset(train, few_labels(train.labels, count=train_labels, seed=seed))
+    if test_images is not None:
+        if test_images > len(test):
+            raise ValueError(
+                f"test_images = {test_images} of {entry.title}, which has {len(test)}; use null for all"
+            )
+        test = Subset(test, np.arange(test_images))
+    return Parts(train, test)
+
+
+def pretraining_part(
+    entry: DownstreamDataset,
+    data_root: str | Path,
+    *,
+    manifest: dict[str, Any],
+    exclude: Iterable[tuple[int, int]],
+    images: int | None,
+    seed: int,
+) -> ImageSource | Subset:
+    """Return training images of a downstream dataset to pre-train on; the test split is never among them.
+
+    Parameters
+    ----------
+    manifest
+        Of `fdsl.datasets.downstream.check`, made when the workflow began.
+    exclude
+        (train_labels, seed) of every fine-tuning on this dataset whose few labelled images `load_parts` chooses: none of
+        these images is returned, so that a network is not pre-trained on what it is then fine-tuned on.
+    images
+        How many of the others, the same number of each class, chosen by `seed`; None = all.
+
+    Raises
+    ------
+    DamagedFile
+        If the data are no longer those of the manifest.
+    ValueError
+        If fewer images are left than asked for.
+    """
+    train = checked(entry, data_root, manifest=manifest, split="train")
+    taken = [few_labels(train.labels, count=count, seed=other) for count, other in exclude]
+    left = np.setdiff1d(np.arange(len(train)), np.concatenate([[], *taken])).astype(np.int64)
+    if len(left) < max(images or 1, 1):
+        raise ValueError(
+            f"{images or 'some'} images of {entry.title} to pre-train on: {len(left)} of its {len(train)} training images "
+            "are not fine-tuned on; use fewer images, fewer train_labels or fewer seeds"
+        )
+    if images is not None:
+        left = left[few_labels(train.labels[left], count=images, seed=seed)]
+    return train if len(left) == len(train) else Subset(train, left)
+
+
+def checked(
+    entry: DownstreamDataset, data_root: str | Path, *, manifest: dict[str, Any], split: Split
+) -> ImageSource:
+    """Load one split, or raise DamagedFile if it is no longer that of the manifest."""
+    source = downstream.load(entry, data_root, split=split)
+    if source.digest() != manifest["parts"][split]["sha256"]:
+        raise DamagedFile(
+            f"the {split} part of {entry.title} changed after it was checked; "
+            "delete its manifest below results/ and run the same command again"
+        )
+    return source

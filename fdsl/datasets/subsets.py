@@ -1,0 +1,146 @@
+"""Which images are used: few-label subsets and validation parts, drawn from the seed tree and from labels alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fdsl.seeding.tree import Stage, generator
+
+FEW, HOLDOUT, EXTRA, FOLDS = 0, 1, 2, 3  # branches of the seed tree below Stage.SPLIT; permanent
+
+
+def few_labels(labels: ArrayLike, *, count: int, seed: int) -> NDArray[np.int64]:
+    """Choose `count` images, spread evenly over the classes that occur.
+
+    Each class gives count // classes images; the remainder comes from classes drawn by the seed, one image each.
+    The choice in one class does not depend on the other classes' images, and a smaller count gives a subset of
+    a larger count's choice, so that a curve over counts compares nested sets.
+
+    Parameters
+    ----------
+    labels
+        Integers (n,).
+    count
+        From 1 to n.
+    seed
+        Root of the seed tree.
+
+    Returns
+    -------
+    Ascending indices, int64 (count,).
+
+    Raises
+    ------
+    ValueError
+        If count is out of range or a class has too few images.
+    """
+    array = _labels(labels)
+    if not 1 <= count <= len(array):
+        raise ValueError(f"count = {count} is out of range: choose from 1 to {len(array)} images")
+    names, sizes = np.unique(array, return_counts=True)
+    place = generator(seed, EXTRA, Stage.SPLIT).permutation(len(names))
+    quota = count // len(names) + (place < count % len(names))
+    if (short := np.flatnonzero(sizes < quota)).size:
+        first = short[0]
+        raise ValueError(
+            f"class {names[first]} has {sizes[first]} images but count = {count} needs {quota[first]} of it; "
+            f"a count up to {int(sizes.min()) * len(names)} is always possible"
+        )
+    chosen = [members[:n] for members, n in zip(_shuffled(array, FEW, seed), quota, strict=True)]
+    return np.sort(np.concatenate(chosen))
+
+
+def holdout(
+    labels: ArrayLike, *, fraction: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide a training part into a part to train on and a part to choose settings with.
+
+    Settings are chosen on the second part, never on the test part. Each class gives fraction × its size, rounded,
+    at least one image and at most all but one.
+
+    Parameters
+    ----------
+    labels
+        Integers (n,), at least two images per class.
+    fraction
+        Above 0 and below 1.
+    seed
+        Root of the seed tree.
+
+    Returns
+    -------
+    Ascending, disjoint indices, int64: (training, validation).
+
+    Raises
+    ------
+    ValueError
+        If the fraction is out of range or a class has a single image.
+    """
+    array = _labels(labels)
+    if not 0 < fraction < 1:
+        raise ValueError(
+            f"fraction = {fraction} is out of range: choose a number above 0 and below 1"
+        )
+    train, validation = [], []
+    for members in _shuffled(array, HOLDOUT, seed):
+        if len(members) < 2:
+            raise ValueError(
+                f"class {array[members[0]]} has one image, which cannot be divided: it needs two or more"
+            )
+        held = min(max(round(fraction * len(members)), 1), len(members) - 1)
+        validation.append(members[:held])
+        train.append(members[held:])
+    return np.sort(np.concatenate(train)), np.sort(np.concatenate(validation))
+
+
+def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> NDArray[np.int64]:
+    """Deal images into folds of a cross-validation, class by class, so that each fold has its share of every class.
+
+    Each class goes on where the one before it ended: folds differ by at most one image in size, and by at most one
+    image of any class.
+
+    Parameters
+    ----------
+    labels
+        Integers (n,).
+    folds
+        From 2 to n.
+    seed
+        Root of the seed tree.
+
+    Returns
+    -------
+    The fold of each image, int64 (n,), 0 … folds - 1.
+
+    Raises
+    ------
+    ValueError
+        If folds is out of range.
+    """
+    array = _labels(labels)
+    if not 2 <= folds <= len(array):
+        raise ValueError(f"folds = {folds} is out of range: choose from 2 to {len(array)} images")
+    dealt = np.concatenate(list(_shuffled(array, FOLDS, seed)))
+    fold = np.empty(len(array), dtype=np.int64)
+    fold[dealt] = np.arange(len(array)) % folds
+    return fold
+
+
+def _labels(labels: ArrayLike) -> NDArray[np.int64]:
+    array = np.asarray(labels)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu" or array.min() < 0:
+        raise ValueError(
+            f"labels must be at least one non-negative integer (n,), got {array.dtype} {array.shape}"
+        )
+    return array.astype(np.int64)
+
+
+def _shuffled(labels: NDArray[np.int64], branch: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the indices of each class that occurs, in ascending order of class, each shuffled by its own branch."""
+    by_class = np.argsort(labels, kind="stable")
+    names, starts = np.unique(labels[by_class], return_index=True)
+    for name, members in zip(names.tolist(), np.split(by_class, starts[1:]), strict=True):
+        yield generator(seed, branch, name, Stage.SPLIT).permutation(members)

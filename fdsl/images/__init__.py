@@ -1,0 +1,1 @@
+"""Synthetic images: parameters, drawing, storage, export."""

@@ -1,0 +1,223 @@
+"""`fdsl.load`: any synthetic dataset of the catalogue as a sequence of images, drawn when they are asked for."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fdsl import formulas
+from fdsl.images.streamed import DrawnImages, SearchedParameters, StreamedImages
+from fdsl.schema.base import ConfigError, FrozenModel, choose, validate
+from fdsl.schema.catalogue import SyntheticDataset
+from fdsl.schema.yaml_files import catalog, workflow_folder
+from fdsl.seeding.tree import MAX_SEED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SIZES = ("classes", "instances")
+
+
+class Dataset:
+    """A sequence of (image, label); index i is instance i % instances of category i // instances.
+
+    Make one with `fdsl.load`. Safe to pickle and to share with forked or spawned workers: an image depends on seed, settings,
+    category and instance, and on nothing else.
+    """
+
+    def __init__(self, name: str, images: DrawnImages, *, origin: dict[str, Any]) -> None:
+        self.name = name
+        self.images = images
+        self._origin = origin
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        place = operator.index(index)
+        return self.images[place + len(self) if -len(self) <= place < 0 else place]
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], int]]:
+        return (self.images[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        return (
+            f"<fdsl dataset {self.name}: {self.classes} classes × {self.instances} instances, "
+            f"seed {self.seed}>"
+        )
+
+    @property
+    def classes(self) -> int:
+        """Number of categories."""
+        return self.images.dataset.classes
+
+    @property
+    def instances(self) -> int:
+        """Number of images of each category."""
+        return self.images.dataset.instances
+
+    @property
+    def formula(self) -> str:
+        """Name of the formula."""
+        return self.images.dataset.formula
+
+    @property
+    def seed(self) -> int:
+        """Root seed."""
+        return self.images.seed
+
+    @property
+    def settings(self) -> FrozenModel:
+        """All settings of the formula, checked."""
+        return self.images.settings
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Label of every image, int64 (n,); nothing is drawn."""
+        return self.images.labels
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """Parameters of all categories, one row per map or category; searches those that are missing (see `search`)."""
+        import pandas as pd
+
+        rows = [self.images.parameters.of(category) for category in range(self.classes)]
+        frames = [
+            pd.DataFrame({"category": np.full(len(next(iter(r.values()))), k), **r})
+            for k, r in enumerate(rows)
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Everything that decides the images, as plain data."""
+        return {
+            "dataset": self.name,
+            "formula": self.formula,
+            "classes": self.classes,
+            "instances": self.instances,
+            "seed": self.seed,
+            "settings": self.settings.model_dump(mode="json"),
+            **self._origin,
+        }
+
+    def image(self, *, category: int, instance: int) -> NDArray[np.uint8]:
+        """Return one image, uint8 (H, W), or (H, W, 3) where the settings ask for colour."""
+        for word, value, count in (
+            ("category", category, self.classes),
+            ("instance", instance, self.instances),
+        ):
+            if not 0 <= operator.index(value) < count:
+                raise IndexError(f"{word} {value} is out of range 0 to {count - 1}")
+        return self.images.image(
+            category=operator.index(category), instance=operator.index(instance)
+        )
+
+    def search(self, *, workers: int = 1) -> Iterator[int]:
+        """Find the parameters of all categories and yield each one's number; the same for any number of workers.
+
+        What an official mode finds in order, and what was imported, uses no workers.
+        """
+        if isinstance(self.images.parameters, SearchedParameters):
+            yield from self.images.parameters.search(workers=workers)
+            return
+        for category in range(self.classes):
+            self.images.parameters.of(category)
+            yield category
+
+
+def load(
+    name: str,
+    *,
+    seed: int = 0,
+    official: bool = False,
+    threads: int = 1,
+    parameters: str | Path | None = None,
+    **overrides: Any,
+) -> Dataset:
+    """Return a dataset of the catalogue; nothing is drawn or searched until an image is asked for.
+
+    Parameters
+    ----------
+    name
+        A name of the catalogue, such as "fractaldb1k"; `fdsl list` shows all.
+    seed
+        Root seed, 0 … 2**63 - 1.
+    official
+        Draw as the authors' released program does, from its own sequence of random numbers: FractalDB, RCDB and VisualAtom.
+    threads
+        With `official`: processes that the authors' program is started with; RCDB and VisualAtom differ with it.
+    parameters
+        A folder of the authors' CSV files, or a file of `fdsl import`, instead of a search.
+    overrides
+        `classes`, `instances`, and every setting of the formula (`image_size_px`, `points`, …).
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown (with the allowed ones and the nearest) or a value is not possible.
+    """
+    entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
+    entry = entries[choose("dataset", name, list(entries), where="fdsl.load")]
+    if not (hasattr(seed, "__index__") and 0 <= seed <= MAX_SEED):
+        raise ConfigError(
+            f"fdsl.load: seed = {seed!r} is not possible: use an integer from 0 to {MAX_SEED}"
+        )
+    seed = operator.index(seed)
+    if official and parameters is not None:
+        raise ConfigError("fdsl.load: official = True searches by itself: leave parameters out")
+    if threads != 1 and not official:
+        raise ConfigError(f"fdsl.load: threads = {threads} means nothing without official = True")
+    imported = None
+    if parameters is not None:
+        from fdsl.images.export.imported import read_parameters
+
+        imported = read_parameters(parameters, formula=entry.formula)
+        overrides.setdefault("classes", imported.classes)
+    return build(name, _changed(name, entry, overrides, official=official),
+                 seed=seed, threads=threads if official else None, imported=imported)  # fmt: skip
+
+
+def build(
+    name: str, entry: SyntheticDataset, *, seed: int, threads: int | None, imported: Any = None
+) -> Dataset:
+    """Return the dataset of a complete catalogue entry; `threads` asks for the official mode, `imported` are its parameters."""
+    if threads is not None:
+        from fdsl.images import official
+
+        images = official.images(entry, threads=threads, seed=seed)
+        return Dataset(name, images, origin={"official": {"threads": threads}})
+    if imported is not None:
+        from fdsl.images.parameters import content_digest
+
+        if imported.classes != entry.classes:
+            raise ConfigError(
+                f"{name}: classes = {entry.classes}, but {imported.classes} categories were imported"
+            )
+        images = StreamedImages(entry, imported, seed=seed)
+        return Dataset(name, images, origin={"imported": content_digest(imported)})
+    searched = SearchedParameters(entry, seed=seed)
+    return Dataset(name, StreamedImages(entry, searched, seed=seed), origin={})
+
+
+def _changed(
+    name: str, entry: SyntheticDataset, overrides: dict[str, Any], *, official: bool
+) -> SyntheticDataset:
+    """Return a catalogue entry with the user's changes, checked."""
+    if official:
+        from fdsl.images.official import settings_names
+
+        known = settings_names(entry.formula)
+    else:
+        known = list(formulas.get(entry.formula).Settings.model_fields)
+    for key in overrides:
+        choose("override", key, [*SIZES, *known], where=f"fdsl.load({name!r})")
+    sizes = {key: value for key, value in overrides.items() if key in SIZES}
+    settings = {key: value for key, value in overrides.items() if key not in SIZES}
+    values = entry.model_dump() | sizes | {"settings": {**entry.settings, **settings}}
+    return validate(SyntheticDataset, values, where=f"fdsl.load({name!r})")

@@ -1,0 +1,141 @@
+"""What stands behind one image of a rendered folder or of a dataset: category, instance and parameters."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fdsl.images.dataset import Dataset, build
+from fdsl.images.export import layouts
+from fdsl.images.export import manifest as manifest_file
+from fdsl.images.parameters import read_table
+from fdsl.io.storage import DamagedFile, digest
+from fdsl.schema.catalogue import SyntheticDataset
+
+KEY_IN_TAR = re.compile(r"(\d{6,})_(\d{6,})(?:\.(?:png|cls|json))?")
+
+
+def folder_of(path: Path) -> Path:
+    """Return the rendered folder that a file or folder lies in.
+
+    Raises
+    ------
+    DamagedFile
+        If no folder above it holds order.json.
+    """
+    for folder in [path, *path.absolute().parents]:
+        if (folder / manifest_file.ORDER).is_file():
+            return folder
+    raise DamagedFile(
+        f"{path} does not lie in a folder of fdsl render: there is no {manifest_file.ORDER} above it"
+    )
+
+
+def dataset_of(folder: Path) -> Dataset:
+    """Return the dataset that a folder was rendered from, with the parameters that lie there."""
+    origin = manifest_file.read_order(folder)["origin"]
+    entry = SyntheticDataset(
+        title=origin["dataset"],
+        formula=origin["formula"],
+        classes=origin["classes"],
+        instances=origin["instances"],
+        settings=origin["settings"],
+    )
+    known, about = read_table(folder / manifest_file.PARAMETERS)
+    if about.get("origin") != origin:
+        raise DamagedFile(
+            f"{folder / manifest_file.PARAMETERS} is of another dataset than {folder}"
+        )
+    name, seed = origin["dataset"], origin["seed"]
+    if "official" not in origin:
+        return build(name, entry, seed=seed, threads=None, imported=known)
+    dataset = build(name, entry, seed=seed, threads=origin["official"]["threads"])
+    dataset.images.parameters = known
+    return dataset
+
+
+def of_index(dataset: Dataset, index: int) -> dict[str, Any]:
+    """Return what stands behind image `index` of a dataset, as plain data."""
+    if not 0 <= index < len(dataset):
+        raise IndexError(f"image {index} is out of range 0 to {len(dataset) - 1} of {dataset.name}")
+    category, instance = divmod(index, dataset.instances)
+    rows = dataset.images.parameters.of(category)
+    return {
+        "dataset": dataset.name,
+        "formula": dataset.formula,
+        "seed": dataset.seed,
+        "index": index,
+        "category": category,
+        "instance": instance,
+        "parameters": {name: np.asarray(values).tolist() for name, values in rows.items()},
+        "settings": dataset.settings.model_dump(mode="json"),
+    }
+
+
+def index_of_file(path: Path, *, member: str | None) -> tuple[Path, int]:
+    """Return the rendered folder and the index of an image file, or of one member of a tar or one row of a table.
+
+    Raises
+    ------
+    DamagedFile
+        If the file is not one of the folder's, is not what was written, or the member is not one of the file's.
+    """
+    folder = folder_of(path)
+    order = manifest_file.read_order(folder)
+    origin = order["origin"]
+    inside = path.absolute().relative_to(folder.absolute()).as_posix()
+    if order["files"] == "png":
+        layout = layouts.get(order["layout"], settings=origin["settings"])
+        place = layout.find(inside)
+    else:
+        place = _place_in_archive(path, member, order, _part_of(inside, path))
+    if place is None or not (
+        0 <= place[0] < origin["classes"] and 0 <= place[1] < origin["instances"]
+    ):
+        raise DamagedFile(f"{path} is not an image of {origin['dataset']} as {folder} holds it")
+    index = place[0] * origin["instances"] + place[1]
+    _check_content(path, folder, index, order["images_per_file"])
+    return folder, index
+
+
+def _check_content(path: Path, folder: Path, index: int, images_per_file: int) -> None:
+    """Compare a file with what was written down of it; that of a part still being drawn is known by its name alone."""
+    part = index // images_per_file
+    if not (folder / manifest_file.provenance_name(part)).exists():
+        return
+    rows, about = manifest_file.read_provenance(folder, part)
+    wanted = about["sha256"] or rows[index - part * images_per_file].png.hex()
+    if digest(path) != wanted:
+        raise DamagedFile(
+            f"{path} is damaged or another picture: its digest is not the one of image {index} of {folder}"
+        )
+
+
+def _part_of(inside: str, path: Path) -> int:
+    found = re.search(r"data/train-(\d{5,})", inside)
+    if not found:
+        raise DamagedFile(f"{path} is not one of the files that hold images")
+    return int(found.group(1))
+
+
+def _place_in_archive(
+    path: Path, member: str | None, order: dict[str, Any], part: int
+) -> tuple[int, int]:
+    """Find the image in a file of many; `member` is a row number, or a key of a tar."""
+    size, instances = order["images_per_file"], order["origin"]["instances"]
+    images = instances * order["origin"]["classes"]
+    indices = range(part * size, min((part + 1) * size, images))
+    if member is None:
+        raise DamagedFile(
+            f"{path} holds the images {indices.start} to {indices.stop - 1}: say which with --member ROW"
+        )
+    if found := KEY_IN_TAR.fullmatch(member):
+        place = int(found.group(1)), int(found.group(2))
+        if place[0] * instances + place[1] in indices:
+            return place
+    elif member.isdigit() and int(member) < len(indices):
+        return divmod(indices[int(member)], instances)
+    raise DamagedFile(f"{path} has no member {member}: rows go from 0 to {len(indices) - 1}")

@@ -1,0 +1,181 @@
+"""One part of a rendered dataset in each of the formats: many PNG files, one tar, one Parquet or one Arrow file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fdsl.images.export.render_pool import Sample
+from fdsl.io.storage import DamagedFile, digest, sync
+
+ROWS_PER_GROUP = 256
+WORKSPACE = ".partial"
+DEFAULT_IMAGES_PER_FILE = {"png": 1000, "webdataset": 5000, "parquet": 5000, "arrow": 5000}
+HUGGING_FACE = {
+    "info": {
+        "features": {
+            "image": {"_type": "Image"},
+            **{key: {"_type": "Value", "dtype": "int64"} for key in ("label", "category", "instance")},
+            "sha256": {"_type": "Value", "dtype": "binary"},
+        }
+    }
+}  # fmt: skip
+
+
+class Row(NamedTuple):
+    """Where one image went, for the provenance."""
+
+    index: int
+    category: int
+    instance: int
+    file: str
+    png: bytes  # SHA-256 of the PNG
+    pixels: bytes  # SHA-256 of shape and pixels
+    blank: bool
+    diverged: bool
+
+
+class Target(NamedTuple):
+    """A folder being filled, and what it is filled with, for messages."""
+
+    folder: Path
+    title: str
+
+
+def archive_name(format: str, part: int, parts: int) -> str:
+    """Return the name of a part's one file, which is what `datasets.load_dataset(folder)` looks for."""
+    ending = "tar" if format == "webdataset" else format
+    return f"data/train-{part:05d}-of-{parts:05d}.{ending}"
+
+
+def write_pngs(target: Target, samples: Iterator[tuple[Sample, str]]) -> Iterator[Row]:
+    """Write one PNG file for each image; its name stands beside it. Durable when the iterator ends."""
+    written = []
+    for sample, name in samples:
+        path = target.folder / name
+        workspace = target.folder / WORKSPACE / path.name
+        if path.exists():
+            if path.read_bytes() != sample.png:
+                raise _in_the_way(path, target, sample.index)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            workspace.write_bytes(sample.png)
+            workspace.replace(path)
+        written.append(path)
+        yield _row(sample, name)
+    for path in [*written, *{path.parent for path in written}]:
+        sync(path)
+
+
+def write_archive(
+    target: Target, name: str, samples: Iterator[tuple[Sample, str]], *, format: str
+) -> Iterator[Row]:
+    """Write all images into one file, which appears whole when the iterator ends."""
+    write = {"webdataset": _write_tar, "parquet": _write_table, "arrow": _write_table}[format]
+    with _placing(target, name) as workspace:
+        for sample, _ in write(workspace, samples, format):
+            yield _row(sample, name)
+
+
+@contextmanager
+def _placing(target: Target, name: str) -> Iterator[Path]:
+    """Yield a path to write to; move it into place, unless an equal file is there. A different one is an error."""
+    path, workspace = target.folder / name, target.folder / WORKSPACE / Path(name).name
+    yield workspace
+    sync(workspace)
+    if path.exists():
+        if digest(path) != digest(workspace):
+            raise _in_the_way(path, target)
+        workspace.unlink()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workspace.replace(path)
+    sync(path.parent)
+
+
+def _write_tar(
+    path: Path, samples: Iterator[tuple[Sample, str]], _: str
+) -> Iterator[tuple[Sample, str]]:
+    """WebDataset: for each image a PNG, its label and its provenance, under one key."""
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for sample, name in samples:
+            key = f"{sample.category:06d}_{sample.instance:06d}"
+            about = {
+                "index": sample.index,
+                "category": sample.category,
+                "instance": sample.instance,
+                "sha256": sample.pixels.hex(),
+            }
+            for ending, content in (
+                ("png", sample.png),
+                ("cls", str(sample.category).encode()),
+                ("json", json.dumps(about).encode()),
+            ):
+                member = tarfile.TarInfo(f"{key}.{ending}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+            yield sample, name
+
+
+def _write_table(
+    path: Path, samples: Iterator[tuple[Sample, str]], format: str
+) -> Iterator[tuple[Sample, str]]:
+    """Columns image (PNG bytes and a name), label, category, instance, sha256 of the pixels; in the notation of `datasets`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        [
+            ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+            ("label", pa.int64()),
+            ("category", pa.int64()),
+            ("instance", pa.int64()),
+            ("sha256", pa.binary()),
+        ],
+        metadata={"huggingface": json.dumps(HUGGING_FACE)},
+    )
+    open_writer: Any = pq.ParquetWriter if format == "parquet" else pa.ipc.new_stream
+    with open_writer(str(path), schema) as writer:
+        rows: list[dict[str, Any]] = []
+        for sample, name in samples:
+            rows.append(
+                {
+                    "image": {"bytes": sample.png, "path": name},
+                    "label": sample.category,
+                    "category": sample.category,
+                    "instance": sample.instance,
+                    "sha256": sample.pixels,
+                }
+            )
+            if len(rows) == ROWS_PER_GROUP:
+                writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+                rows = []
+            yield sample, name
+        if rows:
+            writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+
+
+def _row(sample: Sample, name: str) -> Row:
+    return Row(
+        sample.index,
+        sample.category,
+        sample.instance,
+        name,
+        hashlib.sha256(sample.png).digest(),
+        sample.pixels,
+        sample.blank,
+        sample.diverged,
+    )
+
+
+def _in_the_way(path: Path, target: Target, index: int | None = None) -> DamagedFile:
+    what = target.title if index is None else f"image {index} of {target.title}"
+    return DamagedFile(
+        f"{path} is in the way: it differs from {what}, which belongs there. Delete it, or choose another folder"
+    )

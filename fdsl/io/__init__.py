@@ -1,0 +1,1 @@
+"""Files, records, locks, escaping and worker processes."""

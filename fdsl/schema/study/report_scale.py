@@ -1,0 +1,46 @@
+"""The scale of a report: what was reduced, and what every page must say about it."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from fdsl.schema.base import FrozenModel
+from fdsl.schema.study.tables import Column, check_columns
+
+
+class ReportScale(FrozenModel):
+    """What a report must know, and say, about the scale whose records it shows.
+
+    At a scale that is not comparable no verdict about the paper is given: the table measures `stand_ins` and says so.
+    """
+
+    name: str = Field(min_length=1, description="as in the records, for example laptop")
+    title: str = Field(min_length=1, description="for headings")
+    banner: str = Field(
+        min_length=1, description="stands above every table and figure of this scale"
+    )
+    comparable: bool = Field(description="whether datasets and recipes are the published ones")
+    stand_ins: tuple[Column, ...] = Field(
+        default=(), description="columns that this scale measures besides the paper's"
+    )
+    frozen: tuple[Column, ...] = Field(
+        default=(), description="columns of the frozen network, which no paper prints"
+    )
+    reduced: dict[str, str] = Field(
+        default_factory=dict,
+        description="pre-training name -> what it is at this scale, for people",
+    )
+    reasons: dict[str, str] = Field(
+        default_factory=dict,
+        description="pre-training, downstream dataset, or `pre-training on downstream dataset` -> why this scale has no record of it",
+    )
+
+    @model_validator(mode="after")
+    def _reductions_are_not_comparable(self) -> ReportScale:
+        check_columns(self.stand_ins)
+        check_columns(self.frozen)
+        if self.comparable and (self.stand_ins or self.reduced):
+            raise ValueError(
+                f"scale {self.name!r} has stand-ins or reduced datasets, so comparable must be false"
+            )
+        return self

@@ -1,0 +1,151 @@
+"""Tables of a study: which of our runs stand behind each row and column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from fdsl.schema.base import FrozenModel
+
+SCRATCH = "scratch"
+
+
+Evaluation = Literal[
+    "finetune", "map", "knn", "linear", "box_ap50", "box_ap", "box_ap75", "mask_ap50", "mask_ap", "mask_ap75",
+]  # fmt: skip
+Stage = Literal["finetune", "probe", "detect"]
+
+
+class Column(FrozenModel):
+    """One column of a table: how a network does on a downstream dataset, or the mean of the other columns."""
+
+    label: str = Field(min_length=1, description="heading as printed")
+    dataset: str | None = Field(
+        description="a name of workflow/catalog/downstream.yaml, or null for the mean of the others"
+    )
+    model: str | None = Field(
+        default=None,
+        description="a name of workflow/catalog/models.yaml; null = the one of the scale's recipe",
+    )
+    evaluation: Evaluation = Field(
+        default="finetune",
+        description="what is measured on the dataset's test images: top-1 accuracy or, where they have several labels, mean "
+        "average precision after fine-tuning; top-1 of frozen features; average precision of boxes or masks",
+    )
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of the workflow whose records hold the number."""
+        if self.evaluation in {"finetune", "map"}:
+            return "finetune"
+        return "probe" if self.evaluation in {"knn", "linear"} else "detect"
+
+    @property
+    def measure(self) -> str:
+        """What identifies the number among all that are measured; empty for a mean."""
+        if self.dataset is None:
+            return ""
+        model = f"@{self.model}" if self.model else ""
+        return f"{self.dataset}{model}:{self.evaluation}"
+
+
+class Row(FrozenModel):
+    """One row of a table: a pre-training that this workflow runs, or the reason why it does not."""
+
+    label: str = Field(min_length=1, description="row name as in workflow/published/tables.csv")
+    pretraining: str | None = Field(
+        default=None,
+        description=f"a name of workflow/catalog/{{synthetic,pretrainings,released}}.yaml, or {SCRATCH!r}",
+    )
+    quoted: str | None = Field(
+        default=None, min_length=1, description="why the published number is only quoted"
+    )
+    printed: bool = Field(
+        default=True,
+        description="whether the paper's table has the row; ours have no published number",
+    )
+    gain_over: str | None = Field(
+        default=None,
+        description="the pre-training that this one is set beside; null = scratch, where the table has it",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Row:
+        if (self.pretraining is None) == (self.quoted is None):
+            raise ValueError(
+                f"row {self.label!r} needs either pretraining (we run it) or quoted (why we do not)"
+            )
+        return self
+
+
+class Table(FrozenModel):
+    """One table of the paper: rows are pre-trainings, columns are downstream datasets."""
+
+    title: str
+    caption: str
+    metric: Literal["top-1 %", "mAP %", "AP %"] = Field(
+        description="what the records can be compared in"
+    )
+    tolerance_points: float = Field(
+        default=1.0,
+        gt=0,
+        description="largest difference called 'within tolerance'; ours, no paper states one",
+    )
+    columns: list[Column] = Field(min_length=1)
+    rows: list[Row] = Field(min_length=1)
+    frozen: list[Literal["knn", "linear"]] = Field(
+        default_factory=list,
+        description="evaluations of the frozen network that stand in columns of their own; ours",
+    )
+    pictures: bool = Field(
+        default=False, description="whether sample images of the rows' datasets stand above it"
+    )
+    notes: list[str] = Field(
+        default_factory=list, description="what a reader must know about the printed numbers"
+    )
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Table:
+        require_unique("row label", [row.label for row in self.rows])
+        require_unique(
+            "pretraining", [row.pretraining for row in self.rows if row.pretraining is not None]
+        )
+        check_columns(self.columns)
+        return self
+
+    @property
+    def bases(self) -> dict[str, str]:
+        """Row label -> the pre-training that the row is set beside: its own choice, else scratch where the table has it."""
+        scratch = any(row.pretraining == SCRATCH for row in self.rows)
+        return {
+            row.label: row.gain_over or SCRATCH
+            for row in self.rows
+            if row.gain_over or (scratch and row.pretraining not in {None, SCRATCH})
+        }
+
+    @property
+    def pretrainings(self) -> list[str]:
+        """The pre-trainings whose records the table shows, and then those that it only compares with."""
+        shown = [row.pretraining for row in self.rows if row.pretraining]
+        bases = [row.gain_over for row in self.rows if row.gain_over]
+        return list(dict.fromkeys([*shown, *bases]))
+
+
+def check_columns(columns: Sequence[Column]) -> None:
+    """Refuse repeated columns and a mean of nothing (ValueError)."""
+    datasets = [column.dataset for column in columns if column.dataset is not None]
+    require_unique("column label", [column.label for column in columns])
+    require_unique("dataset", [column.measure for column in columns if column.dataset is not None])
+    if columns and not datasets:
+        raise ValueError("a column with dataset null is a mean: it needs at least one other column")
+    if len(columns) - len(datasets) > 1:
+        raise ValueError("dataset null, the mean of the other columns, may stand once")
+
+
+def require_unique(kind: str, names: Sequence[str]) -> None:
+    """Refuse a name that stands twice (ValueError)."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{kind} {', '.join(map(repr, twice))} stands twice; each may stand once")

@@ -1,0 +1,47 @@
+"""config.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fdsl.schema.base import FrozenModel
+from fdsl.schema.seeds import Seeds
+
+MAX_PROCESSES = 1024  # on one host
+SPREAD = r"[1-9][0-9]{0,2}x[1-9][0-9]{0,1}"
+
+ScaleName = Literal["laptop", "workstation", "paper"]
+
+
+class UserConfig(FrozenModel):
+    """config.yaml: what a user chooses."""
+
+    scale: ScaleName = Field(description="the budget")
+    seeds: Seeds | None = Field(description="of the fine-tunings; null = the scale's own")
+    dataset_seed: int = Field(ge=0, lt=2**63, description="root seed of the synthetic datasets")
+    data_root: str = Field(min_length=1, description="folder with the downstream datasets")
+    device: Literal["auto", "cpu", "cuda"] = Field(description="where training runs")
+    micro_batch: int | None = Field(
+        gt=0, description="images at once on one device; null = the whole batch"
+    )
+    loader_workers: int | None = Field(
+        ge=0,
+        le=256,
+        description="loader processes of each training process; 0 = inside of it; null = as many as it has CPU threads where "
+        "it has a GPU, else 0",
+    )
+    processes: int | None = Field(
+        ge=1,
+        le=MAX_PROCESSES,
+        description="that share one training; null = one for each GPU of the job, 1 without a GPU",
+    )
+    spread: dict[str, Annotated[str, Field(pattern=f"^{SPREAD}$")]] = Field(
+        description="network -> hosts x processes on each that share one of its pre-trainings, for example 4x8"
+    )
+    compile: bool = Field(description="let torch.compile write the network's kernels")
+    deterministic: bool = Field(
+        description="refuse CUDA kernels whose result depends on timing; the CPU has none"
+    )
+    checkpoint_seconds: int = Field(gt=0, description="time between checkpoints")

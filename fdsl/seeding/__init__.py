@@ -1,0 +1,1 @@
+"""The tree of seeds: the only source of randomness."""

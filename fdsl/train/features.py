@@ -1,0 +1,95 @@
+"""Features of a frozen network: what stands before its classifier, for every image once and in order."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fdsl.augment.crop import EvalTransform
+from fdsl.augment.mixup_cutmix import BatchTransform
+from fdsl.schema.recipe import Preparation
+from fdsl.train.evaluate import autocast
+from fdsl.train.input.loader import EvaluationImages, ImageSource, evaluation_batches
+
+
+@torch.inference_mode()
+def features(
+    network: nn.Module,
+    source: ImageSource,
+    *,
+    preparation: Preparation,
+    channels: int,
+    precision: str,
+    device: torch.device,
+    batch: int,
+    workers: int,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Compute features as timm defines them: `forward_features`, then `forward_head(pre_logits=True)`.
+
+    Images go through the evaluation transform, also those of a training part: nothing is random.
+
+    Parameters
+    ----------
+    network
+        A timm network on `device`. Used in evaluation mode and left in the mode in which it came.
+    source
+        n images.
+    preparation
+        Size and normalisation of the images.
+    channels
+        Of the network's images; gray images are repeated to 3.
+    precision
+        fp32, bf16 or fp16.
+    batch
+        Images at once; changes the features by floating-point rounding only.
+    workers
+        Loader processes; change nothing.
+
+    Returns
+    -------
+    tuple
+        Features float32 (n, d) and labels int64 (n,), in the order of the source.
+
+    Raises
+    ------
+    TypeError
+        If the network is not timm's, or does not give one vector per image.
+    RuntimeError
+        If a feature is infinite or not a number.
+    """
+    if not (hasattr(network, "forward_features") and hasattr(network, "forward_head")):
+        raise TypeError(
+            f"{type(network).__name__} has no forward_features and forward_head: "
+            "frozen features are defined for timm's networks"
+        )
+    cuda = device.type == "cuda"
+    batches = evaluation_batches(
+        EvaluationImages(source, EvalTransform(preparation)),
+        rank=0, world=1, batch=batch, workers=workers, pin_memory=cuda,
+    )  # fmt: skip
+    finish = BatchTransform(preparation, channels=channels, classes=source.classes, train=False)
+    training = network.training
+    network.eval()
+    values, labels = [], []
+    for images in batches:
+        with autocast(device, precision):
+            prepared, _ = finish(*images, seed=0, step=0, device=device)
+            found = network.forward_head(network.forward_features(prepared), pre_logits=True)
+        if found.ndim != 2 or len(found) != len(images.labels):
+            raise TypeError(
+                f"{type(network).__name__} gives features {tuple(found.shape)} of {len(images.labels)} images: "
+                "one vector per image is needed"
+            )
+        values.append(found.float().cpu())
+        labels.append(images.labels)
+    network.train(training)
+    together = torch.cat(values).numpy()
+    broken = np.flatnonzero(~np.isfinite(together).all(axis=1))
+    if len(broken):
+        raise RuntimeError(
+            f"the features of {len(broken)} of {len(together)} images are not finite, image {broken[0]} first: "
+            "the network's weights have diverged"
+        )
+    return together, torch.cat(labels).numpy()

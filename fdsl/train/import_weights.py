@@ -1,0 +1,215 @@
+"""Published weights become what a pre-training of this workflow leaves, so that a fine-tuning can start from them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from fdsl.io import records
+from fdsl.io.escaping import markdown
+from fdsl.schema.catalogue import ModelEntry, PublishedWeights
+from fdsl.train import model_card, models, published_weights, weights
+from fdsl.train.weights import WeightsMismatch
+
+log = logging.getLogger(__name__)
+
+# what networks no longer have, and buffers that they compute themselves
+DISPENSABLE = re.compile(r"(^|\.)(pre_logits|relative_position_index|attn_mask)(\.|$)")
+
+
+@dataclass(frozen=True)
+class Translated:
+    """Tensors by the names of the installed timm, and what became of the publisher's names."""
+
+    tensors: dict[str, Tensor]
+    renamed: dict[str, str]
+    dropped: list[str]
+
+
+def adopt(
+    *,
+    name: str,
+    scale: str,
+    entry: PublishedWeights,
+    model: ModelEntry,
+    file: Path,
+    out: Path,
+    record: Path,
+    code: str,
+    environment: Mapping[str, Any],
+    asked: Mapping[str, Any] | None = None,
+) -> None:
+    """Write `model.safetensors` with its model card, and a record of kind "released".
+
+    Parameters
+    ----------
+    name
+        Of the entry; stands in the record as run and as pre-training.
+    scale
+        Of the results folder; changes nothing.
+    entry, model
+        What is published, and the network that it belongs to.
+    file
+        Where the published file lies.
+    out, record
+        Files to write.
+    code, environment, asked
+        For the record; `asked` as in `Task`.
+
+    Raises
+    ------
+    DamagedFile, RefusedPickle
+        As `published_weights.read`.
+    WeightsMismatch
+        If a tensor is missing, unknown to the network, of another shape, or of another image or patch size.
+    ConfigError
+        If timm does not know the network.
+    """
+    found = published_weights.read(file, sha256=entry.sha256, average=entry.average)
+    network = models.build(
+        model, image_size_px=entry.image_size_px, classes=entry.classes, drop_path=0.0, seed=0
+    )
+    remedy = (
+        f"Correct model, classes or image_size_px of {name} in workflow/catalog/released.yaml, or get "
+        f"{entry.file} from {entry.page} again."
+    )
+    translated = translate(found.tensors, network, path=file, remedy=remedy)
+    weights.require_fit(translated.tensors, network.state_dict(), file, remedy=remedy)
+    network.load_state_dict(translated.tensors)
+    about = {
+        "run": name,
+        "file": entry.file,
+        "sha256": found.sha256,
+        "network": model.hashed_fields(),
+    }
+    weights.save(out, network, metadata=about)
+    config = model_card.config(
+        network,
+        entry=model,
+        image_size_px=entry.image_size_px,
+        mean=entry.mean,
+        std=entry.std,
+        licence=entry.licence,
+    )
+    card = _card(name, entry, found=found, translated=translated, about=config, code=code)
+    model_card.write(out.parent, config=config, card=card)
+    content = {
+        "kind": "released",
+        "run": name,
+        "scale": scale,
+        "seed": None,
+        "pretraining": name,
+        "dataset": entry.pretraining,
+        "model": entry.model,
+        "result": {
+            "classes": entry.classes,
+            "image_size_px": entry.image_size_px,
+            "parameters": models.parameter_count(network),
+            "layout": found.layout,
+            "renamed": translated.renamed,
+            "dropped": translated.dropped,
+            "stated_in_file": found.about,
+        },
+        "recipe": None,
+        **(asked or {}),
+        "code": code,
+        "inputs": {entry.file: found.sha256},
+        "environment": dict(environment),
+        "cost": None,
+    }
+    cards = [out.with_name(name) for name in (model_card.CONFIG, model_card.CARD)]
+    records.write(record, content, outputs=[out, *cards])
+
+
+def translate(
+    theirs: Mapping[str, Tensor], network: nn.Module, *, path: str | Path, remedy: str
+) -> Translated:
+    """Bring tensors to the names and forms of the installed timm, through the filter that timm keeps for the network.
+
+    The filters know the names of timm since 0.4 and of the networks' first releases: Swin's stages and head, `pre_logits`,
+    linear patch embeddings. Networks without one (ResNet) have kept their names.
+
+    Raises
+    ------
+    WeightsMismatch
+        If the filter fails, leaves out a tensor that a network needs, or resampled one: then the file is of another image
+        or patch size than the catalogue says.
+    """
+    filter_ = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    try:
+        ours: dict[str, Tensor] = dict(filter_(dict(theirs), network) if filter_ else theirs)
+    except Exception as error:
+        raise WeightsMismatch(
+            f"{path}: timm's filter for {type(network).__name__} fails on its tensors ({error!r}). {remedy}"
+        ) from error
+    places = {_place(tensor): name for name, tensor in theirs.items()}
+    made = [name for name, tensor in ours.items() if _place(tensor) not in places]
+    if made:
+        shapes = ", ".join(
+            f"{n} {tuple(theirs[n].shape)}" if n in theirs else n for n in sorted(made)
+        )
+        raise WeightsMismatch(f"{path} is of another image or patch size: {shapes}. {remedy}")
+    kept = {places[_place(tensor)]: name for name, tensor in ours.items()}
+    renamed = {old: new for old, new in sorted(kept.items()) if old != new}
+    dropped = sorted(theirs.keys() - kept.keys())
+    if lost := [name for name in dropped if not DISPENSABLE.search(name)]:
+        raise WeightsMismatch(
+            f"{path} does not belong to this network: unknown to the network: {', '.join(lost)}. {remedy}"
+        )
+    for old, new in renamed.items():
+        log.info("%s: %s is %s now", path, old, new)
+    if dropped:
+        log.warning("%s: not used by timm any more: %s", path, ", ".join(dropped))
+    return Translated(ours, renamed, dropped)
+
+
+def _place(tensor: Tensor) -> tuple[int, int]:
+    """Return what stays the same when a tensor is only renamed or reshaped."""
+    return tensor.data_ptr(), tensor.numel()
+
+
+def _card(
+    name: str,
+    entry: PublishedWeights,
+    *,
+    found: published_weights.Released,
+    translated: Translated,
+    about: Mapping[str, Any],
+    code: str,
+) -> str:
+    rows = {
+        "File": model_card.Code(entry.file),
+        "SHA-256": model_card.Code(found.sha256),
+        "Published at": entry.page,
+        "Stated in": entry.source,
+        "Pre-trained on": f"{entry.pretraining}, {entry.classes:,} classes",
+        "Renamed tensors": len(translated.renamed),
+        "Dropped tensors": ", ".join(translated.dropped) or "none",
+        "Digest of the code": model_card.Code(code),
+    }
+    options = {**found.about, **found.about.get("args", {})}
+    options.pop("args", None)
+    stated = model_card.table(options) if options else "Nothing."
+    limits = [
+        f"- {model_card.FORMULA_DRIVEN}".replace("\n", "\n  "),
+        "- Others trained these weights. Only their form was changed here; their images and recipe were not checked.",
+        *([f"- {markdown(entry.notes)}"] if entry.notes else []),
+    ]
+    return model_card.page(
+        title=entry.title,
+        banner=f"{name}: published weights in another form, not trained by this workflow",
+        licence=entry.licence,
+        parts={
+            "Where they come from": model_card.table(rows),
+            "What the file says of its training": stated,
+            "Limits": "\n".join(limits),
+        },
+        about=about,
+    )

@@ -1,0 +1,1 @@
+"""The checked configuration, and everything that Snakemake asks about its jobs."""

@@ -1,0 +1,107 @@
+"""All that stands in YAML, together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fdsl.schema.base import FrozenModel, validate
+from fdsl.schema.catalogue import (
+    DownstreamDataset,
+    ModelEntry,
+    PublishedWeights,
+    RealPretraining,
+    SyntheticDataset,
+)
+from fdsl.schema.detection import DetectionRecipe
+from fdsl.schema.probe import Probe
+from fdsl.schema.recipe import Recipe
+from fdsl.schema.recipe_files import plain
+from fdsl.schema.scale import DatasetOverride, Finetuning, Pretraining, Scale, Training
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.tables import Column, Stage
+from fdsl.schema.user import UserConfig
+
+
+class Config(FrozenModel):
+    """All of it, checked."""
+
+    user: UserConfig
+    synthetic: dict[str, SyntheticDataset]
+    downstream: dict[str, DownstreamDataset]
+    pretrainings: dict[str, RealPretraining]
+    models: dict[str, ModelEntry]
+    released: dict[str, PublishedWeights]
+    recipes: dict[str, dict[str, Any]]
+    probe: Probe
+    detection_recipes: dict[str, dict[str, Any]]
+    scales: dict[str, Scale]
+    studies: dict[str, Study]
+
+    def dataset(self, scale: str, name: str) -> SyntheticDataset:
+        """Return a synthetic dataset at a scale."""
+        entry = self.synthetic[name]
+        change = self.scales[scale].datasets.get(name, DatasetOverride())
+        changes: dict[str, Any] = {"settings": {**entry.settings, **change.settings}}
+        changes |= {
+            key: value
+            for key in ("classes", "instances")
+            if (value := getattr(change, key)) is not None
+        }
+        return entry.model_copy(update=changes)
+
+    def recipe(self, scale: str, training: Training) -> Recipe:
+        """Return a recipe with the scale's changes."""
+        values = _merge(plain(self.recipes[training.recipe]), training.override)
+        if training.model is not None:
+            values["model"] = training.model
+        where = f"scales/{scale}.yaml with recipes/{training.recipe}.yaml"
+        return validate(Recipe, values, where=where)
+
+    def detection(self, scale: str) -> DetectionRecipe:
+        """Return the detection recipe with the scale's changes."""
+        training = self.scales[scale].detect
+        values = _merge(plain(self.detection_recipes[training.recipe]), training.override)
+        if training.model is not None:
+            values["model"] = training.model
+        where = f"scales/{scale}.yaml: detect with recipes/{training.recipe}.yaml"
+        return validate(DetectionRecipe, values, where=where)
+
+    def real(self, scale: str, name: str) -> RealPretraining:
+        """Return a pre-training on real pictures at a scale."""
+        entry = self.pretrainings[name]
+        stand_in = self.scales[scale].real.get(name)
+        if stand_in is None:
+            return entry
+        return entry.model_copy(update={"dataset": stand_in.dataset, "title": stand_in.title})
+
+    def pretraining(self, scale: str, name: str, model: str) -> Pretraining:
+        """Return how a network is pre-trained at a scale."""
+        return next(
+            rule
+            for rule in self.scales[scale].pretrain
+            if (rule.of is None or name in rule.of)
+            and (rule.models is None or model in rule.models)
+        )
+
+    def stand_ins(self, scale: str, report: str) -> list[Column]:
+        """Return the columns that replace the paper's own in a table or figure at a scale, or nothing."""
+        by_report = self.scales[scale].stand_ins
+        return by_report.get(report, by_report.get("default", []))
+
+    def finetuning(self, scale: str, downstream: str) -> Finetuning:
+        """Return how a downstream dataset is fine-tuned on at a scale."""
+        plans = self.scales[scale].finetune
+        return plans.get(downstream, plans["default"])
+
+    def seeds(self, scale: str, stage: Stage = "finetune") -> list[int]:
+        """Return the seeds of a stage at a scale: the user's, else the scale's own."""
+        own = self.scales[scale].detect.seeds if stage == "detect" else None
+        return self.user.seeds or own or self.scales[scale].seeds
+
+
+def _merge(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

@@ -1,0 +1,214 @@
+"""Which trainings stand behind a table, a figure or a claim at the chosen scale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from fdsl.schema.study.figures import Ablation, Curves, Figure, Scaling, Teaser
+from fdsl.schema.study.paper import Study
+from fdsl.schema.study.tables import SCRATCH, Column, Stage, Table
+from fdsl.workflow.config import Config
+
+FROZEN = {"knn": "k-NN", "linear": "linear probe"}
+
+Named = TypeVar("Named")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: what was pre-trained on, which network, what is fine-tuned on (or nothing), and the seed."""
+
+    pretraining: str
+    model: str
+    seed: int
+    downstream: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The run's name in paths and records; the only place that makes one."""
+        parts = [
+            self.pretraining,
+            self.model,
+            *([self.downstream] if self.downstream else []),
+            f"s{self.seed}",
+        ]
+        return "-".join(parts)
+
+    @classmethod
+    def read(cls, key: str) -> Run:
+        """Return the run with a key; the only place that reads one."""
+        name = r"([a-z][a-z0-9_]*)"
+        match = re.fullmatch(rf"{name}-{name}(?:-{name})?-s(\d+)", key)
+        if match is None:
+            raise ValueError(f"{key!r} is not a run key such as fractaldb1k-vit_tiny-s0")
+        pretraining, model, downstream, seed = match.groups()
+        return cls(pretraining, model, int(seed), downstream)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A downstream run and the stage of the workflow that leaves its record: fine-tuning, frozen features or detection."""
+
+    stage: Stage
+    run: Run
+
+    def record(self, scale: str) -> str:
+        """Return the path of the record."""
+        return f"results/{scale}/{self.stage}/{self.run.key}/record.json"
+
+
+class Runs:
+    """The runs that a configuration asks for.
+
+    Attributes
+    ----------
+    config, scale
+        The checked configuration and the name of its scale.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.scale = config.user.scale
+
+    def study(self, report: str) -> Study:
+        """Return the study that has a table or figure."""
+        owners = {name: s for s in self._studies for name in (*s.tables, *s.figures)}
+        return _named("table or figure", report, owners)
+
+    def table(self, name: str) -> Table:
+        """Return a table of the studies by its name."""
+        return _named("table", name, {k: t for s in self._studies for k, t in s.tables.items()})
+
+    def figure(self, name: str) -> Figure:
+        """Return a figure of the studies by its name."""
+        return _named("figure", name, {k: f for s in self._studies for k, f in s.figures.items()})
+
+    def told(self, report: str) -> set[str]:
+        """Return the pre-trainings that a table or figure speaks of, run or not."""
+        study = self.study(report)
+        if report in study.tables:
+            return set(study.tables[report].pretrainings)
+        figure = study.figures[report]
+        if isinstance(figure, Curves):
+            return self.told(figure.table)
+        if isinstance(figure, Ablation | Teaser):
+            return {bar.pretraining for bar in figure.bars}
+        return set(getattr(figure, "datasets", []))
+
+    def columns(self, report: str, columns: Sequence[Column]) -> list[Column]:
+        """Return the columns of a table or figure that are run at this scale."""
+        stand_ins = self.config.stand_ins(self.scale, report)
+        return [column for column in stand_ins or columns if column.dataset]
+
+    def frozen(self, name: str) -> list[Column]:
+        """Return the columns that a table has for the frozen network at this scale."""
+        table = self.table(name)
+        return [
+            column.model_copy(
+                update={"evaluation": kind, "label": f"{column.label}, {FROZEN[kind]}"}
+            )
+            for kind in table.frozen
+            for column in self.columns(name, table.columns)
+        ]
+
+    def of_table(self, name: str) -> list[Measurement]:
+        """Return the measurements that make a table."""
+        table = self.table(name)
+        columns = [*self.columns(name, table.columns), *self.frozen(name)]
+        return self._runs(table.pretrainings, columns)
+
+    def of_figure(self, name: str) -> list[Measurement]:
+        """Return the measurements that a figure shows."""
+        figure = self.figure(name)
+        if isinstance(figure, Ablation):
+            bars = [bar.pretraining for bar in figure.bars]
+            return self._runs(bars, self.columns(name, figure.columns))
+        if isinstance(figure, Scaling):
+            return self._runs(figure.datasets, self.columns(name, figure.columns))
+        if isinstance(figure, Teaser):
+            bars = [bar.pretraining for bar in figure.bars]
+            return self._runs(bars, self.columns(name, [figure.column]))
+        if isinstance(figure, Curves):
+            return self.of_table(figure.table)
+        return []
+
+    def of_report(self, name: str) -> list[Measurement]:
+        """Return the measurements behind a table or a figure."""
+        return self.of_table(name) if name in self.study(name).tables else self.of_figure(name)
+
+    def of_claims(self) -> list[Measurement]:
+        """Return the measurements that decide the claims of all studies."""
+        reports = {claim.table for study in self._studies for claim in study.claims.values()}
+        found = [measurement for name in sorted(reports) for measurement in self.of_report(name)]
+        return list(dict.fromkeys(found))
+
+    def pretrainings(self, measurements: Iterable[Measurement]) -> list[Run]:
+        """Return the pre-trainings that measurements start from, each once."""
+        found = [self.pretraining(self.scale, measurement.run) for measurement in measurements]
+        return [run for run in dict.fromkeys(found) if run is not None]
+
+    def pretraining(self, scale: str, run: Run) -> Run | None:
+        """Return the pre-training that a downstream run starts from; None from scratch and from published weights."""
+        if run.pretraining in {SCRATCH, *self.config.released}:
+            return None
+        shared = self.config.scales[scale].pretrain_seeds
+        seed = run.seed if shared is None else shared[run.seed % len(shared)]
+        return replace(run, seed=seed, downstream=None)
+
+    def skipped(self, pretraining: str, downstream: str) -> str | None:
+        """Return why this scale does not evaluate a pre-training on a downstream dataset, or None if it does."""
+        scale = self.config.scales[self.scale]
+        if pretraining in scale.skip:
+            return scale.skip[pretraining]
+        if pretraining not in self.config.pretrainings:
+            return None
+        entry = self.config.real(self.scale, pretraining)
+        same = entry.kind == "supervised" and entry.dataset == downstream
+        if same or downstream in entry.overlaps:
+            return "it was pre-trained on labelled pictures of the same dataset"
+        return None
+
+    def _runs(self, pretrainings: Iterable[str], columns: Sequence[Column]) -> list[Measurement]:
+        found = [
+            Measurement(
+                column.stage,
+                Run(pretraining, self._model(pretraining, column), seed, column.dataset),
+            )
+            for pretraining in pretrainings
+            for column in columns
+            if column.dataset and self._offered(pretraining, column)
+            for seed in self.config.seeds(self.scale, column.stage)
+        ]
+        return list(dict.fromkeys(found))
+
+    def _offered(self, pretraining: str, column: Column) -> bool:
+        """Say whether a column can be filled; published weights are of one network, and of none that detects."""
+        if self.skipped(pretraining, str(column.dataset)) is not None:
+            return False
+        if pretraining not in self.config.released:
+            return True
+        model = self.config.released[pretraining].model
+        return column.stage == "finetune" and column.model in {None, model}
+
+    def _model(self, pretraining: str, column: Column) -> str:
+        if pretraining in self.config.released:
+            return self.config.released[pretraining].model
+        if column.model is not None:
+            return column.model
+        if column.stage == "detect":
+            return self.config.detection(self.scale).model
+        training = self.config.finetuning(self.scale, str(column.dataset))
+        return self.config.recipe(self.scale, training).model
+
+    @property
+    def _studies(self) -> Iterable[Study]:
+        return self.config.studies.values()
+
+
+def _named(kind: str, name: str, known: dict[str, Named]) -> Named:
+    if name not in known:
+        raise ValueError(f"no study has a {kind} {name!r}; there are: {', '.join(sorted(known))}")
+    return known[name]

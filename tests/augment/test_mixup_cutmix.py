@@ -1,0 +1,274 @@
+"""Normalisation, erasing and mixing: as timm does them, whatever the split of the batch."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from timm.data import mixup as timm_mixup
+from timm.data.random_erasing import RandomErasing
+
+from fdsl.augment import mixup_cutmix
+from fdsl.augment.mixup_cutmix import BatchTransform, Mix, draw_mix, erase, mix_pairs
+from fdsl.schema.recipe import Augmentation, Recipe
+
+CLASSES = 5
+
+
+def recipe(*, mean=0.5, std=0.25, smoothing=0.1, erasing=0.0, mixup=0.0, cutmix=0.0):
+    augmentation = Augmentation(
+        crop="none", crop_scale=(0.08, 1.0), crop_ratio=(0.75, 1.3333), shift_px=0,
+        horizontal_flip=0.0, vertical_flip=0.0, rand_augment=None,
+        random_erasing=erasing, mixup=mixup, cutmix=cutmix, repeated_aug=1,
+        one_per_category=False, ofdb=(),
+    )  # fmt: skip
+    return Recipe(
+        model="any", image_size_px=16, epochs=1, cooldown_epochs=0, global_batch=8, optimizer="adamw",
+        lr=1e-3, weight_decay=0.0, momentum=0.9, layer_decay=None, schedule="cosine", milestones=(),
+        gamma=None, warmup_epochs=0.0, warmup_lr=0.0, min_lr=0.0,
+        clip_norm=None, label_smoothing=smoothing, drop_path=0.0, ema_decay=None,
+        mean=mean, std=std, precision="fp32", augmentation=augmentation,
+    )  # fmt: skip
+
+
+def batch(count=8, channels=1, side=16, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(
+        0, 256, (count, channels, side, side), generator=generator, dtype=torch.uint8
+    )
+    labels = torch.randint(0, CLASSES, (count,), generator=generator)
+    keys = torch.stack(
+        (torch.full((count,), 3), torch.arange(count) * 7 + 1, torch.arange(count) % 3), 1
+    )
+    return images, labels, keys
+
+
+def finish(recipe, images, labels, keys, *, channels=3, train=True, seed=11, step=4):
+    return BatchTransform(recipe, channels=channels, classes=CLASSES, train=train)(
+        images, labels, keys, seed=seed, step=step, device="cpu"
+    )
+
+
+@pytest.mark.parametrize(("given", "channels"), [(1, 1), (1, 3), (3, 3)])
+def test_evaluation_normalises_and_nothing_else(given, channels):
+    images, labels, keys = batch(7, given)
+    x, y = finish(
+        recipe(erasing=1.0, mixup=0.8, cutmix=1.0),
+        images,
+        labels,
+        keys,
+        channels=channels,
+        train=False,
+    )
+    expected = (images.double().expand(-1, channels, -1, -1) / 255 - 0.5) / 0.25
+    torch.testing.assert_close(x, expected.float(), rtol=1e-6, atol=1e-6)
+    assert x.is_contiguous()
+    assert torch.equal(y, labels)
+
+
+def test_each_channel_has_its_own_mean_and_deviation():
+    images, labels, keys = batch(2)
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    x, _ = finish(recipe(mean=mean, std=std), images, labels, keys)
+    shape = (1, 3, 1, 1)
+    expected = (images.double() / 255 - torch.tensor(mean).double().view(shape)) / torch.tensor(
+        std
+    ).double().view(shape)
+    torch.testing.assert_close(x, expected.float(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"erasing": 0.5},
+        {"mixup": 0.8},
+        {"cutmix": 1.0},
+        {"erasing": 0.5, "mixup": 0.8, "cutmix": 1.0},
+    ],
+)
+@pytest.mark.parametrize("part", [2, 4, 8])
+@pytest.mark.parametrize("step", range(4))
+def test_splitting_a_batch_changes_nothing(changes, part, step):
+    images, labels, keys = batch(16)
+    x, y = finish(recipe(**changes), images, labels, keys, step=step)
+    parts = [
+        finish(
+            recipe(**changes),
+            images[s : s + part],
+            labels[s : s + part],
+            keys[s : s + part],
+            step=step,
+        )
+        for s in range(0, 16, part)
+    ]
+    assert torch.equal(x, torch.cat([images for images, _ in parts]))
+    assert torch.equal(y, torch.cat([targets for _, targets in parts]))
+
+
+def test_randomness_depends_on_seed_and_step_and_on_no_global_state():
+    data, full = batch(16), recipe(erasing=0.5, mixup=0.8, cutmix=1.0)
+    state = torch.get_rng_state()
+    first = finish(full, *data)[0]
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(123)
+    assert torch.equal(finish(full, *data)[0], first)
+    assert not torch.equal(finish(full, *data, seed=12)[0], first)
+    assert not torch.equal(finish(full, *data, step=5)[0], first)
+
+
+def test_labels_come_back_where_nothing_is_mixed():
+    images, labels, keys = batch(7)
+    _, targets = finish(recipe(erasing=1.0), images, labels, keys)
+    assert targets.dtype == torch.int64
+    assert torch.equal(targets, labels)
+
+
+@pytest.mark.parametrize("alphas", [{"mixup": 0.8}, {"cutmix": 1.0}, {"mixup": 0.8, "cutmix": 1.0}])
+@pytest.mark.parametrize("step", range(6))
+def test_mixing_equals_timms_on_each_pair(alphas, step, monkeypatch):
+    """Also for cutmix without mixup, where released code took the loss for hard labels."""
+    images, labels, keys = batch(8)
+    x, targets = finish(recipe(**alphas), images, labels, keys, step=step)
+    plain, _ = finish(recipe(), images, labels, keys)
+    mix = draw_mix(alphas.get("mixup", 0.0), alphas.get("cutmix", 0.0), side=16, seed=11, step=step)
+    theirs = timm_mixup.Mixup(
+        mixup_alpha=1.0, cutmix_alpha=1.0, label_smoothing=0.1, num_classes=CLASSES
+    )
+    monkeypatch.setattr(
+        theirs, "_params_per_batch", lambda: (mix.weight, mix.rectangle is not None)
+    )
+    monkeypatch.setattr(timm_mixup, "rand_bbox", lambda *_, **__: mix.rectangle)
+    for pair in range(0, 8, 2):
+        expected, soft = theirs(plain[pair : pair + 2].clone(), labels[pair : pair + 2])
+        torch.testing.assert_close(x[pair : pair + 2], expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(targets[pair : pair + 2], soft, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(targets.sum(1), torch.ones(8))
+
+
+def test_mixing_is_drawn_as_timm_draws_it():
+    """Share of cutmix, mean and spread of the weights, within five standard errors."""
+    updates = 3000
+    ours = [draw_mix(0.8, 1.0, side=32, seed=1, step=step) for step in range(updates)]
+    np.random.seed(1)  # noqa: NPY002 - timm draws from the global generator
+    theirs = timm_mixup.Mixup(mixup_alpha=0.8, cutmix_alpha=1.0)
+    drawn = [theirs._params_per_batch() for _ in range(updates)]
+    assert abs(sum(mix.rectangle is not None for mix in ours) - updates / 2) < 5 * np.sqrt(
+        updates / 4
+    )
+    for cut in (False, True):
+        mine = np.array([mix.weight for mix in ours if (mix.rectangle is not None) == cut])
+        corrected = [
+            timm_mixup.cutmix_bbox_and_lam((1, 32, 32), lam)[1] if cut else lam
+            for lam, use_cutmix in drawn
+            if use_cutmix == cut
+        ]
+        for moment in (np.asarray, np.square):
+            difference = moment(mine).mean() - moment(np.array(corrected)).mean()
+            assert abs(difference) < 5 * np.sqrt(2 * moment(mine).var() / len(mine))
+
+
+@pytest.mark.parametrize("step", range(40))
+def test_the_weight_of_cutmix_is_the_area_that_stays(step):
+    mix = draw_mix(0.0, 1.0, side=20, seed=2, step=step)
+    images = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 1, 20, 20).clone()
+    mix_pairs(images, mix)
+    assert images[0].mean().item() == pytest.approx(1 - mix.weight)
+    assert images[1].mean().item() == pytest.approx(mix.weight)
+
+
+def test_mixing_an_odd_batch_is_refused():
+    with pytest.raises(ValueError, match="micro-batch of 3 images"):
+        finish(recipe(mixup=0.8), *batch(3))
+
+
+def test_mixing_works_on_pairs_of_neighbours():
+    images = torch.arange(4.0).view(4, 1, 1, 1).clone()
+    mix_pairs(images, Mix(0.75, None))
+    torch.testing.assert_close(images.flatten(), torch.tensor([0.25, 0.75, 2.25, 2.75]))
+
+
+def erased(count, *, probability, side=24, seed=1):
+    images = torch.full((count, 3, side, side), 1000.0)
+    erase(
+        images,
+        torch.stack((torch.zeros(count), torch.arange(count), torch.zeros(count)), 1).long(),
+        probability=probability,
+        seed=seed,
+    )
+    return images
+
+
+def test_erased_rectangles_are_distributed_as_timms():
+    ours = erased(3000, probability=0.6)
+    random.seed(1)
+    theirs = RandomErasing(probability=0.6, mode="pixel", device="cpu")(
+        torch.full((3000, 3, 24, 24), 1000.0)
+    )
+    counts = []
+    for images in (ours, theirs):
+        gone = (images[:, 0] != 1000.0).numpy()
+        rows, columns = gone.any(2).sum(1), gone.any(1).sum(1)
+        np.testing.assert_array_equal(gone.sum((1, 2)), rows * columns)  # one full rectangle
+        hit = rows > 0
+        tops, lefts = gone.any(2).argmax(1), gone.any(1).argmax(1)
+        counts.append(
+            [
+                hit.mean(),
+                *(values[hit].mean() for values in (rows, columns, tops, lefts)),
+                (rows * columns)[hit].std(),
+            ]
+        )
+    mine, expected = counts
+    assert abs(mine[0] - expected[0]) < 5 * np.sqrt(2 * 0.24 / 3000)
+    np.testing.assert_allclose(mine[1:], expected[1:], rtol=0.06)
+
+
+def test_the_noise_is_standard_normal_in_every_channel_and_different_in_every_image():
+    images = erased(200, probability=1.0)
+    channels = [images[:, channel][images[:, channel] != 1000.0] for channel in range(3)]
+    for values in channels:
+        assert abs(values.mean()) < 5 / np.sqrt(len(values))
+        assert abs(values.std() - 1) < 5 / np.sqrt(len(values))
+    firsts = {round(image[0][image[0] != 1000.0][0].item(), 6) for image in images}
+    assert len(firsts) == 200
+    assert not torch.equal(channels[0], channels[1])
+
+
+def test_keyed_uniforms_are_uniform_and_uncorrelated():
+    keys = np.array(
+        [
+            (epoch, index, repeat)
+            for epoch in range(4)
+            for index in range(500)
+            for repeat in range(3)
+        ]
+    )
+    seeds, uniforms = mixup_cutmix._keyed(keys, draws=4, seed=9)
+    assert len(set(seeds.tolist())) == len(keys)
+    assert 0 <= uniforms.min() < uniforms.max() < 1
+    for column in uniforms.T:
+        observed = np.histogram(column, 20, (0, 1))[0]
+        assert (
+            (observed - 300) ** 2 / 300
+        ).sum() < 52  # chi-squared, 19 degrees of freedom, p = 0.0001
+    correlations = np.corrcoef(uniforms.T) - np.eye(4)
+    assert np.abs(correlations).max() < 5 / np.sqrt(len(keys))
+    neighbours = np.corrcoef(uniforms[:-1, 0], uniforms[1:, 0])[0, 1]
+    assert abs(neighbours) < 5 / np.sqrt(len(keys))
+
+
+def test_the_hash_is_splitmix64():
+    """First outputs of the reference generator started at 0 (Vigna's splitmix64.c)."""
+    counter = np.arange(1, 4, dtype=np.uint64) * mixup_cutmix._GOLDEN
+    assert [int(value) for value in mixup_cutmix._scrambled(counter)] == [
+        0xE220A8397B1DCDAF,
+        0x6E789E6AA1B965F4,
+        0x06C45D188009454F,
+    ]
+
+
+def test_a_network_of_another_number_of_channels_is_refused():
+    with pytest.raises(ValueError, match=r"mean = .* has 3 values: a network of 1 channels"):
+        BatchTransform(recipe(mean=(0.5, 0.5, 0.5)), channels=1, classes=CLASSES, train=True)
+    with pytest.raises(ValueError, match="images have 3 channels: a network of 1"):
+        finish(recipe(), *batch(2, 3), channels=1)
