@@ -1,4 +1,6 @@
-"""What SECURITY.md and the README promise: the tests that they name exist, and the code has no call that would break it."""
+"""What SECURITY.md and the README promise: the tests that they name exist, and the code has no call
+that would break it.
+"""
 
 import ast
 import re
@@ -13,7 +15,8 @@ FUNCTIONS = {
     for path in (ROOT / "tests").rglob("test_*.py")
     for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
 }
-# Where something is unpickled: what our own process sent, and CIFAR's batches behind an unpickler that builds arrays alone.
+# Where something is unpickled: what our own process sent, and CIFAR's batches behind an unpickler
+# that builds arrays alone.
 UNPICKLING = {"fdsl/images/export/render_pool.py", "fdsl/datasets/readers/cifar.py"}
 
 
