@@ -15,15 +15,10 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/render.smk"
-include: "workflow/rules/compose.smk"
-include: "workflow/rules/downstream.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/datasets.smk"
 include: "workflow/rules/pretrain.smk"
-include: "workflow/rules/released.smk"
-include: "workflow/rules/attention.smk"
-include: "workflow/rules/finetune.smk"
-include: "workflow/rules/probe.smk"
-include: "workflow/rules/detect.smk"
+include: "workflow/rules/downstream.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -31,4 +26,4 @@ rule all:
     """Everything at the configured scale."""
     default_target: True
     input:
-        PLAN.files.targets(),
+        JOBS.targets(),

@@ -10,7 +10,7 @@ from fdsl.schema.base import FrozenModel
 from fdsl.schema.seeds import Seeds
 
 MAX_PROCESSES = 1024  # on one host
-SPREAD = r"[1-9][0-9]{0,2}x[1-9][0-9]{0,1}"
+GRID = r"[1-9][0-9]{0,2}x[1-9][0-9]{0,1}"
 
 ScaleName = Literal["laptop", "workstation", "paper"]
 
@@ -39,7 +39,7 @@ class UserConfig(FrozenModel):
         le=MAX_PROCESSES,
         description="that share one training; null = one for each GPU of the job, 1 without a GPU",
     )
-    spread: dict[str, Annotated[str, Field(pattern=f"^{SPREAD}$")]] = Field(
+    nodes_x_processes: dict[str, Annotated[str, Field(pattern=f"^{GRID}$")]] = Field(
         description=(
             "network -> hosts x processes on each that share one of its pre-trainings, for"
             " example 4x8"

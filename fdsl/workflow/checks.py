@@ -31,8 +31,8 @@ def check(config: Config) -> None:
     ConfigError
         File, key, value and what is allowed.
     """
-    for name in config.user.spread:
-        choose("spread", name, list(config.models), where="config.yaml (or --config)")
+    for name in config.user.nodes_x_processes:
+        choose("nodes_x_processes", name, list(config.models), where="config.yaml (or --config)")
     for name, entry in config.synthetic.items():
         where = f"workflow/catalog/synthetic.yaml: {name}"
         choose("formula", entry.formula, list(formulas.FORMULAS), where=where)
@@ -46,7 +46,7 @@ def check(config: Config) -> None:
             choose("overlaps", dataset, list(config.downstream), where=where)
         if name in config.synthetic or name == SCRATCH:
             raise ConfigError(f"{where}: the name is taken; choose another")
-    for name, weights in config.released.items():
+    for name, weights in config.published_weights.items():
         _check_released(config, name, weights)
     for name, recipe in (config.recipes | config.detection_recipes).items():
         where = f"workflow/recipes/{recipe['model'].recipe}.yaml (for {name})"
@@ -64,7 +64,7 @@ def check(config: Config) -> None:
 
 
 def _check_released(config: Config, name: str, entry: PublishedWeights) -> None:
-    where = f"workflow/catalog/released.yaml: {name}"
+    where = f"workflow/catalog/published_weights.yaml: {name}"
     choose("pretraining", entry.pretraining, list(config.synthetic), where=where)
     choose("model", entry.model, list(config.models), where=where)
     if name in {SCRATCH, *config.synthetic, *config.pretrainings}:
@@ -182,4 +182,4 @@ def _check_evaluation(config: Config, place: str, column: Column, where: str) ->
 
 def _pretrainings(config: Config) -> list[str]:
     """Return all names that can stand in a row."""
-    return [SCRATCH, *config.synthetic, *config.pretrainings, *config.released]
+    return [SCRATCH, *config.synthetic, *config.pretrainings, *config.published_weights]

@@ -30,7 +30,7 @@ class Config(FrozenModel):
     downstream: dict[str, DownstreamDataset]
     pretrainings: dict[str, RealPretraining]
     models: dict[str, ModelEntry]
-    released: dict[str, PublishedWeights]
+    published_weights: dict[str, PublishedWeights]
     recipes: dict[str, dict[str, Any]]
     probe: Probe
     detection_recipes: dict[str, dict[str, Any]]

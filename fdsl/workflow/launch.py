@@ -1,76 +1,72 @@
-"""How the command line of a training begins: Python alone, torchrun on one host, or srun on many."""
+"""The launcher prefix of a training's command: Python alone, torchrun on one node, or srun."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from fdsl.schema.user import MAX_PROCESSES, SPREAD
+from fdsl.schema.user import GRID, MAX_PROCESSES
 
-PATIENCE_S = 600  # for the last update and its checkpoint after SIGTERM; torchrun alone would kill after 30 s
+# For the last update and its checkpoint after SIGTERM; torchrun alone would kill after 30 s.
+PATIENCE_S = 600
 
 
 @dataclass(frozen=True)
-class Spread:
-    """The processes that share one training: `each` (1 … 1024) on every one of `hosts` (1 … 999)."""
+class ProcessGrid:
+    """The processes that share one training: `processes` (1 … 1024) on each of `nodes` (1 … 999)."""
 
-    hosts: int
-    each: int
+    nodes: int
+    processes: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.each <= MAX_PROCESSES:
-            raise ValueError(f"processes = {self.each} is out of range: use 1 to {MAX_PROCESSES}")
-        if not 1 <= self.hosts <= 999:
-            raise ValueError(f"hosts = {self.hosts} is out of range: use 1 to 999")
+        if not 1 <= self.processes <= MAX_PROCESSES:
+            raise ValueError(
+                f"processes = {self.processes} is out of range: use 1 to {MAX_PROCESSES}"
+            )
+        if not 1 <= self.nodes <= 999:
+            raise ValueError(f"nodes = {self.nodes} is out of range: use 1 to 999")
 
     @classmethod
-    def read(cls, text: str) -> Spread:
-        """Return what is written as hosts x processes on each, for example 4x8; ValueError if it is
-        not.
-        """
-        if re.fullmatch(SPREAD, text) is None:
-            raise ValueError(f"{text!r} is not hosts x processes on each, for example 4x8")
-        hosts, each = text.split("x")
-        return cls(int(hosts), int(each))
+    def read(cls, text: str) -> ProcessGrid:
+        """Parse nodes x processes on each, for example 4x8; ValueError for anything else."""
+        if re.fullmatch(GRID, text) is None:
+            raise ValueError(f"{text!r} is not nodes x processes on each, for example 4x8")
+        nodes, processes = text.split("x")
+        return cls(int(nodes), int(processes))
 
 
-def launcher(spread: Spread, *, threads: int = 1, gpus: bool = False) -> str:
-    """Return what stands before a verb of `fdsl` in a shell command.
+def launcher(grid: ProcessGrid, *, threads: int = 1, gpus: bool = False) -> str:
+    """Return the launcher prefix (python, torchrun or srun) of an `fdsl` command.
 
-    `exec` puts the training in the place of the shell, which would die of a scheduler's SIGTERM and
-    take the training along.
+    `exec` replaces the shell, which would die of a scheduler's SIGTERM and take the training along.
 
-    Processes on one host are started by torchrun, which tells them their ranks and finds a free
-    port by itself. SIGTERM to torchrun reaches all of them; they finish the update, save and leave.
-    torchrun then ends with a code of its own, not with 85, and the next attempt goes on all the
-    same.
+    On one node, torchrun sets the ranks and finds a free port. SIGTERM to torchrun reaches all
+    processes; they finish the update, save and exit. torchrun then exits with a code of its own,
+    not with 85, and the next attempt resumes all the same.
 
-    Processes on many hosts are started by srun, so they need SLURM: it gives ranks, signals each
-    process itself and hands on the exit code. They meet at the first host of the step
-    (`fdsl.train.distributed.rendezvous`). A job step inherits nothing of its job's shape here,
-    because Snakemake's plugin removes those variables: so the shape is written out.
+    On several nodes, srun starts the processes, so they need SLURM: it sets ranks, signals each
+    process itself and passes the exit code on. They meet at the first node of the step
+    (`fdsl.train.distributed.rendezvous`). Snakemake's plugin removes the variables from which a
+    step would inherit its shape, so the shape is written out.
 
     Parameters
     ----------
-    spread
+    grid
         The processes.
     threads
-        CPU threads of all processes of one host together; read for many hosts only.
+        CPU threads of all processes of one node together; read for several nodes only.
     gpus
-        Whether each process has a GPU of its own; read for many hosts only.
+        Whether each process has a GPU of its own; read for several nodes only.
     """
-    if spread.hosts > 1:
-        each = max(threads // spread.each, 1)
+    if grid.nodes > 1:
+        each = max(threads // grid.processes, 1)
         shape = (
-            f"--nodes={spread.hosts} --ntasks={spread.hosts * spread.each}"
-            f" --ntasks-per-node={spread.each} --cpus-per-task={each}"
-            f" {f'--gres=gpu:{spread.each} ' if gpus else ''}"
+            f"--nodes={grid.nodes} --ntasks={grid.nodes * grid.processes} "
+            f"--ntasks-per-node={grid.processes} --cpus-per-task={each} "
+            f"{f'--gres=gpu:{grid.processes} ' if gpus else ''}--kill-on-bad-exit=1"
         )
-        return (
-            f"exec env LOCAL_WORLD_SIZE={spread.each} srun {shape}--kill-on-bad-exit=1 python -m"
-            " fdsl"
-        )
-    if spread.each == 1:
+        return f"exec env LOCAL_WORLD_SIZE={grid.processes} srun {shape} python -m fdsl"
+    if grid.processes == 1:
         return "exec python -m fdsl"
-    torchrun = f"python -m torch.distributed.run --standalone --nproc-per-node {spread.each}"
+    torchrun = f"python -m torch.distributed.run --standalone --nproc-per-node {grid.processes}"
     return f"exec env TORCH_ELASTIC_SHUTDOWN_TIMEOUT={PATIENCE_S} {torchrun} -m fdsl"

@@ -50,7 +50,7 @@ def load(
         downstream=catalog(folder, "downstream", DownstreamDataset),
         pretrainings=catalog(folder, "pretrainings", RealPretraining),
         models=catalog(folder, "models", ModelEntry),
-        released=catalog(folder, "released", PublishedWeights),
+        published_weights=catalog(folder, "published_weights", PublishedWeights),
         recipes=recipes(folder),
         probe=read_probe(folder),
         detection_recipes=recipes(folder, DetectionRecipe, below=FOLDER),
@@ -80,7 +80,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "downstream": DownstreamDataset,
         "pretrainings": RealPretraining,
         "models": ModelEntry,
-        "released": PublishedWeights,
+        "published_weights": PublishedWeights,
     }
     whole: dict[str, type[FrozenModel]] = {
         "config": UserConfig,

@@ -90,14 +90,14 @@ class Runs:
         """Return a figure of the studies by its name."""
         return _named("figure", name, {k: f for s in self._studies for k, f in s.figures.items()})
 
-    def told(self, report: str) -> set[str]:
-        """Return the pre-trainings that a table or figure speaks of, run or not."""
+    def referenced_pretrainings(self, report: str) -> set[str]:
+        """Return all pre-trainings that a table or figure references, including those not run."""
         study = self.study(report)
         if report in study.tables:
             return set(study.tables[report].pretrainings)
         figure = study.figures[report]
         if isinstance(figure, Curves):
-            return self.told(figure.table)
+            return self.referenced_pretrainings(figure.table)
         if isinstance(figure, Ablation | Teaser):
             return {bar.pretraining for bar in figure.bars}
         return set(getattr(figure, "datasets", []))
@@ -143,6 +143,16 @@ class Runs:
         """Return the measurements behind a table or a figure."""
         return self.of_table(name) if name in self.study(name).tables else self.of_figure(name)
 
+    def of_reports(self) -> list[Measurement]:
+        """Return the measurements behind all tables and figures, each once."""
+        names = [name for study in self._studies for name in (*study.tables, *study.figures)]
+        return list(dict.fromkeys(found for name in names for found in self.of_report(name)))
+
+    def names(self) -> list[str]:
+        """Return all names that a run can begin with."""
+        config = self.config
+        return [SCRATCH, *config.synthetic, *config.pretrainings, *config.published_weights]
+
     def of_claims(self) -> list[Measurement]:
         """Return the measurements that decide the claims of all studies."""
         reports = {claim.table for study in self._studies for claim in study.claims.values()}
@@ -158,7 +168,7 @@ class Runs:
         """Return the pre-training that a downstream run starts from; None from scratch and from
         published weights.
         """
-        if run.pretraining in {SCRATCH, *self.config.released}:
+        if run.pretraining in {SCRATCH, *self.config.published_weights}:
             return None
         shared = self.config.scales[scale].pretrain_seeds
         seed = run.seed if shared is None else shared[run.seed % len(shared)]
@@ -198,14 +208,14 @@ class Runs:
         """
         if self.skipped(pretraining, str(column.dataset)) is not None:
             return False
-        if pretraining not in self.config.released:
+        if pretraining not in self.config.published_weights:
             return True
-        model = self.config.released[pretraining].model
+        model = self.config.published_weights[pretraining].model
         return column.stage == "finetune" and column.model in {None, model}
 
     def _model(self, pretraining: str, column: Column) -> str:
-        if pretraining in self.config.released:
-            return self.config.released[pretraining].model
+        if pretraining in self.config.published_weights:
+            return self.config.published_weights[pretraining].model
         if column.model is not None:
             return column.model
         if column.stage == "detect":

@@ -1,76 +1,114 @@
-"""Orders of the jobs that draw, train and measure."""
+"""Specs: all that decides what a job computes, as plain data. One method for each rule."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
+from fdsl.io.escaping import restructured
 from fdsl.schema import ofdb
+from fdsl.schema.base import choose
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.recipe import Preparation
-from fdsl.workflow.as_json import as_json
+from fdsl.schema.study.figures import Figure, Samples
+from fdsl.schema.study.report_scale import ReportScale
+from fdsl.schema.study.tables import SCRATCH
 from fdsl.workflow.config import Config
-from fdsl.workflow.runs import Run
+from fdsl.workflow.runs import Run, Runs
 
-# What a probe takes from the order of the fine-tuning with the same key.
-PROBED = (
-    "run",
-    "scale",
-    "pretraining",
-    "downstream",
-    "classes",
-    "run_seed",
-    "train_labels",
-    "test_images",
-    "model",
-)
+Spec = dict[str, Any]
+
+# What a probe takes from the spec of the fine-tuning with the same key.
+PROBED = {
+    *("run", "scale", "pretraining", "downstream", "classes", "run_seed", "model"),
+    *("train_labels", "test_images"),
+}
 
 
-class Orders:
-    """All that decides what a job computes, as JSON."""
+class Specs:
+    """The specs of a configuration's jobs; the parameters of a method are its rule's wildcards."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config, runs: Runs) -> None:
+        self.config, self.runs = config, runs
+        self.scale = config.user.scale
+        self.seed = config.user.dataset_seed
 
-    def sampling(self, scale: str, dataset: str) -> str:
-        """Return the order of a `sample_parameters` job."""
-        return as_json(**self._synthetic(self.config.dataset(scale, dataset)))
+    def require_known(self, wildcards: Mapping[str, str]) -> None:
+        """Raise ConfigError if a wildcard names something that is in no catalogue or study."""
+        config, where = self.config, "target"
+        if "table" in wildcards:
+            self.runs.table(wildcards["table"])
+        if "figure" in wildcards:
+            self.runs.figure(wildcards["figure"])
+        known = {
+            "scale": list(config.scales),
+            "dataset": [*config.synthetic, *config.downstream],
+            "weights": list(config.published_weights),
+        }
+        for kind in known.keys() & wildcards.keys():
+            choose(kind, wildcards[kind], known[kind], where=where)
+        if "run" in wildcards:
+            run = Run.read(wildcards["run"])
+            choose("pre-training", run.pretraining, self.runs.names(), where=where)
+            choose("network", run.model, list(config.models), where=where)
+            if run.downstream is not None:
+                choose("dataset", run.downstream, list(config.downstream), where=where)
 
-    def rendering(self, scale: str, dataset: str, shard: str) -> str:
-        """Return the order of a `render_shard` job."""
-        images = self._synthetic(self.config.dataset(scale, dataset))
-        return as_json(
-            **images, shard=int(shard), shards=self.config.scales[scale].shards_of(dataset)
-        )
+    # Images and downstream datasets --------------------------------------------------------------
 
-    def pretraining(self, scale: str, key: str) -> str:
-        """Return the order of a `pretrain` job."""
-        run = Run.read(key)
-        training = self.config.pretraining(scale, run.pretraining, run.model)
-        recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
+    def sample_parameters(self, scale: str, dataset: str) -> Spec:
+        """Return what decides the parameters of a synthetic dataset."""
+        return self._synthetic(self.config.dataset(scale, dataset))
+
+    def render_shard(self, scale: str, dataset: str, shard: str) -> Spec:
+        """Return what decides one shard of a synthetic dataset."""
+        shards = self.config.scales[scale].shards_of(dataset)
+        return {
+            **self.sample_parameters(scale, dataset),
+            "shard": int(shard),
+            "shards": shards,
+        }
+
+    def fetch_downstream(self, scale: str, dataset: str) -> Spec:  # noqa: ARG002
+        """Return what decides how a downstream dataset is read."""
+        return {"name": dataset, "entry": self.config.downstream[dataset].hashed_fields()}
+
+    def compose(self, scale: str, dataset: str) -> Spec:  # noqa: ARG002
+        """Return what decides a dataset that is composed of others' pictures."""
+        entry = self.config.downstream[dataset]
+        if entry.composed is None:
+            raise ValueError(f"{dataset} is not a composed dataset")
+        composed = entry.composed.model_dump(mode="json")
+        return {"name": dataset, "parts": entry.parts, "composed": composed}
+
+    # Trainings -----------------------------------------------------------------------------------
+
+    def pretrain(self, scale: str, run: str) -> Spec:
+        """Return what decides a pre-training, or the attention maps of its network."""
+        key = Run.read(run)
+        name, stored = key.pretraining, self.config.scales[scale].images
+        training = self.config.pretraining(scale, name, key.model)
+        recipe = self.config.recipe(scale, training).model_copy(update={"model": key.model})
         ofdb.require_possible(
             recipe.augmentation.ofdb,
-            self.config.dataset(scale, run.pretraining)
-            if run.pretraining in self.config.synthetic
-            else None,
-            streamed=self.config.scales[scale].images == "stream",
-            where=f"scales/{scale}.yaml: pretrain of {run.pretraining}",
+            self.config.dataset(scale, name) if name in self.config.synthetic else None,
+            streamed=stored == "stream",
+            where=f"scales/{scale}.yaml: pretrain of {name}",
         )
-        return as_json(
-            **self._pictures(scale, run.pretraining),
-            run=key,
-            scale=scale,
-            pretraining=run.pretraining,
-            run_seed=run.seed,
-            recipe=recipe.model_dump(mode="json"),
-            model=self.config.models[run.model].hashed_fields(),
-        )
+        return {
+            **self._images(scale, name),
+            "run": run,
+            "scale": scale,
+            "pretraining": name,
+            "run_seed": key.seed,
+            "recipe": recipe.model_dump(mode="json"),
+            "model": self.config.models[key.model].hashed_fields(),
+        }
 
-    def _pictures(self, scale: str, pretraining: str) -> dict[str, Any]:
+    def _images(self, scale: str, pretraining: str) -> Spec:
         """Return what decides the images of a pre-training."""
         if pretraining in self.config.synthetic:
-            entry = self.config.dataset(scale, pretraining)
-            images = self.config.scales[scale].images
+            entry, images = self.config.dataset(scale, pretraining), self.config.scales[scale].images
             return {"kind": "synthetic", "images": images, **self._synthetic(entry)}
         real = self.config.real(scale, pretraining)
         stand_in = self.config.scales[scale].real.get(pretraining)
@@ -79,83 +117,193 @@ class Orders:
             "kind": real.kind,
             "real": real.dataset,
             "classes": self.config.downstream[real.dataset].classes,
-            # no picture may serve both: those that any seed is fine-tuned on are left out
+            # no picture may serve both: those that any seed fine-tunes on are left out
             "train_labels": labels,
             "left_out_seeds": [] if labels is None else self.config.seeds(scale),
             "pictures": None if stand_in is None else stand_in.pictures,
-            "seed": self.config.user.dataset_seed,
+            "seed": self.seed,
         }
 
-    def adoption(self, scale: str, name: str) -> str:
-        """Return the order of an `adopt_weights` job."""
-        entry = self.config.released[name]
-        return as_json(
-            released=name,
-            scale=scale,
-            entry=entry.hashed_fields(),
-            model=self.config.models[entry.model].hashed_fields(),
-        )
+    def import_weights(self, scale: str, weights: str) -> Spec:
+        """Return what decides how published weights are brought into the form of a pre-training."""
+        entry = self.config.published_weights[weights]
+        return {
+            "weights": weights,
+            "scale": scale,
+            "entry": entry.hashed_fields(),
+            "model": self.config.models[entry.model].hashed_fields(),
+        }
 
-    def finetuning(self, scale: str, key: str) -> str:
-        """Return the order of a `finetune` job."""
-        run = Run.read(key)
+    def finetune(self, scale: str, run: str) -> Spec:
+        """Return what decides a fine-tuning."""
+        key = Run.read(run)
+        training = self.config.finetuning(scale, str(key.downstream))
+        recipe = self.config.recipe(scale, training).model_copy(update={"model": key.model})
+        return {
+            **self._downstream(scale, key),
+            "train_labels": training.train_labels,
+            "test_images": training.test_images,
+            "recipe": recipe.model_dump(mode="json"),
+        }
+
+    def probe(self, scale: str, run: str) -> Spec:
+        """Return what decides a probe: the images of the fine-tuning with the same key."""
+        tuned = self.finetune(scale, run)
+        return {
+            **{name: value for name, value in tuned.items() if name in PROBED},
+            "preparation": {name: tuned["recipe"][name] for name in Preparation.model_fields},
+            "probe": self.config.probe.model_dump(mode="json"),
+        }
+
+    def detect(self, scale: str, run: str) -> Spec:
+        """Return what decides a detection training."""
+        key = Run.read(run)
+        recipe = self.config.detection(scale).model_copy(update={"model": key.model})
+        return {**self._downstream(scale, key), "recipe": recipe.model_dump(mode="json")}
+
+    def _downstream(self, scale: str, run: Run) -> Spec:
+        """Return what every run on a downstream dataset has; ValueError for a pre-training."""
         if run.downstream is None:
-            raise ValueError(f"{key!r} names no downstream dataset, so it is not a fine-tuning run")
-        training = self.config.finetuning(scale, run.downstream)
-        recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
-        return as_json(
-            **self._downstream(scale, run),
-            train_labels=training.train_labels,
-            test_images=training.test_images,
-            recipe=recipe.model_dump(mode="json"),
-        )
-
-    def _downstream(self, scale: str, run: Run) -> dict[str, Any]:
-        """Return what every run on a downstream dataset is."""
+            raise ValueError(
+                f"{run.key!r} names no downstream dataset: use a key such as "
+                f"{run.pretraining}-{run.model}-cifar10-s{run.seed}"
+            )
         return {
             "run": run.key,
             "scale": scale,
             "pretraining": run.pretraining,
             "downstream": run.downstream,
-            "classes": self.config.downstream[str(run.downstream)].classes,
+            "classes": self.config.downstream[run.downstream].classes,
             "run_seed": run.seed,
             "model": self.config.models[run.model].hashed_fields(),
         }
 
-    def probing(self, scale: str, key: str) -> str:
-        """Return the order of a `probe` job: the images of the fine-tuning with the same key, and
-        nothing of its training.
+    def _synthetic(self, entry: SyntheticDataset) -> Spec:
+        return {"dataset": entry.hashed_fields(), "seed": self.seed}
+
+    # Reports -------------------------------------------------------------------------------------
+
+    def table(self, table: str) -> Spec:
+        """Return what decides a table, besides the records."""
+        study = self.runs.study(table).model_copy(update={"figures": {}, "claims": {}})
+        shown = self.runs.table(table)
+        return {
+            "study": study.model_dump(mode="json"),
+            "name": table,
+            "scale": self._report_scale(table),
+            "pictured": self._drawn(shown.pretrainings if shown.pictures else []),
+            "seed": self.seed,
+        }
+
+    def figure(self, figure: str) -> Spec:
+        """Return what decides a figure, besides the records."""
+        shown = self.runs.figure(figure)
+        return {
+            "name": figure,
+            "figure": shown.model_dump(mode="json"),
+            "datasets": self._drawn_by(shown),
+            "seed": self.seed,
+            "scale": self._report_scale(figure),
+        }
+
+    def curves(self, scale: str, stage: str, run: str) -> Spec:
+        """Return what decides the learning curves of a training: which training it is."""
+        return {"scale": scale, "stage": stage, "run": run}
+
+    def claims(self) -> Spec:
+        """Return what decides the verdicts on the claims, besides the records."""
+        studies = {name: s for name, s in self.config.studies.items() if s.claims}
+        reports = {claim.table for study in studies.values() for claim in study.claims.values()}
+        return {
+            "studies": {name: study.model_dump(mode="json") for name, study in studies.items()},
+            "scales": {name: self._report_scale(name) for name in sorted(reports)},
+        }
+
+    def runs_list(self) -> Spec:
+        """Return what decides the list of runs, besides the records."""
+        return {"scale": self.scale}
+
+    def page(self) -> Spec:
+        """Return what decides the page, besides its fragments."""
+        budget = self.config.scales[self.scale]
+        studies = {
+            name: {
+                "title": study.title,
+                "reference": study.reference,
+                "tables": list(study.tables),
+                "figures": list(study.figures),
+            }
+            for name, study in self.config.studies.items()
+        }
+        return {
+            "studies": studies,
+            "scale": {"name": self.scale, "title": budget.title, "banner": budget.banner},
+            "datasets": self._drawn(self.config.synthetic),
+            "seed": self.seed,
+        }
+
+    def caption(self, report: str) -> str:
+        """Return what Snakemake's report says of a table or figure, as reStructuredText."""
+        study, scale = self.runs.study(report), self.config.scales[self.scale]
+        shown = study.tables.get(report) or study.figures[report]
+        return restructured(f"{shown.title}. {shown.caption} {scale.banner}")
+
+    def _drawn(self, names: Any) -> Spec:
+        """Return the synthetic datasets among some names, at their published settings."""
+        return {
+            name: self.config.synthetic[name].model_dump(mode="json")
+            for name in names
+            if name in self.config.synthetic
+        }
+
+    def _drawn_by(self, figure: Figure) -> Spec:
+        """Return the datasets that a figure draws: samples at their published settings, others as
+        this scale trains on them.
         """
-        tuned = json.loads(self.finetuning(scale, key))
-        return as_json(
-            **{name: tuned[name] for name in PROBED},
-            preparation={name: tuned["recipe"][name] for name in Preparation.model_fields},
-            probe=self.config.probe.model_dump(mode="json"),
+        if isinstance(figure, Samples):
+            shown = {"classes": figure.categories, "instances": figure.instances}
+            return {name: entry | shown for name, entry in self._drawn(figure.datasets).items()}
+        bars = [bar.pretraining for bar in getattr(figure, "bars", [])]
+        return {
+            name: self.config.dataset(self.scale, name).model_dump(mode="json")
+            for name in [*getattr(figure, "datasets", []), *bars]
+            if name in self.config.synthetic
+        }
+
+    def _report_scale(self, report: str) -> Spec:
+        """Return what a table or figure must know, and say, about the scale."""
+        scale, study = self.config.scales[self.scale], self.runs.study(report)
+        referenced = self.runs.referenced_pretrainings(report)
+        reduced = {name: self._size(name) for name in scale.datasets if name in referenced}
+        reduced |= {name: real.title for name, real in scale.real.items() if name in referenced}
+        about = ReportScale(
+            name=self.scale,
+            title=scale.title,
+            banner=scale.banner,
+            comparable=scale.comparable,
+            stand_ins=tuple(self.config.stand_ins(self.scale, report)),
+            frozen=tuple(self.runs.frozen(report)) if report in study.tables else (),
+            reduced={} if scale.comparable else reduced,
+            reasons=self._reasons(report, referenced),
         )
+        return about.model_dump(mode="json")
 
-    def detecting(self, scale: str, key: str) -> str:
-        """Return the order of a `detect` job."""
-        run = Run.read(key)
-        if run.downstream is None:
-            raise ValueError(f"{key!r} names no downstream dataset, so it is not a detection run")
-        recipe = self.config.detection(scale).model_copy(update={"model": run.model})
-        return as_json(
-            **self._downstream(scale, run),
-            recipe=recipe.model_dump(mode="json"),
-        )
+    def _reasons(self, report: str, referenced: set[str]) -> dict[str, str]:
+        """Return why cells of a table or figure are not run."""
+        skipped, study = self.config.scales[self.scale].skip, self.runs.study(report)
+        reasons = {name: reason for name, reason in skipped.items() if name in referenced}
+        columns = list(getattr(study.tables.get(report) or study.figures[report], "columns", []))
+        for column in self.runs.columns(report, columns):
+            for name in referenced & self.config.pretrainings.keys():
+                reason = self.runs.skipped(name, str(column.dataset))
+                if reason is not None and name not in reasons:
+                    reasons[f"{name} on {column.dataset}"] = reason
+        if self.config.stand_ins(self.scale, report):
+            instead = f"{self.scale} scale measures stand-ins in place of the paper's columns"
+            reasons |= {column.measure: instead for column in columns if column.dataset}
+        return reasons
 
-    def composing(self, dataset: str) -> str:
-        """Return the order of a `compose` job."""
-        entry = self.config.downstream[dataset]
-        if entry.composed is None:
-            raise ValueError(f"{dataset} is not composed: it comes from elsewhere")
-        composed = entry.composed.model_dump(mode="json")
-        return as_json(name=dataset, parts=entry.parts, composed=composed)
-
-    def fetching(self, dataset: str) -> str:
-        """Return the order of a `fetch_downstream` job."""
-        return as_json(name=dataset, entry=self.config.downstream[dataset].hashed_fields())
-
-    def _synthetic(self, entry: SyntheticDataset) -> dict[str, Any]:
-        """Return what decides the images of a synthetic dataset."""
-        return {"dataset": entry.hashed_fields(), "seed": self.config.user.dataset_seed}
+    def _size(self, dataset: str) -> str:
+        entry = self.config.dataset(self.scale, dataset)
+        side = entry.settings["image_size_px"]
+        return f"{entry.classes:,} categories × {entry.instances:,} images, {side} px"

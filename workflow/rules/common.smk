@@ -1,67 +1,148 @@
-"""What all rules share: the checked plan, the wildcards, and the check of the downstream data.
+"""What all rules share: directives from the job table (fdsl/workflow/jobs.py), and checks.
 
-A job's `params.order` is one JSON object with all that decides what it computes, `params.code` a digest of the code that it
-reaches; a change of either re-runs it. Where a job runs (threads, memory, device) stands in resources and re-runs nothing.
+A job's `spec` digests all that decides what it computes, `code` the code that it reaches; a change
+of either re-runs it. Where a job runs (threads, memory, device) is in its resources and re-runs
+nothing. The command repeats a job by hand; its log shows it.
 """
 
 import os
 from pathlib import Path
 
-from fdsl.workflow import load as settings
 from fdsl.io import locks, storage
-from fdsl.workflow.plan import Plan
-from fdsl.provenance import fingerprint
-from fdsl.workflow.runs import Run
+from fdsl.workflow import resolved, sources
+from fdsl.workflow.jobs import FOLDERS, LARGE, REPORTS, RULES, WILDCARDS, Jobs
+from fdsl.workflow.load import load
+from fdsl.workflow.resources import NAMES
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
-# Relative, so that a project that was moved as a whole makes nothing again.
-PUBLISHED = os.path.relpath(WORKFLOW / "published/tables.csv")
-PLAN = Plan(settings.load(config, folder=WORKFLOW))
+JOBS = Jobs(load(config, folder=WORKFLOW))
 
-# After a SIGKILL or a power cut the same command must simply go on.
-if workflow.is_main_process and not workflow.dryrun:
-    locks.recover(Path(".snakemake"))
+if workflow.is_main_process:
+    resolved.backdate_outdated_reports(JOBS)
+    # After a SIGKILL or a power cut the same command must simply go on.
+    if not workflow.dryrun:
+        locks.recover(Path(".snakemake"))
 
 
 wildcard_constraints:
-    scale="[a-z][a-z0-9_]*",
-    dataset="[a-z][a-z0-9_]*",
-    run="[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*){1,2}-s[0-9]+",
-    released="[a-z][a-z0-9_]*",
-    shard="[0-9]{4}",
-    stage="pretrain|finetune|detect",
-    table="[a-z][a-z0-9_-]*",
-    figure="[a-z][a-z0-9_-]*",
+    **WILDCARDS,
 
 
-DEVICES = "gpu mpi nodes tasks tasks_per_node tasks_per_gpu cpus_per_task gres".split()
+def inputs(name):
+    """Return the inputs of a rule; a large file counts by the digest beside it, not by its time."""
+
+    def of(key):
+        def paths(wildcards):
+            found = [relative(path) for path in JOBS.job(name, **wildcards).inputs[key]]
+            return ancient(found) if key in LARGE else found
+
+        return paths
+
+    return {key: of(key) for key in RULES[name].inputs}
 
 
-def devices(rule):
-    """Return the resources of a rule that trains; a training has only some of them, and None is as good as absent."""
+def relative(path):
+    """Return a path of the workflow below the working directory, so that both can move together."""
+    return (
+        os.path.relpath(WORKFLOW.parent / path)
+        if path.startswith("workflow/")
+        else path
+    )
 
-    def resource(name):
-        return lambda w: PLAN.machine.devices(w.scale, rule, w.run).get(name)
 
-    return {name: resource(name) for name in DEVICES}
+def outputs(name, **in_report):
+    """Return the outputs of a rule; `in_report` says how Snakemake's report shows some of them."""
+
+    def flagged(key, path):
+        path = directory(path) if key in FOLDERS else path
+        return report(path, **in_report[key]) if key in in_report else path
+
+    return {key: flagged(key, path) for key, path in RULES[name].outputs.items()}
+
+
+def log_of(name):
+    """Return the log of a rule's jobs."""
+    return "logs/" + instance(name, "{scale}/") + ".log"
+
+
+def benchmark_of(name):
+    """Return the file with time and memory of a rule's jobs."""
+    return "results/" + instance(name, "{scale}/benchmarks/", "benchmarks/") + ".tsv"
+
+
+def instance(name, scaled, other=""):
+    """Return the path of one job of a rule, below a folder with or without a scale."""
+    names = [key for key in RULES[name].wildcards if key != "scale"]
+    folder = scaled if "scale" in RULES[name].wildcards else other
+    return "/".join(
+        [folder + name, *(["-".join("{" + n + "}" for n in names)] if names else [])]
+    )
+
+
+def params(name):
+    """Return the digests of a job's spec and code."""
+    return {
+        "spec": lambda w: JOBS.job(name, **w).spec_digest,
+        "code": lambda w: JOBS.job(name, **w).code,
+    }
+
+
+def threads_of(name):
+    """Return the CPU threads of a rule's jobs."""
+    return lambda w: JOBS.resources.threads(w.scale, name, w.get("run", ""))
+
+
+def resources(name):
+    """Return the resources of a rule's jobs; None is as good as absent."""
+
+    def resource(key):
+        def of(wildcards, attempt):
+            run = wildcards.get("run", "")
+            found = JOBS.resources.of(
+                name, scale=wildcards.scale, run=run, attempt=attempt
+            )
+            return found.get(key)
+
+        return of
+
+    limits = (
+        {} if name in (*REPORTS, "curves") else {key: resource(key) for key in NAMES}
+    )
+    return {
+        "config": resolved.path(JOBS.config.user),
+        "launch": "python -m fdsl",
+        **limits,
+    }
+
+
+def command(name):
+    """Return the shell command of a rule's jobs."""
+    names = [key for key in RULES[name].wildcards if key != "scale"]
+    scale = "{wildcards.scale:q}" if "scale" in RULES[name].wildcards else JOBS.scale
+    values = " ".join("{wildcards." + key + ":q}" for key in names)
+    return (
+        "{resources.launch} " + name.replace("_", "-") + f" {values} --scale {scale} "
+        "--spec {params.spec} --config {resources.config:q} --threads {threads} &>{log:q}"
+    )
 
 
 onstart:
-    # Snakemake's limit of 100 jobs a second, which nothing here reaches, makes it look for jobs once a second for each job that
-    # has ended (9.27): a quarter of a core after 80 jobs. Another limit is the user's own and stays.
+    # Snakemake's limit of 100 jobs a second, which nothing here reaches, makes it look for jobs
+    # once a second for each job that has ended (9.27): a quarter of a core after 80 jobs. No option
+    # turns it off. Another limit is the user's own and stays.
     limit = workflow.scheduler.job_rate_limiter
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
     # Snakemake would find this out with a traceback, when it makes way for the outputs of a job.
     storage.require_writable("results")
+    resolved.write(JOBS.config.user)
     # Before the first job, so that a missing dataset is not found out after a day of pre-training.
-    PLAN.sources.require_downstream(
-        job.wildcards.dataset
-        for job in workflow.dag.needrun_jobs()
-        if job.rule.name == "fetch_downstream"
+    waiting = list(workflow.dag.needrun_jobs())
+    sources.require_downstream(
+        JOBS.config,
+        [j.wildcards.dataset for j in waiting if j.rule.name == "fetch_downstream"],
     )
-    PLAN.sources.require_weights(
-        job.wildcards.released
-        for job in workflow.dag.needrun_jobs()
-        if job.rule.name == "adopt_weights"
+    sources.require_weights(
+        JOBS.config,
+        [j.wildcards.weights for j in waiting if j.rule.name == "import_weights"],
     )

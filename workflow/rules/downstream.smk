@@ -1,33 +1,58 @@
-"""Stage 4: the real images that networks are fine-tuned on.
-
-REQUIRED INPUTS: the user's copy below `data_root`, Debian's package, or a download where the licence allows one.
-OUTPUTS: results/{scale}/downstream/{dataset}.json, the manifest of a checked local copy; {dataset}.record.json
-"""
+"""Networks on downstream datasets: fine-tuned, probed as they are, or trained to detect objects."""
 
 
-rule fetch_downstream:
-    """Find, fetch if necessary, and check a downstream dataset. Seconds, or a download."""
+rule finetune:
+    """Fine-tune a network and test it, or resume. Seconds on a CPU core to hours on a GPU."""
     input:
-        composed=lambda w: PLAN.files.composed(w.scale, w.dataset),
+        **inputs("finetune"),
     output:
-        manifest="results/{scale}/downstream/{dataset}.json",
-        record="results/{scale}/downstream/{dataset}.record.json",
+        **outputs("finetune"),
     log:
-        "logs/{scale}/fetch_downstream/{dataset}.log",
+        log_of("finetune"),
     benchmark:
-        "benchmarks/{scale}/fetch_downstream/{dataset}.tsv"
-    priority: 100
-    threads: lambda w: PLAN.machine.resources(w.scale, "fetch_downstream").threads
+        benchmark_of("finetune")
+    threads: threads_of("finetune")
     resources:
-        mem_mb=lambda w, attempt: attempt
-        * PLAN.machine.resources(w.scale, "fetch_downstream").mem_mb,
-        runtime=lambda w, attempt: attempt
-        * PLAN.machine.resources(w.scale, "fetch_downstream").runtime,
-        data=lambda w: PLAN.sources.data(w.dataset, scale=w.scale),
+        **resources("finetune"),
     params:
-        order=lambda w: PLAN.orders.fetching(w.dataset),
+        **params("finetune"),
     shell:
-        r"""
-        python -m fdsl fetch-downstream --order {params.order:q} --data={resources.data:q} \
-            --out {output.manifest:q} --record {output.record:q} &>{log:q}
-        """
+        command("finetune")
+
+
+rule probe:
+    """Classify frozen features by k-NN and a linear probe. Seconds on a CPU core to hours."""
+    input:
+        **inputs("probe"),
+    output:
+        **outputs("probe"),
+    log:
+        log_of("probe"),
+    benchmark:
+        benchmark_of("probe")
+    threads: threads_of("probe")
+    resources:
+        **resources("probe"),
+    params:
+        **params("probe"),
+    shell:
+        command("probe")
+
+
+rule detect:
+    """Train a Mask R-CNN and test it, or resume. A minute on a CPU core to weeks on a GPU."""
+    input:
+        **inputs("detect"),
+    output:
+        **outputs("detect"),
+    log:
+        log_of("detect"),
+    benchmark:
+        benchmark_of("detect")
+    threads: threads_of("detect")
+    resources:
+        **resources("detect"),
+    params:
+        **params("detect"),
+    shell:
+        command("detect")

@@ -1,47 +1,57 @@
-"""Stage 3: a network learns from images that formulas drew or, for comparison, from real ones.
-
-REQUIRED INPUTS: parameters or shards of a synthetic dataset; or the manifest of real pictures.
-OUTPUTS: results/{scale}/pretrain/{run}/model.safetensors, record.json and metrics.jsonl; config.json and README.md, with which
-timm loads the folder
-"""
+"""Pre-trained networks: trained here on synthetic or real images, or published by the authors."""
 
 
 rule pretrain:
-    """Pre-train a network. A minute on a CPU core to days on a GPU; goes on where it was killed."""
+    """Pre-train a network, or resume. A minute on a CPU core to days on a GPU."""
     input:
-        images=lambda w: ancient(PLAN.files.images(w.scale, w.run)),
-        digests=lambda w: PLAN.files.image_digests(w.scale, w.run),
+        **inputs("pretrain"),
     output:
-        weights="results/{scale}/pretrain/{run}/model.safetensors",
-        record="results/{scale}/pretrain/{run}/record.json",
-        config="results/{scale}/pretrain/{run}/config.json",
-        card="results/{scale}/pretrain/{run}/README.md",
-        metrics="results/{scale}/pretrain/{run}/metrics.jsonl",
+        **outputs("pretrain"),
     log:
-        "logs/{scale}/pretrain/{run}.log",
+        log_of("pretrain"),
     benchmark:
-        "benchmarks/{scale}/pretrain/{run}.tsv"
-    # the longest jobs first, so that the short ones fill the gaps
+        benchmark_of("pretrain")
     priority: 10
-    threads: lambda w: PLAN.machine.threads(w.scale, "pretrain", w.run)
+    threads: threads_of("pretrain")
     resources:
-        **devices("pretrain"),
-        mem_mb=lambda w: PLAN.machine.resources(w.scale, "pretrain").mem_mb,
-        runtime=lambda w: PLAN.machine.resources(w.scale, "pretrain").runtime,
-        machine=PLAN.machine.settings(),
-        launch=lambda w: PLAN.machine.launcher(w.scale, "pretrain", w.run),
-        data=lambda w: PLAN.sources.pretraining_data(w.scale, w.run),
-        about=lambda w: PLAN.sources.about(w.scale, w.run),
+        **resources("pretrain"),
     params:
-        order=lambda w: PLAN.orders.pretraining(w.scale, w.run),
-        code=lambda w: PLAN.codes.pretraining(w.run),
-        checkpoints="results/{scale}/checkpoints/{run}",
-        manifest=lambda w: PLAN.files.pretraining_manifest(w.scale, w.run),
+        **params("pretrain"),
     shell:
-        r"""
-        {resources.launch} pretrain --order {params.order:q} --code {params.code:q} --data={resources.data:q} \
-            --manifest={params.manifest:q} \
-            --checkpoints {params.checkpoints:q} --machine {resources.machine:q} --threads {threads} \
-            --weights {output.weights:q} --record {output.record:q} --about {resources.about:q} \
-            -- {input.images:q} &>{log:q}
-        """
+        command("pretrain")
+
+
+rule import_weights:
+    """Read published weights safely, in the form of a pre-training. Seconds on a CPU core."""
+    output:
+        **outputs("import_weights"),
+    log:
+        log_of("import_weights"),
+    benchmark:
+        benchmark_of("import_weights")
+    threads: threads_of("import_weights")
+    resources:
+        **resources("import_weights"),
+    params:
+        **params("import_weights"),
+    shell:
+        command("import_weights")
+
+
+rule attention:
+    """Draw a few images of a pre-training and map the network's attention. Seconds."""
+    input:
+        **inputs("attention"),
+    output:
+        **outputs("attention"),
+    log:
+        log_of("attention"),
+    benchmark:
+        benchmark_of("attention")
+    threads: threads_of("attention")
+    resources:
+        **resources("attention"),
+    params:
+        **params("attention"),
+    shell:
+        command("attention")

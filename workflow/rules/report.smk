@@ -1,169 +1,168 @@
-"""Stage 6: records and published numbers to tables; formulas to pictures. Seconds, no torch.
-
-REQUIRED INPUTS: the records of all runs that a table shows.
-OUTPUTS: results/tables/{table}.csv .md .html .tex, results/figures/{figure}.png .pdf .csv, results/claims.csv .md .html;
-results/{scale}/{stage}/{run}/curves.png of any training, when asked for
-"""
+"""Records and published numbers to tables, figures, claims and the page. Seconds, no torch."""
 
 
 localrules:
     table,
     figure,
-    claims,
-    page,
     curves,
     all_curves,
+    claims,
+    runs,
+    page,
 
 
 rule table:
     """Join the records of a table with the published numbers."""
     input:
-        records=lambda w: PLAN.files.records(w.table),
-        published=PUBLISHED,
+        **inputs("table"),
     output:
-        csv=report(
-            "results/tables/{table}.csv",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "{table}", "format": "CSV"},
-        ),
-        md="results/tables/{table}.md",
-        tex="results/tables/{table}.tex",
-        html=report(
-            "results/tables/{table}.html",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "{table}", "format": "HTML"},
+        **outputs(
+            "table",
+            csv=dict(
+                caption="../report/table.rst",
+                category="Tables",
+                labels={"table": "{table}", "format": "CSV"},
+            ),
+            html=dict(
+                caption="../report/table.rst",
+                category="Tables",
+                labels={"table": "{table}", "format": "HTML"},
+            ),
         ),
     log:
-        "logs/table/{table}.log",
+        log_of("table"),
     benchmark:
-        "benchmarks/table/{table}.tsv"
+        benchmark_of("table")
+    resources:
+        **resources("table"),
     params:
-        about=lambda w: PLAN.reports.told(w.table),
-        order=lambda w: PLAN.reports.tabulation(w.table),
-        code=lambda w: PLAN.codes.table(w.table),
+        **params("table"),
+        about=lambda w: JOBS.specs.caption(w.table),
     shell:
-        r"""
-        python -m fdsl table --order {params.order:q} --published {input.published:q} \
-            --out {output.csv:q} -- {input.records:q} &>{log:q}
-        """
+        command("table")
 
 
 rule figure:
     """Draw a figure from records and formulas."""
     input:
-        records=lambda w: PLAN.files.records(w.figure),
-        sidefiles=lambda w: PLAN.files.figure_files(w.figure),
-        published=PUBLISHED,
+        **inputs("figure"),
     output:
-        png=report(
-            "results/figures/{figure}.png",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{figure}", "format": "PNG"},
+        **outputs(
+            "figure",
+            png=dict(
+                caption="../report/figure.rst",
+                category="Figures",
+                labels={"figure": "{figure}", "format": "PNG"},
+            ),
         ),
-        pdf="results/figures/{figure}.pdf",
-        csv="results/figures/{figure}.csv",
     log:
-        "logs/figure/{figure}.log",
+        log_of("figure"),
     benchmark:
-        "benchmarks/figure/{figure}.tsv"
+        benchmark_of("figure")
+    resources:
+        **resources("figure"),
     params:
-        about=lambda w: PLAN.reports.told(w.figure),
-        order=lambda w: PLAN.reports.drawing(w.figure),
-        code=lambda w: PLAN.codes.figure(w.figure),
+        **params("figure"),
+        about=lambda w: JOBS.specs.caption(w.figure),
     shell:
-        r"""
-        python -m fdsl figure --order {params.order:q} --published {input.published:q} \
-            --out {output.png:q} -- {input.records:q} {input.sidefiles:q} &>{log:q}
-        """
+        command("figure")
 
 
 rule curves:
-    """Draw the learning curves of one training; by itself, so that no training needs matplotlib."""
+    """Draw the learning curves of one training; apart, so that no training needs matplotlib."""
     input:
-        metrics="results/{scale}/{stage}/{run}/metrics.jsonl",
+        **inputs("curves"),
     output:
-        png=report(
-            "results/{scale}/{stage}/{run}/curves.png",
-            caption="../report/curves.rst",
-            category="Learning curves",
-            labels={"stage": "{stage}", "run": "{run}"},
+        **outputs(
+            "curves",
+            png=dict(
+                caption="../report/curves.rst",
+                category="Learning curves",
+                labels={"stage": "{stage}", "run": "{run}"},
+            ),
         ),
     log:
-        "logs/{scale}/curves/{stage}-{run}.log",
+        log_of("curves"),
     benchmark:
-        "benchmarks/{scale}/curves/{stage}-{run}.tsv"
+        benchmark_of("curves")
+    resources:
+        **resources("curves"),
     params:
-        code=fingerprint("fdsl.report.run_curves"),
+        **params("curves"),
     shell:
-        r"""
-        python -m fdsl curves --metrics {input.metrics:q} --out {output.png:q} &>{log:q}
-        """
+        command("curves")
 
 
 rule all_curves:
     """The learning curves of every training behind the tables and figures."""
     input:
-        PLAN.files.curves(),
+        JOBS.targets("all_curves"),
 
 
 rule claims:
     """Decide the claims of the studies from records."""
     input:
-        records=PLAN.files.claim_records(),
-        published=PUBLISHED,
+        **inputs("claims"),
     output:
-        csv=report(
-            "results/claims.csv",
-            caption="../report/claims.rst",
-            category="Claims",
-            labels={"format": "CSV"},
-        ),
-        md="results/claims.md",
-        html=report(
-            "results/claims.html",
-            caption="../report/claims.rst",
-            category="Claims",
-            labels={"format": "HTML"},
+        **outputs(
+            "claims",
+            csv=dict(
+                caption="../report/claims.rst",
+                category="Claims",
+                labels={"format": "CSV"},
+            ),
+            html=dict(
+                caption="../report/claims.rst",
+                category="Claims",
+                labels={"format": "HTML"},
+            ),
         ),
     log:
-        "logs/claims.log",
+        log_of("claims"),
     benchmark:
-        "benchmarks/claims.tsv"
+        benchmark_of("claims")
+    resources:
+        **resources("claims"),
     params:
-        order=PLAN.reports.hashed_fields(),
-        code=fingerprint("fdsl.report.claims"),
+        **params("claims"),
     shell:
-        r"""
-        python -m fdsl claims --order {params.order:q} --published {input.published:q} \
-            --out {output.csv:q} -- {input.records:q} &>{log:q}
-        """
+        command("claims")
+
+
+rule runs:
+    """List all runs with results, costs and learning curves."""
+    input:
+        **inputs("runs"),
+    output:
+        **outputs("runs"),
+    log:
+        log_of("runs"),
+    benchmark:
+        benchmark_of("runs")
+    resources:
+        **resources("runs"),
+    params:
+        **params("runs"),
+    shell:
+        command("runs")
 
 
 rule page:
-    """Put everything on one page that needs nothing else."""
+    """Join the finished parts of all reports, and a gallery of formulas, on one page."""
     input:
-        records=PLAN.files.all_records(),
-        pretrainings=PLAN.files.pretraining_records(),
-        figures=PLAN.files.figures(),
-        published=PUBLISHED,
+        **inputs("page"),
     output:
-        page=report(
-            "results/index.html",
-            caption="../report/page.rst",
-            category="Everything on one page",
+        **outputs(
+            "page",
+            page=dict(caption="../report/page.rst", category="Everything on one page"),
         ),
     log:
-        "logs/page.log",
+        log_of("page"),
     benchmark:
-        "benchmarks/page.tsv"
+        benchmark_of("page")
+    resources:
+        **resources("page"),
     params:
-        order=PLAN.reports.paging(),
-        code=fingerprint("fdsl.report.page"),
+        **params("page"),
     shell:
-        r"""
-        python -m fdsl page --order {params.order:q} --published {input.published:q} \
-            --out {output.page:q} -- {input.figures:q} &>{log:q}
-        """
+        command("page")
