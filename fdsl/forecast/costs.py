@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from fdsl.forecast.amount import Amount, Origin
-from fdsl.forecast.jobs import Job
 from fdsl.forecast.published import Published
 from fdsl.forecast.rates import Rates
 from fdsl.forecast.speeds import CPU, Speeds
 from fdsl.forecast.trainings import Place, Trainings, Work
-from fdsl.workflow.plan import Plan
+from fdsl.workflow.jobs import Job, Jobs
 from fdsl.workflow.runs import Run
 
 CHECK_MB_PER_S = 100  # to read and digest real pictures, or to download them
 WEIGHT_BYTES = 4  # of a parameter in model.safetensors
 TRAINED = ("pretrain", "finetune", "probe", "detect")
-TORCH = ("attention", "adopt_weights")  # small jobs that import it
+TORCH = ("attention", "import_weights")  # small jobs that import it
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Estimator:
 
     Parameters
     ----------
-    plan
+    table
         The configuration's jobs.
     rates
         Of the machine's cores.
@@ -68,11 +67,11 @@ class Estimator:
     """
 
     def __init__(
-        self, plan: Plan, *, rates: Rates, published: Published, gpu: str | None = None
+        self, table: Jobs, *, rates: Rates, published: Published, gpu: str | None = None
     ) -> None:
-        self.plan, self.config, self.rates, self.published = plan, plan.config, rates, published
+        self.table, self.config, self.rates, self.published = table, table.config, rates, published
         self.speeds = Speeds(rates, published, gpu)
-        self._trainings = Trainings(plan.config, self.speeds)
+        self._trainings = Trainings(table.config, self.speeds)
         self._once = cache(self._cost)
 
     def cost(self, job: Job) -> Cost:
@@ -80,8 +79,6 @@ class Estimator:
         return self._once(job.rule, job.scale, job.name)
 
     def _cost(self, rule: str, scale: str, name: str) -> Cost:
-        if rule in {"all", "all_curves"}:
-            return Cost()
         if rule == "sample_parameters":
             return self._sampling(scale, name)
         if rule == "render_shard":
@@ -94,7 +91,7 @@ class Estimator:
         """Return the cost of a search, whose worker processes start side by side."""
         dataset = self.config.dataset(scale, name)
         drawing, origin, words = self.rates.drawing(dataset)
-        workers = self.plan.machine.resources(scale, "sample_parameters").threads
+        workers = self.table.resources.budget(scale, "sample_parameters").threads
         processes = 1 if workers == 1 else workers + 1
         searched = Amount.of(dataset.classes * drawing.search_s / workers, origin)
         wall = self._around("sample_parameters", "images", starts=min(processes, 2)) + searched
@@ -114,7 +111,7 @@ class Estimator:
         drawn = Amount.of(images * (drawing.draw_s + drawing.encode_s), origin)
         wall = self._around("render_shard", "images") + drawn
         return Cost(
-            wall * self.plan.machine.resources(scale, "render_shard").threads,
+            wall * self.table.resources.budget(scale, "render_shard").threads,
             Amount(),
             Amount.of(images * drawing.shard_bytes, origin) + self._left("render_shard"),
             Amount.of(drawing.memory_mb, origin),
@@ -123,14 +120,14 @@ class Estimator:
 
     def _trained(self, rule: str, scale: str, key: str) -> Cost:
         """Return the cost of a job with a network of its own: its work, shared by its processes."""
-        run, resources = Run.read(key), self.plan.machine.resources(scale, rule)
-        hosts, each, cores, gpus = 1, 1, resources.threads, resources.gpu
+        run, resources = Run.read(key), self.table.resources.budget(scale, rule)
+        nodes, each, cores, gpus = 1, 1, resources.threads, resources.gpu
         if rule in {"pretrain", "finetune"}:
-            spread = self.plan.machine.spread(scale, rule, key)
-            hosts, each = spread.hosts, spread.each
+            grid = self.table.resources.grid(scale, rule, key)
+            nodes, each = grid.nodes, grid.processes
             cores, gpus = (
-                self.plan.machine.threads(scale, rule, key),
-                self.plan.machine.gpus(scale, rule, key),
+                self.table.resources.threads(scale, rule, key),
+                self.table.resources.gpus(scale, rule, key),
             )
         if self.config.user.device == "cpu":
             gpus = 0
@@ -139,7 +136,7 @@ class Estimator:
             loaders = cores // each if gpus else 0
         place = Place(self.speeds.gpu if gpus else CPU, loaders)
         work = self._work(rule, scale, run, place=place)
-        wall = self._around(rule, "training") + work.wall * (1 / (hosts * each))
+        wall = self._around(rule, "training") + work.wall * (1 / (nodes * each))
         memory, words = work.memory_mb, work.words
         if memory is None:
             memory = Amount.of(resources.mem_mb, Origin.ASSUMED)
@@ -147,7 +144,7 @@ class Estimator:
         disk = self._left(rule)
         if rule == "pretrain":
             disk += self._weights(run.model)
-        return Cost(wall * cores * hosts, wall * gpus * hosts, disk, memory, words)
+        return Cost(wall * cores * nodes, wall * gpus * nodes, disk, memory, words)
 
     def _work(self, rule: str, scale: str, run: Run, *, place: Place) -> Work:
         match rule:
@@ -165,14 +162,14 @@ class Estimator:
         kind = "report" if reported else "training" if rule in TORCH else "images"
         wall, disk = self._around(rule, kind), self._left(rule)
         words: tuple[str, ...] = ()
-        if rule == "adopt_weights":
-            disk += self._weights(self.config.released[name].model)
+        if rule == "import_weights":
+            disk += self._weights(self.config.published_weights[name].model)
         if rule == "fetch_downstream":
             megabytes = sum(a.megabytes or 0 for a in self.config.downstream[name].archives)
             if megabytes >= CHECK_MB_PER_S:
                 wall += Amount.of(megabytes / CHECK_MB_PER_S, Origin.ASSUMED)
                 words = (f"real pictures: read and digested, or fetched, at {CHECK_MB_PER_S} MB/s",)
-        threads = 1 if reported else self.plan.machine.resources(scale, rule).threads
+        threads = 1 if reported else self.table.resources.budget(scale, rule).threads
         begin, started = self.rates.start(kind)
         fixed, origin = self.rates.fixed(rule)
         held = max([(fixed.memory_mb, origin), (begin.memory_mb, started)])

@@ -11,11 +11,10 @@ from typing import Literal
 
 from fdsl.forecast.amount import Amount, total
 from fdsl.forecast.costs import Cost, Estimator
-from fdsl.forecast.jobs import RULES, Job, jobs
 from fdsl.forecast.published import Published
 from fdsl.forecast.rates import Rates
 from fdsl.workflow.config import Config
-from fdsl.workflow.plan import Plan
+from fdsl.workflow.jobs import RULES, Job, Jobs
 
 Images = Literal["shards", "stream"]
 
@@ -75,9 +74,9 @@ def forecast(
     ConfigError
         If a target, the GPU or the work of a network is unknown.
     """
-    plan = Plan(config)
-    estimator = Estimator(plan, rates=rates, published=published, gpu=gpu)
-    found = jobs(plan, targets)
+    table = Jobs(config)
+    estimator = Estimator(table, rates=rates, published=published, gpu=gpu)
+    found = table.needed(targets)
     costs = {job: estimator.cost(job) for job in found}
     by_rule: dict[str, list[Job]] = defaultdict(list)
     words: dict[str, dict[str, None]] = defaultdict(dict)

@@ -61,13 +61,16 @@ class Rule:
     spec
         Function of `Specs` and the wildcards.
     modules
-        Spec -> the modules whose code decides the result; empty where a change repeats nothing.
+        Spec -> the modules whose code decides the result.
+    code_repeats
+        Whether a change of that code repeats the job.
     """
 
     outputs: Mapping[str, str]
     inputs: Mapping[str, Callable[..., list[str]]] = field(default_factory=dict)
     spec: Callable[..., Spec]
     modules: Callable[[Spec], list[str]]
+    code_repeats: bool = True
 
     @property
     def wildcards(self) -> list[str]:
@@ -143,7 +146,8 @@ RULES: dict[str, Rule] = {
         ),
         inputs={"composed": inputs.composed_dataset},
         spec=Specs.fetch_downstream,
-        modules=lambda _spec: [],
+        modules=lambda _spec: ["fdsl.datasets.downstream", "fdsl.datasets.fetch"],
+        code_repeats=False,  # reading again changes nothing that follows
     ),
     "compose": Rule(
         outputs=_files("results/{scale}/composed/{dataset}", folder="", record=".record.json"),
@@ -323,9 +327,13 @@ class Job:
 
     @property
     def code(self) -> str:
-        """Digest of the code behind it; empty where a change of the code repeats nothing."""
-        modules = RULES[self.rule].modules(self.spec)
-        return _fingerprint(*modules) if modules else ""
+        """Digest of the code behind it."""
+        return _fingerprint(*RULES[self.rule].modules(self.spec))
+
+    @property
+    def repeating_code(self) -> str:
+        """Digest of the code whose change repeats it; empty where none does."""
+        return self.code if RULES[self.rule].code_repeats else ""
 
     @property
     def command(self) -> str:
@@ -362,6 +370,12 @@ class Jobs:
     def path(self, rule: str, output: str, **wildcards: str) -> str:
         """Return the path of an output."""
         return RULES[rule].outputs[output].format(**wildcards)
+
+    def threads(self, job: Job) -> int:
+        """Return the CPU threads that a job may use."""
+        if not job.scale or job.rule == "curves":
+            return 1
+        return self.resources.threads(job.scale, job.rule, job.wildcards.get("run", ""))
 
     def maker(self, path: str) -> Job | None:
         """Return the job that makes a file; None for a file that no rule makes."""

@@ -62,34 +62,32 @@ def outputs(name, **in_report):
 
 def log_of(name):
     """Return the log of a rule's jobs."""
-    return "logs/" + instance(name, "{scale}/") + ".log"
+    return f"logs/{instance(name, '{scale}/')}.log"
 
 
 def benchmark_of(name):
     """Return the file with time and memory of a rule's jobs."""
-    return "results/" + instance(name, "{scale}/benchmarks/", "benchmarks/") + ".tsv"
+    return f"results/{instance(name, '{scale}/benchmarks/', 'benchmarks/')}.tsv"
 
 
 def instance(name, scaled, other=""):
     """Return the path of one job of a rule, below a folder with or without a scale."""
-    names = [key for key in RULES[name].wildcards if key != "scale"]
+    keys = [f"{{{key}}}" for key in RULES[name].wildcards if key != "scale"]
     folder = scaled if "scale" in RULES[name].wildcards else other
-    return "/".join(
-        [folder + name, *(["-".join("{" + n + "}" for n in names)] if names else [])]
-    )
+    return f"{folder}{name}/{'-'.join(keys)}" if keys else f"{folder}{name}"
 
 
 def params(name):
     """Return the digests of a job's spec and code."""
     return {
         "spec": lambda w: JOBS.job(name, **w).spec_digest,
-        "code": lambda w: JOBS.job(name, **w).code,
+        "code": lambda w: JOBS.job(name, **w).repeating_code,
     }
 
 
 def threads_of(name):
     """Return the CPU threads of a rule's jobs."""
-    return lambda w: JOBS.resources.threads(w.scale, name, w.get("run", ""))
+    return lambda w: JOBS.threads(JOBS.job(name, **w))
 
 
 def resources(name):
@@ -119,9 +117,9 @@ def command(name):
     """Return the shell command of a rule's jobs."""
     names = [key for key in RULES[name].wildcards if key != "scale"]
     scale = "{wildcards.scale:q}" if "scale" in RULES[name].wildcards else JOBS.scale
-    values = " ".join("{wildcards." + key + ":q}" for key in names)
+    values = " ".join(f"{{wildcards.{key}:q}}" for key in names)
     return (
-        "{resources.launch} " + name.replace("_", "-") + f" {values} --scale {scale} "
+        f"{{resources.launch}} {name.replace('_', '-')} {values} --scale {scale} "
         "--spec {params.spec} --config {resources.config:q} --threads {threads} &>{log:q}"
     )
 

@@ -1,0 +1,147 @@
+"""A job of the workflow while its command runs: what the job table says of it, and its record."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fdsl.io import records, storage
+
+if TYPE_CHECKING:
+    from fdsl.workflow.config import Config
+    from fdsl.workflow.jobs import Job
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunningJob:
+    """One job, begun.
+
+    Attributes
+    ----------
+    job
+        Its row of the job table.
+    config
+        The configuration behind it.
+    threads
+        CPU threads that it may use.
+    started
+        When it began, UTC.
+    """
+
+    job: Job
+    config: Config
+    threads: int
+    started: str
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """All that decides what it computes."""
+        return self.job.spec
+
+    @property
+    def job_start(self) -> dict[str, Any]:
+        """What a record says of the beginning of its job."""
+        return {"spec": self.spec, "started": self.started}
+
+    @cached_property
+    def code(self) -> str:
+        """Digest of the code behind it, for its record."""
+        return self.job.code
+
+    def output(self, name: str) -> Path:
+        """Return where an output goes."""
+        return Path(self.job.outputs[name])
+
+    def inputs(self, name: str) -> list[Path]:
+        """Return the files of an input."""
+        from fdsl.workflow.jobs import on_disk
+
+        return [on_disk(path) for path in self.job.inputs[name]]
+
+    def input_digests(self) -> dict[str, str]:
+        """Return the SHA-256 of the inputs, by the names that records give them."""
+        from fdsl.workflow.jobs import on_disk
+
+        return {name: storage.digest(on_disk(name)) for name in self.job.recorded_inputs}
+
+    def write_record(self, **entries: Any) -> None:
+        """Write the record of a job that is no training; `entries` are what else it holds."""
+        from fdsl.provenance import environment
+
+        made = [path for name, path in self.job.outputs.items() if name != "record"]
+        content = {
+            "kind": self.job.rule,
+            "run": "/".join(v for k, v in self.job.wildcards.items() if k != "scale"),
+            "seed": self.spec.get("seed"),
+            **entries,
+            **self.job_start,
+            "code": self.code,
+            "inputs": self.input_digests(),
+            "environment": environment(),
+        }
+        records.write(self.job.record, content, outputs=made)
+
+
+def begin(
+    rule: str,
+    wildcards: Mapping[str, str],
+    *,
+    config: Config,
+    spec: str | None = None,
+    threads: int | None = None,
+) -> RunningJob:
+    """Rebuild a job from the configuration and check that it can run.
+
+    Parameters
+    ----------
+    rule, wildcards
+        Which job.
+    config
+        The configuration.
+    spec
+        Digest of the spec that the job was planned with; None = any.
+    threads
+        CPU threads; None = those of the scale.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown, or the configuration gives another spec than the planned one.
+    FileNotFoundError
+        If an input is missing.
+    """
+    from fdsl.schema.base import ConfigError
+    from fdsl.workflow.jobs import Jobs
+
+    started = records.now()
+    table = Jobs(config)
+    known = {"scale": config.user.scale, **wildcards}
+    job = table.job(rule, **known)
+    table.specs.require_known(job.wildcards)
+    if spec is not None and spec != job.spec_digest:
+        raise ConfigError(
+            f"{rule} {job.name}: planned with spec {spec}, but this configuration gives "
+            f"{job.spec_digest}: use the configuration of the plan (--config, --set, --scale)"
+        )
+    if os.environ.get("RANK", "0") == "0":
+        log.info("%s", job.command)
+    _require_inputs(job, (path for paths in job.inputs.values() for path in paths))
+    return RunningJob(job, config, threads or table.threads(job), started)
+
+
+def _require_inputs(job: Job, paths: Iterable[str]) -> None:
+    from fdsl.workflow.jobs import on_disk
+
+    for path in paths:
+        if not on_disk(path).exists():
+            raise FileNotFoundError(
+                f"{path} is missing, which {job.rule} {job.name} reads: make it first with "
+                f"snakemake --cores all {path}"
+            )
