@@ -28,7 +28,7 @@ from fdsl import formulas
 from fdsl.images.streamed import StreamedImages
 from fdsl.images.synthetic import ShardedImages
 from fdsl.schema.base import FrozenModel
-from fdsl.schema.ofdb import REDRAWN, require_possible
+from fdsl.formulas.ofdb import REDRAWN, require_possible
 from fdsl.schema.recipe import OfdbAugmentation
 from fdsl.seeding import tree
 
@@ -52,7 +52,7 @@ class Varied:
     Raises
     ------
     ConfigError
-        If the dataset cannot have these augmentations (see `fdsl.schema.ofdb`).
+        If the dataset cannot have these augmentations (see `fdsl.formulas.ofdb`).
     """
 
     def __init__(

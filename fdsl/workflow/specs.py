@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fdsl.io.escaping import restructured
-from fdsl.schema import ofdb
+from fdsl.formulas import ofdb
 from fdsl.schema.base import choose
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.recipe import Preparation

@@ -5,7 +5,7 @@ import pytest
 from fdsl.schema import yaml_files
 from fdsl.schema.base import ConfigError
 from fdsl.schema.catalogue import SyntheticDataset
-from fdsl.schema.ofdb import require_possible
+from fdsl.formulas.ofdb import require_possible
 
 ALL = ("ifs", "pattern", "rotation", "texture")
 ENTRIES = yaml_files.catalog(yaml_files.workflow_folder(), "synthetic", SyntheticDataset)
