@@ -1,8 +1,10 @@
-"""Against what others do: one paste per point, one serial orbit, one PNG file per image.
+r"""Against what others do: one paste per point, one serial orbit, one PNG file per image.
 
-pytest benchmarks/bench_baselines.py --benchmark-enable -o python_files='bench_*.py' --benchmark-timer=time.process_time
+pytest benchmarks/bench_baselines.py --benchmark-enable -o python_files='bench_*.py' \
+    --benchmark-timer=time.process_time
 
-Each case times ours with pytest-benchmark and the other way in the same run; the ratio stands in the name of the row.
+Each case times ours with pytest-benchmark and the other way in the same run; the ratio stands in
+the name of the row.
 """
 
 from __future__ import annotations
@@ -60,7 +62,9 @@ def test_points_against_one_serial_orbit(benchmark, fern):
     ids=["fractaldb", "fractaldb, 512 px", "exfractaldb", "rcdb"],
 )
 def test_streaming_against_decoding_png(benchmark, formula, settings):
-    """Drawing images of 20 categories in turn, and reading the same images back from PNG files in memory."""
+    """Drawing images of 20 categories in turn, and reading the same images back from PNG files in
+    memory.
+    """
     rows = [formula.sample_category(settings, seed=0, category=category) for category in range(20)]
     places = itertools.cycle(range(len(rows)))
 
@@ -104,7 +108,10 @@ def compare(benchmark, name, other, ours_once, iterations=50):
     if benchmark.enabled:
         best = benchmark.stats.stats.min
         benchmark.extra_info |= {"other_ms": 1e3 * other, "ratio": other / best}
-        benchmark.stats.name = f"{name}: {1e3 * best:.3f} ms, the other way {1e3 * other:.2f} ms = {other / best:.1f} x"
+        benchmark.stats.name = (
+            f"{name}: {1e3 * best:.3f} ms, the other way {1e3 * other:.2f} ms ="
+            f" {other / best:.1f} x"
+        )
 
 
 def seconds(call, *, repeats):

@@ -1,4 +1,5 @@
-"""Memory of a process that draws for `fdsl render`, for every dataset of the catalogue at its published sizes.
+"""Memory of a process that draws for `fdsl render`, for every dataset of the catalogue at its
+published sizes.
 
 python benchmarks/bench_memory.py
 """

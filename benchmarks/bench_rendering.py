@@ -1,6 +1,8 @@
-"""How long an image takes: each formula by its kernels, and by the slow oracle of the tests on the same image.
+r"""How long an image takes: each formula by its kernels, and by the slow oracle of the tests on the
+same image.
 
-pytest benchmarks/bench_rendering.py --benchmark-enable -o python_files='bench_*.py' --benchmark-columns=min,median,mean
+pytest benchmarks/bench_rendering.py --benchmark-enable -o python_files='bench_*.py' \
+    --benchmark-columns=min,median,mean
 """
 
 from __future__ import annotations

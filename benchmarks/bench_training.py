@@ -1,13 +1,15 @@
-"""What the training engine costs beside a bare PyTorch loop, and which tiny networks a CPU core trains fastest.
+"""What the training engine costs beside a bare PyTorch loop, and which tiny networks a CPU core
+trains fastest.
 
 Run by hand, on an idle core:
 
     OMP_NUM_THREADS=1 python benchmarks/bench_training.py overhead
     OMP_NUM_THREADS=1 python benchmarks/bench_training.py networks
 
-Network and recipe are the laptop scale's pre-training (workflow/recipes/pretrain_laptop.yaml, vit_micro). Only ratios within
-one run mean anything on another machine. All figures are process time on one thread in short blocks that take turns:
-speeds are those of the best block, overheads the median over rounds, so that a busy neighbour distorts them least.
+Network and recipe are the laptop scale's pre-training (workflow/recipes/pretrain_laptop.yaml,
+vit_micro). Only ratios within one run mean anything on another machine. All figures are process
+time on one thread in short blocks that take turns: speeds are those of the best block, overheads
+the median over rounds, so that a busy neighbour distorts them least.
 """
 
 from __future__ import annotations
@@ -155,9 +157,15 @@ def engine(
         stop.reason = lambda: "enough" if train_state.step == goal else None  # type: ignore[method-assign]
         try:
             loop.train(
-                train_state, loop_config, batches=batches, journal=journal,
-                evaluate=lambda: None, save=lambda: None, save_due=lambda: False, stop=stop,
-            )  # fmt: skip
+                train_state,
+                loop_config,
+                batches=batches,
+                journal=journal,
+                evaluate=lambda: None,
+                save=lambda: None,
+                save_due=lambda: False,
+                stop=stop,
+            )
         except loop.Interrupted:
             return
 
@@ -218,13 +226,26 @@ def overhead() -> Iterator[str]:
 def networks() -> Iterator[str]:
     """Compare small networks."""
     for patch, dim, depth, channels in [
-        (8, 64, 4, 1), (8, 96, 3, 1), (8, 96, 4, 1), (8, 128, 3, 1), (8, 128, 4, 1), (8, 128, 4, 3),
-        (8, 128, 6, 1), (8, 192, 4, 1), (8, 192, 6, 1), (4, 64, 4, 1), (4, 96, 4, 1), (4, 128, 4, 1),
-    ]:  # fmt: skip
+        (8, 64, 4, 1),
+        (8, 96, 3, 1),
+        (8, 96, 4, 1),
+        (8, 128, 3, 1),
+        (8, 128, 4, 1),
+        (8, 128, 4, 3),
+        (8, 128, 6, 1),
+        (8, 192, 4, 1),
+        (8, 192, 6, 1),
+        (4, 64, 4, 1),
+        (4, 96, 4, 1),
+        (4, 128, 4, 1),
+    ]:
         arguments = {
-            "patch_size": patch, "embed_dim": dim, "depth": depth, "num_heads": dim // 32,
+            "patch_size": patch,
+            "embed_dim": dim,
+            "depth": depth,
+            "num_heads": dim // 32,
             "in_chans": channels,
-        }  # fmt: skip
+        }
         entry = ENTRY.model_copy(update={"arguments": ENTRY.arguments | arguments})
         images = torch.randn(BATCH, channels, SIZE, SIZE), torch.arange(BATCH) % CLASSES
         found = block_seconds(
@@ -234,7 +255,9 @@ def networks() -> Iterator[str]:
             }
         )
         shape = f"patch {patch}  dim {dim:3}  depth {depth}  channels {channels}"
-        yield f"{shape}  fp32 {speed(found['fp32']):6.0f}  bf16 {speed(found['bf16']):6.0f} images/s"
+        yield (
+            f"{shape}  fp32 {speed(found['fp32']):6.0f}  bf16 {speed(found['bf16']):6.0f} images/s"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Formula-driven supervised learning: pictures drawn by formulas, and what networks learn from them."""
+"""Formula-driven supervised learning: pictures drawn by formulas, and what networks learn from
+them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ __all__ = ["Dataset", "__version__", "load"]
 
 
 def __getattr__(name: str) -> object:
-    """Load what stands behind `fdsl.load` when it is first used, so that `import fdsl` costs nothing."""
+    """Load what stands behind `fdsl.load` when it is first used, so that `import fdsl` costs
+    nothing.
+    """
     if name in {"Dataset", "load"}:
         from fdsl.images import dataset
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from fdsl import __version__
 
 PACKAGE = Path(__file__).parent
-# Says what catalogue entries look like. The values themselves stand in the orders of jobs, so that a new kind of dataset, or a
-# longer description, re-trains nothing. Nor do better words in a model card.
+# Says what catalogue entries look like. The values themselves stand in the orders of jobs, so that
+# a new kind of dataset, or a longer description, re-trains nothing. Nor do better words in a model
+# card.
 DECLARATIONS = {"fdsl.schema.catalogue", "fdsl.train.model_card"}
 RECORDED = [
     "faster-coco-eval",
@@ -37,13 +38,15 @@ RECORDED = [
 
 
 def fingerprint(*modules: str) -> str:
-    """Return a digest, 12 hexadecimal digits, of the code of `modules` and of every fdsl module that they import.
+    """Return a digest, 12 hexadecimal digits, of the code of `modules` and of every fdsl module
+    that they import.
 
-    Comments, docstrings and formatting do not count. Neither do the declarations of `fdsl.schema.catalogue` and the
-    words of `fdsl.train.model_card` (unless they are named), nor the packages' `__init__` files, which hold no behaviour but
-    registries of names (a new formula must not re-render the old ones), nor data files, nor third-party versions, which
-    `environment` records. Only absolute imports of fdsl are followed; ruff bans relative ones. The one dynamic import,
-    `fdsl.formulas.get`, is covered by naming the formula's module.
+    Comments, docstrings and formatting do not count. Neither do the declarations of
+    `fdsl.schema.catalogue` and the words of `fdsl.train.model_card` (unless they are named), nor
+    the packages' `__init__` files, which hold no behaviour but registries of names (a new formula
+    must not re-render the old ones), nor data files, nor third-party versions, which `environment`
+    records. Only absolute imports of fdsl are followed; ruff bans relative ones. The one dynamic
+    import, `fdsl.formulas.get`, is covered by naming the formula's module.
 
     Raises
     ------
@@ -63,8 +66,8 @@ def fingerprint(*modules: str) -> str:
 def environment() -> dict[str, str | int | list[str]]:
     """Describe the machine and the versions that a record was made with.
 
-    `gpus` are those that the driver shows, used or not, and stand there only where there are some; what a training computed on,
-    it says itself. What cannot be found out is left out.
+    `gpus` are those that the driver shows, used or not, and stand there only where there are some;
+    what a training computed on, it says itself. What cannot be found out is left out.
     """
     versions = {"fdsl": __version__}
     for name in RECORDED:
@@ -126,7 +129,9 @@ def _memory() -> dict[str, int]:
 
 
 def _gpus(driver: Path = Path("/proc/driver/nvidia")) -> dict[str, list[str] | str]:
-    """Return the GPUs of NVIDIA's driver and its version, without loading torch; nothing where there is no driver."""
+    """Return the GPUs of NVIDIA's driver and its version, without loading torch; nothing where
+    there is no driver.
+    """
     try:
         texts = [path.read_text() for path in sorted(driver.glob("gpus/*/information"))]
         version = re.search(r"  (\d+(?:\.\d+)+)  ", (driver / "version").read_text())

@@ -1,4 +1,6 @@
-"""No test reaches beyond this machine, nor does what a test starts: neither verbs, nor trainings, nor Snakemake."""
+"""No test reaches beyond this machine, nor does what a test starts: neither verbs, nor trainings,
+nor Snakemake.
+"""
 
 import os
 import shutil
@@ -26,7 +28,9 @@ def pytest_unconfigure():
 
 @pytest.fixture(autouse=True)
 def _nothing_asks_for_the_network():
-    """Fail a test during which any process asked, even where the library that asked went on without."""
+    """Fail a test during which any process asked, even where the library that asked went on
+    without.
+    """
     yield
     log = Path(os.environ[sitecustomize.LOG])
     if log.exists():

@@ -1,7 +1,7 @@
 """Nothing but a fetch asks for the network.
 
-`tests/conftest.py` refuses it to every test and to what every test starts; here stand the checks that this is so, and runs that
-have no network at all, which also binds what is not Python.
+`tests/conftest.py` refuses it to every test and to what every test starts; here stand the checks
+that this is so, and runs that have no network at all, which also binds what is not Python.
 """
 
 import os
@@ -20,7 +20,9 @@ UNSHARE = shutil.which("unshare")
 
 
 def run(*command, log, **environment):
-    """Run a command with a log of its own for what asks for the network; return the process and the log's text."""
+    """Run a command with a log of its own for what asks for the network; return the process and the
+    log's text.
+    """
     done = subprocess.run(
         [str(part) for part in command],
         env=os.environ | {sitecustomize.LOG: str(log), "OMP_NUM_THREADS": "1"} | environment,
@@ -38,7 +40,10 @@ def run(*command, log, **environment):
         "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)",
         "import socket; socket.getaddrinfo('example.org', 80)",
         "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
-        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import socket; socket.getaddrinfo(\"example.org\", 80)'], check=True)",
+        (
+            "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import socket;"
+            ' socket.getaddrinfo("example.org", 80)\'], check=True)'
+        ),
     ],
 )
 def test_the_guard_sees_what_it_must_see(code, tmp_path):
@@ -69,8 +74,9 @@ def test_a_fetch_is_what_asks(verb, tmp_path):
 
 def test_the_libraries_are_told_to_stay_offline(tmp_path):
     code = (
-        "from typer.testing import CliRunner; from fdsl.cli import app; CliRunner().invoke(app, ['list']); "
-        "from huggingface_hub import constants as c; assert c.HF_HUB_OFFLINE and c.HF_HUB_DISABLE_TELEMETRY"
+        "from typer.testing import CliRunner; from fdsl.cli import app; CliRunner().invoke(app,"
+        " ['list']); from huggingface_hub import constants as c; assert c.HF_HUB_OFFLINE and"
+        " c.HF_HUB_DISABLE_TELEMETRY"
     )
     kept = {name: value for name, value in os.environ.items() if name not in OFFLINE}
     done = subprocess.run(
@@ -105,14 +111,30 @@ finetune(folder / "c", recipe=recipe(epochs=1), pretraining="stripes", weights=f
         ["-m", "fdsl", "recipe", "pretrain_laptop"],
         ["-m", "fdsl", "show", "rcdb1k", "--set", "image_size_px=32", "--out", "grid.png"],
         [
-            "-m", "fdsl", "render", "fractaldb1k", "--out", "images", "--workers", "1", "--set", "classes=2", "--set",
-            "instances=3", "--set", "image_size_px=32", "--set", "points=300", "--format", "parquet",
+            "-m",
+            "fdsl",
+            "render",
+            "fractaldb1k",
+            "--out",
+            "images",
+            "--workers",
+            "1",
+            "--set",
+            "classes=2",
+            "--set",
+            "instances=3",
+            "--set",
+            "image_size_px=32",
+            "--set",
+            "points=300",
+            "--format",
+            "parquet",
         ],
         ["-m", "fdsl", "data", "check", "digits"],
         ["-c", TRAINING, "."],
     ],
     ids=["list", "recipe", "show", "render", "check", "training"],
-)  # fmt: skip
+)
 def test_everything_else_works_where_there_is_no_network(command, tmp_path):
     packages = os.pathsep.join([str(TESTS / "offline"), str(TESTS.parent), str(TESTS)])
     work = tmp_path / "work"

@@ -81,7 +81,10 @@ def test_gpus_are_named_as_the_driver_shows_them(tmp_path):
 
 def test_planning_imports_nothing_heavy():
     heavy = ["torch", "numba", "pandas", "matplotlib", "timm", "pyarrow", "sklearn", "scipy"]
-    code = f"import sys, fdsl.workflow.load, fdsl.workflow.plan, fdsl.provenance; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        "import sys, fdsl.workflow.load, fdsl.workflow.plan, fdsl.provenance; print([m for m in"
+        f" {heavy} if m in sys.modules])"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )

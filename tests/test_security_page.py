@@ -1,4 +1,4 @@
-"""What the documentation promises: the tests that it names exist, and the code has no call that would break it."""
+"""What the documentation promises: the tests that it names exist, and no call in the code breaks it."""
 
 import ast
 import re
@@ -13,7 +13,8 @@ FUNCTIONS = {
     for path in (ROOT / "tests").rglob("test_*.py")
     for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
 }
-# Where something is unpickled: what our own process sent, and CIFAR's batches behind an unpickler that builds arrays alone.
+# Where something is unpickled: what our own process sent, and CIFAR's batches behind an unpickler
+# that builds arrays alone.
 UNPICKLING = {"fdsl/images/export/render_pool.py", "fdsl/datasets/readers/cifar.py"}
 
 

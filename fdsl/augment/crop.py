@@ -29,11 +29,11 @@ class TrainTransform:
 
     Crops: `random_resized` as torchvision's and timm's (10 tries, then the largest centre crop
     within the ratio range; bilinear or bicubic with equal probability, timm's train interpolation
-    "random"); `random` brings the short side to 256/224 of the square (bilinear, Pillow's filter) and
-    cuts a window out uniformly (`Resize(256)`, `RandomCrop(224)` of the FractalDB paper's ResNet);
-    `pad_and_shift` pads with zeros and crops, so that the image moves by a whole number
-    of pixels, uniform in ± shift_px on each axis; `none` takes the whole image. The latter two
-    first resize the whole image to the square (bicubic) where it has another size.
+    "random"); `random` brings the short side to 256/224 of the square (bilinear, Pillow's filter)
+    and cuts a window out uniformly (`Resize(256)`, `RandomCrop(224)` of the FractalDB paper's
+    ResNet); `pad_and_shift` pads with zeros and crops, so that the image moves by a whole number of
+    pixels, uniform in ± shift_px on each axis; `none` takes the whole image. The latter two first
+    resize the whole image to the square (bicubic) where it has another size.
 
     Parameters
     ----------
@@ -60,7 +60,9 @@ class TrainTransform:
 
     @property
     def plain(self) -> bool:
-        """Whether each image takes the same few draws, so that `prepared` and `placed` do all: no random windows, no RandAugment."""
+        """Whether each image takes the same few draws, so that `prepared` and `placed` do all: no
+        random windows, no RandAugment.
+        """
         return self.augmentation.crop in {"pad_and_shift", "none"} and self.operations is None
 
     @property
@@ -220,7 +222,9 @@ def random_window(
 def shifted(
     planes: Pixels, down: NDArray[np.int64], right: NDArray[np.int64], *, reach: int
 ) -> Pixels:
-    """Move each of (B, C, S, S) by whole pixels, (B,) each from -reach to reach <= S: zero padding and a crop of the old size."""
+    """Move each of (B, C, S, S) by whole pixels, (B,) each from -reach to reach <= S: zero padding
+    and a crop of the old size.
+    """
     count, channels, size, _ = planes.shape
     padded = np.zeros((count, channels, size + 2 * reach, size + 2 * reach), np.uint8)
     padded[:, :, reach : reach + size, reach : reach + size] = planes

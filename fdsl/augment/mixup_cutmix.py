@@ -48,7 +48,8 @@ class BatchTransform:
     Parameters
     ----------
     recipe
-        `mean`, `std`; where `train` also `label_smoothing` and of `augmentation` random_erasing, mixup, cutmix.
+        `mean`, `std`; where `train` also `label_smoothing` and of `augmentation` random_erasing,
+        mixup, cutmix.
     channels
         What the network takes. Gray images are repeated to 3.
     classes
@@ -159,7 +160,9 @@ class BatchTransform:
         return soft.scatter_add_(1, torch.stack((labels, partners), 1), hot.expand(len(labels), 2))
 
     def _answers(self, labels: Tensor, weight: float) -> Tensor:
-        """Probability of each class, smoothed towards 1 / 2, of each image and its partner, weighted; -1 is unknown."""
+        """Probability of each class, smoothed towards 1 / 2, of each image and its partner,
+        weighted; -1 is unknown.
+        """
         known, shares = labels >= 0, labels.float()
         if weight != 1:
             partners = labels.view(-1, 2, self.classes).flip(1).reshape(-1, self.classes)

@@ -1,8 +1,9 @@
-"""The views of self-supervised training: random crops of one image, two large ones and some small ones, with changed colours.
+"""The views of self-supervised training: random crops of one image, two large ones and some small
+ones, with changed colours.
 
-DINO's augmentation (Caron et al. 2021, arXiv:2104.14294, section 3.2 and the released main_dino.py): bicubic random resized
-crops, flips, colour jitter, gray, blur and solarisation, in this order. Jitter is torchvision's; blur and hue are Pillow's
-own, as there.
+DINO's augmentation (Caron et al. 2021, arXiv:2104.14294, section 3.2 and the released
+main_dino.py): bicubic random resized crops, flips, colour jitter, gray, blur and solarisation, in
+this order. Jitter is torchvision's; blur and hue are Pillow's own, as there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class MultiCrop:
     Parameters
     ----------
     recipe
-        Uses `image_size_px`; of `augmentation` crop_scale (of the large views), crop_ratio and the flips; `dino.views`.
+        Uses `image_size_px`; of `augmentation` crop_scale (of the large views), crop_ratio and the
+        flips; `dino.views`.
 
     Raises
     ------
@@ -53,12 +55,14 @@ class MultiCrop:
         image
             uint8 (H, W) or (H, W, 3). Not changed.
         rng
-            Fresh from the seed tree: view v draws from its child v, so that more or other views change none of the rest.
+            Fresh from the seed tree: view v draws from its child v, so that more or other views
+            change none of the rest.
 
         Returns
         -------
         tuple
-            uint8 (2, C, S, S), the large views, and uint8 (n, C, s, s), the small ones; C = 1 for a gray image, else 3.
+            uint8 (2, C, S, S), the large views, and uint8 (n, C, s, s), the small ones; C = 1 for a
+            gray image, else 3.
         """
         pixels = np.atleast_3d(image)
         count = LARGE + self.views.local_crops
@@ -94,7 +98,9 @@ class MultiCrop:
         return planes
 
     def _jitter(self, planes: Pixels, rng: np.random.Generator) -> Pixels:
-        """Change brightness, contrast, saturation and hue in random order, as torchvision's ColorJitter does."""
+        """Change brightness, contrast, saturation and hue in random order, as torchvision's
+        ColorJitter does.
+        """
         ranges = {
             "Brightness": self.views.brightness,
             "Contrast": self.views.contrast,
@@ -119,7 +125,9 @@ def blurred(planes: Pixels, radius_px: float) -> Pixels:
 
 
 def turned(planes: Pixels, share: float) -> Pixels:
-    """Turn the hue of uint8 (3, H, W) by a share of the circle, -0.5 to 0.5; a gray image has none and stays."""
+    """Turn the hue of uint8 (3, H, W) by a share of the circle, -0.5 to 0.5; a gray image has none
+    and stays.
+    """
     if len(planes) == 1:
         return planes
     colour = np.asarray(_picture(planes).convert("HSV")).copy()

@@ -1,14 +1,21 @@
-"""What stands in for the missing instances when a network is trained on one instance of each category (OFDB).
+"""What stands in for the missing instances when a network is trained on one instance of each
+category (OFDB).
 
-Source: Nakamura et al., "Pre-training vision transformers with very limited synthesized images" (ICCV 2023) names four augmentations:
-IFS fluctuation, rotation, random pattern and random texture; of the combinations it tests pattern with texture. Their code was not
-released, so the definitions are ours. Each is applied to every image, every time that it comes up, before all other augmentation:
+Source: Nakamura et al., "Pre-training vision transformers with very limited synthesized images"
+(ICCV 2023) names four augmentations: IFS fluctuation, rotation, random pattern and random texture;
+of the combinations it tests pattern with texture. Their code was not released, so the definitions
+are ours. Each is applied to every image, every time that it comes up, before all other
+augmentation:
 
-- ifs: one coefficient of the system times one of the formula's factors, all rows of the formula's weights as likely, the identity among
-  them; the random sequence of the points, and so the patches, stay those of the dataset's own image.
-- pattern: a new random sequence of points, and for FractalDB new 3 × 3 patches. The fixed views of ExFractalDB get a new jitter (a random
+- ifs: one coefficient of the system times one of the formula's factors, all rows of the formula's
+weights as likely, the identity among
+  them; the random sequence of the points, and so the patches, stay those of the dataset's own
+  image.
+- pattern: a new random sequence of points, and for FractalDB new 3 × 3 patches. The fixed views of
+ExFractalDB get a new jitter (a random
   view: a new view).
-- rotation: none to three quarter turns of the image. Flips, which the FractalDB papers also count as rotations, are the recipe's own.
+- rotation: none to three quarter turns of the image. Flips, which the FractalDB papers also count
+as rotations, are the recipe's own.
 - texture: Perlin noise from 64 to 255 in place of every pixel that is not black.
 """
 
@@ -32,7 +39,8 @@ DARKEST = 64
 class Varied:
     """A synthetic dataset whose images are varied anew each time that one comes up in training.
 
-    Without variation (`images[index]`) it is the dataset itself. Safe to pickle and to share with other processes.
+    Without variation (`images[index]`) it is the dataset itself. Safe to pickle and to share with
+    other processes.
 
     Parameters
     ----------
@@ -117,8 +125,12 @@ class Redrawn:
         if self.pattern:
             seed = int(rng.integers(tree.MAX_SEED, endpoint=True))
         image = formulas.get(images.dataset.formula).render(
-            settings, images.parameters.of(category), seed=seed, category=category, instance=instance
-        )  # fmt: skip
+            settings,
+            images.parameters.of(category),
+            seed=seed,
+            category=category,
+            instance=instance,
+        )
         return image, category
 
 

@@ -1,4 +1,6 @@
-"""The command line. Every heavy import is made by the verb that needs it, so that `fdsl --help` is quick."""
+"""The command line. Every heavy import is made by the verb that needs it, so that `fdsl --help` is
+quick.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from fdsl.cli import forecast, images, inspect, jobs, provenance, reports
 from fdsl.io.escaping import printable
 from fdsl.io.storage import DamagedFile
 
-# Nothing is downloaded but by `data fetch` and `fetch-downstream`, and nobody is told what runs here.
+# Nothing is downloaded but by `data fetch` and `fetch-downstream`, and nobody is told what runs
+# here.
 OFFLINE = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
 
 
@@ -37,7 +40,9 @@ app = typer.Typer(
 def _begin(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Formula-driven supervised learning: draw images by formulas, train on them, compare with the papers."""
+    """Formula-driven supervised learning: draw images by formulas, train on them, compare with the
+    papers.
+    """
     for name in OFFLINE:
         os.environ.setdefault(name, "1")
     handler = logging.StreamHandler(sys.stderr)

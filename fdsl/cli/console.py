@@ -1,4 +1,6 @@
-"""What the verbs for people print on: text of catalogues and files stays text, and can neither colour nor move a cursor."""
+"""What the verbs for people print on: text of catalogues and files stays text, and can neither
+colour nor move a cursor.
+"""
 
 from __future__ import annotations
 
@@ -17,5 +19,7 @@ class PlainConsole(Console):
         super().__init__(markup=False, emoji=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Return a string as text; rich calls this for every string that is printed, alone or in a table."""
+        """Return a string as text; rich calls this for every string that is printed, alone or in a
+        table.
+        """
         return super().render_str(printable(text), **options)

@@ -12,7 +12,10 @@ PANEL = "For people"
 RatesFile = Annotated[
     Path | None,
     typer.Option(
-        help="The file of measured rates; without it $FDSL_RATES, else fdsl/rates.json in $XDG_DATA_HOME or ~/.local/share."
+        help=(
+            "The file of measured rates; without it $FDSL_RATES, else fdsl/rates.json in"
+            " $XDG_DATA_HOME or ~/.local/share."
+        )
     ),
 ]
 
@@ -27,7 +30,10 @@ def forecast(
     targets: Annotated[
         list[str],
         typer.Argument(
-            help="Files of the workflow, such as results/tables/table3.csv, or all, claims, page, all_curves."
+            help=(
+                "Files of the workflow, such as results/tables/table3.csv, or all, claims, page,"
+                " all_curves."
+            )
         ),
     ],
     scale: Annotated[
@@ -48,11 +54,14 @@ def forecast(
     ] = None,
     rates: RatesFile = None,
 ) -> None:
-    """Say what targets cost before anything runs: jobs, core-hours, GPU-hours, disk and memory, from nothing.
+    """Say what targets cost before anything runs: jobs, core-hours, GPU-hours, disk and memory,
+    from nothing.
 
-    Each number carries letters: measured on this machine (m), from the rates that come with the project (s), from published
-    ones (p), or assumed (a), and each assumption is written out. Core-hours and GPU-hours are those that the jobs hold, busy or not.
-    Not counted: jobs that fail and begin anew, the time in a queue, checkpoints while a training runs, and what is there already.
+    Each number carries letters: measured on this machine (m), from the rates that come with the
+    project (s), from published ones (p), or assumed (a), and each assumption is written out.
+    Core-hours and GPU-hours are those that the jobs hold, busy or not. Not counted: jobs that fail
+    and begin anew, the time in a queue, checkpoints while a training runs, and what is there
+    already.
     """
     from fdsl.cli.console import PlainConsole
     from fdsl.cli.inspect import assignment
@@ -89,15 +98,19 @@ def bench(
         bool,
         typer.Option(
             "--save",
-            help="Measure all that `fdsl forecast` needs (every dataset, augmentation, networks, starts; minutes) and keep it.",
+            help=(
+                "Measure all that `fdsl forecast` needs (every dataset, augmentation, networks,"
+                " starts; minutes) and keep it."
+            ),
         ),
     ] = False,
     rates: RatesFile = None,
 ) -> None:
-    """Measure on this machine, on one core: images/s of each formula, time to pack one as PNG, memory.
+    """Measure on this machine, on one core: images/s of each formula, time to pack one as PNG,
+    memory.
 
-    With --save also the rates of everything else that a forecast is made from, on the first GPU too if there is one. The
-    machine should be idle.
+    With --save also the rates of everything else that a forecast is made from, on the first GPU too
+    if there is one. The machine should be idle.
     """
     if save:
         _save(datasets, seconds=seconds, seed=seed, path=rates)
@@ -127,7 +140,9 @@ def bench(
 
 
 def _save(datasets: list[str] | None, *, seconds: float, seed: int, path: Path | None) -> None:
-    """Measure everything and write it; a file that is in the way and holds something else is left alone."""
+    """Measure everything and write it; a file that is in the way and holds something else is left
+    alone.
+    """
     from fdsl.forecast import rates
     from fdsl.forecast.measure import measure
     from fdsl.io.storage import DamagedFile, write_json
@@ -143,7 +158,8 @@ def _save(datasets: list[str] | None, *, seconds: float, seed: int, path: Path |
             rates.read(target)
         except (ConfigError, DamagedFile):
             raise DamagedFile(
-                f"{target} is in the way: it holds no rates; delete it, or choose another name with --rates"
+                f"{target} is in the way: it holds no rates; delete it, or choose another name with"
+                " --rates"
             ) from None
     for step in measure(load(read_yaml(Path("config.yaml"))), seconds=seconds, seed=seed):
         if isinstance(step, str):

@@ -1,4 +1,6 @@
-"""Verbs of the generator: images of any synthetic dataset to files, parameters in and out, what stands behind an image."""
+"""Verbs of the generator: images of any synthetic dataset to files, parameters in and out, what
+stands behind an image.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,20 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change classes, instances or one of the formula's settings, such as image_size_px=64; repeatable. "
-        "`fdsl show DATASET --settings` prints them.",
+        help=(
+            "Change classes, instances or one of the formula's settings, such as image_size_px=64;"
+            " repeatable. `fdsl show DATASET --settings` prints them."
+        ),
     ),
 ]
 Official = Annotated[
     bool,
     typer.Option(
         "--official",
-        help="Draw as the authors' released program does, from its own random numbers: FractalDB, RCDB and VisualAtom.",
+        help=(
+            "Draw as the authors' released program does, from its own random numbers: FractalDB,"
+            " RCDB and VisualAtom."
+        ),
     ),
 ]
 Threads = Annotated[
@@ -60,15 +67,22 @@ def render(
     format: Annotated[
         Format,
         typer.Option(
-            help="png: one file per image in the authors' folders. webdataset: tar files. parquet, arrow: tables that "
-            "`datasets.load_dataset` opens. csv: the parameters alone, as the authors' programs write them."
+            help=(
+                "png: one file per image in the authors' folders. webdataset: tar files. parquet,"
+                " arrow: tables that "
+                "`datasets.load_dataset` opens. csv: the parameters alone, as the authors' programs"
+                " write them."
+            )
         ),
     ] = "png",
     layout: Annotated[
         str,
         typer.Option(
-            help="Names of the images: auto (the authors' own of the formula), fractaldb, exfractaldb, ofdb3d, rcdb, "
-            "visualatom or plain."
+            help=(
+                "Names of the images: auto (the authors' own of the formula), fractaldb,"
+                " exfractaldb, ofdb3d, rcdb, "
+                "visualatom or plain."
+            )
         ),
     ] = "auto",
     images_per_file: Annotated[
@@ -89,8 +103,9 @@ def render(
 ) -> None:
     """Draw all images of a dataset into a folder; the same command goes on after an interruption.
 
-    Nothing is overwritten: a file that is in the way and differs is an error. manifest.json appears when the folder is complete.
-    The images do not depend on --workers, --format or --images-per-file.
+    Nothing is overwritten: a file that is in the way and differs is an error. manifest.json appears
+    when the folder is complete. The images do not depend on --workers, --format or
+    --images-per-file.
     """
     from fdsl.cli.progress import track
     from fdsl.images.export.render import render as render_images

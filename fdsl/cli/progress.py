@@ -1,4 +1,6 @@
-"""Progress of a loop with its rate and the time left: a bar on a terminal, a line every ten seconds in a log."""
+"""Progress of a loop with its rate and the time left: a bar on a terminal, a line every ten seconds
+in a log.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Verbs about where results come from: the chain behind a number, the check of a results folder, the crate of a table."""
+"""Verbs about where results come from: the chain behind a number, the check of a results folder,
+the crate of a table.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def provenance(
     claim: Annotated[str | None, typer.Option(help="One claim of claims.csv.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all that is known, as JSON.")] = False,
 ) -> None:
-    """Print the chain from a table, figure, claims.csv or record to the formulas and data that it was made from."""
+    """Print the chain from a table, figure, claims.csv or record to the formulas and data that it
+    was made from.
+    """
     from json import dumps
 
     from fdsl.io.escaping import printable
@@ -63,7 +67,9 @@ def verify(
     set_: Set = None,
     threads: Annotated[int | None, typer.Option(min=1, help="That hash; default: cores.")] = None,
 ) -> None:
-    """Check every digest below a results folder; say what is damaged, stale or foreign. Exits with 1 if something is damaged."""
+    """Check every digest below a results folder; say what is damaged, stale or foreign. Exits with
+    1 if something is damaged.
+    """
     from dataclasses import asdict
     from json import dumps
 
@@ -77,11 +83,14 @@ def verify(
     else:
         for finding in found.findings:
             typer.echo(printable(f"{finding.status:<8} {finding.path}: {finding.reason}"))
-        counts = [sum(f.status == status for f in found.findings) for status in ("damaged", "stale", "foreign")]  # fmt: skip
+        counts = [
+            sum(f.status == status for f in found.findings)
+            for status in ("damaged", "stale", "foreign")
+        ]
         typer.echo(
-            f"{found.files:,} files with digests ({found.size_bytes / PER_MIB:,.1f} MiB): {counts[0]} damaged, "
-            f"{counts[1]} stale, {counts[2]} foreign; {len(found.undigested)} without a digest, "
-            f"{len(found.absent)} jobs of the configuration not run"
+            f"{found.files:,} files with digests ({found.size_bytes / PER_MIB:,.1f} MiB):"
+            f" {counts[0]} damaged, {counts[1]} stale, {counts[2]} foreign; {len(found.undigested)}"
+            f" without a digest, {len(found.absent)} jobs of the configuration not run"
         )
     if found.failed(strict=strict):
         raise typer.Exit(1)

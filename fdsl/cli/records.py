@@ -1,4 +1,6 @@
-"""The records that verbs leave; those of trainings are written by the training itself, with the same entries."""
+"""The records that verbs leave; those of trainings are written by the training itself, with the
+same entries.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,9 @@ def digests(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def _named(path: Path) -> str:
-    """Return a path as given or, of a file of the workflow, below its folder, so that no record holds where the checkout lies."""
+    """Return a path as given or, of a file of the workflow, below its folder, so that no record
+    holds where the checkout lies.
+    """
     from fdsl.schema.yaml_files import workflow_folder
 
     folder, whole = workflow_folder().resolve(), path.resolve()

@@ -176,6 +176,8 @@ def page(
 def _leave(
     kind: str, asked: dict[str, Any], code: str, *, outputs: list[Path], **entries: Any
 ) -> None:
-    """Leave the record of a report beside it. A report is made by one process at a time, so the rules need not declare it."""
+    """Leave the record of a report beside it. A report is made by one process at a time, so the
+    rules need not declare it.
+    """
     record = record_files.beside(outputs[0])
     job_records.leave(record, kind, asked, code, outputs=outputs, **entries)

@@ -1,7 +1,9 @@
-"""A small dataset in COCO's format, composed from real pictures: objects with exact masks, laid over one another on canvases.
+"""A small dataset in COCO's format, composed from real pictures: objects with exact masks, laid
+over one another on canvases.
 
-A canvas is a function of (seed, part, number) and of the source pictures, whatever else is drawn. Pictures of training canvases
-stand on no test canvas. Ours: a stand-in for COCO where COCO cannot be had, on which quality is a sanity figure.
+A canvas is a function of (seed, part, number) and of the source pictures, whatever else is drawn.
+Pictures of training canvases stand on no test canvas. Ours: a stand-in for COCO where COCO cannot
+be had, on which quality is a sanity figure.
 """
 
 from __future__ import annotations
@@ -82,8 +84,8 @@ def categories(composition: Composition, sources: Mapping[str, Sequence[Any]]) -
             cut = round(composition.train_share * len(mine))
             if not 0 < cut < len(mine):
                 raise ValueError(
-                    f"class {label} of {name} has {len(mine)} pictures, of which train_share = {composition.train_share} "
-                    "leaves none for one part"
+                    f"class {label} of {name} has {len(mine)} pictures, of which train_share ="
+                    f" {composition.train_share} leaves none for one part"
                 )
             shares: dict[Part, Any] = {"train": order[:cut], "test": order[cut:]}
             pictures = {
@@ -97,9 +99,10 @@ def categories(composition: Composition, sources: Mapping[str, Sequence[Any]]) -
 def draw(composition: Composition, known: Sequence[Category], *, part: Part, number: int) -> Canvas:
     """Compose one canvas.
 
-    The background is an even slope of gray with noise. Objects come one after the other, of random category, picture, size and
-    place, and hide what is under them. A place where an earlier object would keep less than `min_visible` of its area is drawn
-    again; after `PLACES` such places the object is left out, so a canvas may hold fewer objects than drawn, but never none.
+    The background is an even slope of gray with noise. Objects come one after the other, of random
+    category, picture, size and place, and hide what is under them. A place where an earlier object
+    would keep less than `min_visible` of its area is drawn again; after `PLACES` such places the
+    object is left out, so a canvas may hold fewer objects than drawn, but never none.
     """
     rng = generator(composition.seed, PART_NUMBER[part], number, Stage.COMPOSE)
     low, high = composition.size_px
@@ -142,14 +145,17 @@ def write(
     *,
     names: Mapping[Part, str],
 ) -> None:
-    """Write the dataset in COCO's layout: `NAME/*.png` and `annotations/instances_NAME.json` for each part.
+    """Write the dataset in COCO's layout: `NAME/*.png` and `annotations/instances_NAME.json` for
+    each part.
 
-    A picture's file name holds a digest of its pixels, so that the digest of the annotations stands for the pixels too.
+    A picture's file name holds a digest of its pixels, so that the digest of the annotations stands
+    for the pixels too.
 
     Parameters
     ----------
     folder
-        Replaced; it comes whole or not at all, with a seal that `fdsl.datasets.downstream.load` checks.
+        Replaced; it comes whole or not at all, with a seal that `fdsl.datasets.downstream.load`
+        checks.
     composition, known
         What to make, of what.
     names
@@ -176,7 +182,8 @@ def write(
             absent = set(range(1, len(known) + 1)) - {each["category_id"] for each in objects}
             if absent:
                 raise ValueError(
-                    f"{count} {part} canvases show no {known[min(absent) - 1].name}: compose more of them"
+                    f"{count} {part} canvases show no {known[min(absent) - 1].name}: compose more"
+                    " of them"
                 )
             content = {
                 "images": pictures,
@@ -192,7 +199,9 @@ def write(
 
 
 def described(mask: Mask) -> dict[str, Any]:
-    """Return an object's fields in COCO's format: box [left, top, width, height], area, and run lengths down the columns."""
+    """Return an object's fields in COCO's format: box [left, top, width, height], area, and run
+    lengths down the columns.
+    """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     left, top = int(columns[0]), int(rows[0])
     box = [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
@@ -201,8 +210,11 @@ def described(mask: Mask) -> dict[str, Any]:
     runs = np.diff(borders, prepend=0).tolist()
     segmentation = {"size": list(mask.shape), "counts": runs}
     return {
-        "bbox": box, "area": int(mask.sum()), "iscrowd": 0, "segmentation": segmentation,
-    }  # fmt: skip
+        "bbox": box,
+        "area": int(mask.sum()),
+        "iscrowd": 0,
+        "segmentation": segmentation,
+    }
 
 
 def _background(rng: np.random.Generator, height: int, width: int, level: int) -> Pixels:
@@ -215,7 +227,9 @@ def _background(rng: np.random.Generator, height: int, width: int, level: int) -
 
 
 def _resized(picture: Pixels, side: int) -> Pixels:
-    """Return a picture as a gray square, uint8 (side, side), bilinear; colour by the mean of its channels."""
+    """Return a picture as a gray square, uint8 (side, side), bilinear; colour by the mean of its
+    channels.
+    """
     gray = picture if picture.ndim == 2 else picture.mean(2).round().astype(np.uint8)
     return resize(gray[:, :, None], side, side, cubic=False)[0]
 

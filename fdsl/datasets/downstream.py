@@ -1,8 +1,9 @@
 """Downstream datasets: real images that pre-trained networks are fine-tuned on.
 
-`locate` and `require` look at names only, so a plan can refuse before any work; `load` gives one part as an image source;
-`check` describes a copy; `few_labels` and `holdout` choose images by label. `fdsl.datasets.fetch` downloads.
-Nothing here needs torch or torchvision: the layouts are torchvision's, the readers are ours.
+`locate` and `require` look at names only, so a plan can refuse before any work; `load` gives one
+part as an image source; `check` describes a copy; `few_labels` and `holdout` choose images by
+label. `fdsl.datasets.fetch` downloads. Nothing here needs torch or torchvision: the layouts are
+torchvision's, the readers are ours.
 """
 
 from __future__ import annotations
@@ -40,11 +41,15 @@ __all__ = [
 
 
 class MissingData(ValueError):
-    """Datasets that are not there; the message says for each where it was looked for and how to get it."""
+    """Datasets that are not there; the message says for each where it was looked for and how to get
+    it.
+    """
 
 
 def locate(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
-    """Say where a dataset is, or why it cannot be used; looks at names only, reads and decodes nothing."""
+    """Say where a dataset is, or why it cannot be used; looks at names only, reads and decodes
+    nothing.
+    """
     return READERS[entry.loader].find(entry, data_root)
 
 
@@ -67,7 +72,9 @@ def require(entries: Mapping[str, DownstreamDataset], data_root: str | Path) -> 
 
 
 def explain(entry: DownstreamDataset, gap: Missing, *, name: str | None = None) -> str:
-    """Return what a person needs to know to bring a missing dataset; `name` is its key in the catalogue."""
+    """Return what a person needs to know to bring a missing dataset; `name` is its key in the
+    catalogue.
+    """
     head = f"{name} ({entry.title})" if name else entry.title
     fetch = f"  fetch:     fdsl data fetch {name}\n" if entry.fetchable and name else ""
     archives = "\n             ".join(map(_archive, entry.archives)) or "none"
@@ -95,16 +102,16 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
 
     Returns
     -------
-    An image source: `len`, `[i]` -> (uint8 (H, W) or (H, W, 3), int), `classes`, `labels`. It pickles and holds no
-    file open.
+    An image source: `len`, `[i]` -> (uint8 (H, W) or (H, W, 3), int), `classes`, `labels`. It
+    pickles and holds no file open.
 
     Raises
     ------
     MissingData
         If the files are not there.
     DamagedFile
-        If a digest, a count, a label or the structure of a file is not what the catalogue says, or if a folder that the
-        workflow composed is no longer what it left.
+        If a digest, a count, a label or the structure of a file is not what the catalogue says, or
+        if a folder that the workflow composed is no longer what it left.
     """
     if split not in entry.splits:
         raise ValueError(
@@ -119,8 +126,8 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
     expected = entry.train_images if split == "train" else entry.test_images
     if expected is not None and len(source) != expected:
         raise DamagedFile(
-            f"{found.where}: {len(source)} {split} images, expected {expected}; the copy is not whole or not the "
-            f"published one. {entry.how_to_get}"
+            f"{found.where}: {len(source)} {split} images, expected {expected}; the copy is not"
+            f" whole or not the published one. {entry.how_to_get}"
         )
     if 0 in (counts := source.per_class()):
         raise DamagedFile(
@@ -143,9 +150,9 @@ def check(
 
     Returns
     -------
-    Plain data for JSON: title, folder, md5 of the (gunzipped) content of each list or batch, package versions, and per
-    part the number of images, the images of each class and the SHA-256 of its content (pixels in memory; names, labels
-    and boxes of files).
+    Plain data for JSON: title, folder, md5 of the (gunzipped) content of each list or batch,
+    package versions, and per part the number of images, the images of each class and the SHA-256 of
+    its content (pixels in memory; names, labels and boxes of files).
 
     Raises
     ------
@@ -157,7 +164,8 @@ def check(
         source = load(entry, data_root, split=split)
         if absent := source.absent():
             raise DamagedFile(
-                f"{len(absent)} listed files do not exist, the first is {absent[0]}; {entry.how_to_get}"
+                f"{len(absent)} listed files do not exist, the first is {absent[0]};"
+                f" {entry.how_to_get}"
             )
         if decode:
             for index in range(len(source)):

@@ -27,9 +27,10 @@ TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 def fetch(entry: DownstreamDataset, data_root: str | Path) -> Found:
     """Make sure that a dataset is there, downloading it if it may be.
 
-    An archive that already lies in `data_root` under its published name is used instead of the network, so that a
-    machine without internet works too. Everything is prepared in a fresh folder below `data_root`, which is
-    removed in every case; the dataset's folder appears by one rename at the end.
+    An archive that already lies in `data_root` under its published name is used instead of the
+    network, so that a machine without internet works too. Everything is prepared in a fresh folder
+    below `data_root`, which is removed in every case; the dataset's folder appears by one rename at
+    the end.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def fetch(entry: DownstreamDataset, data_root: str | Path) -> Found:
     Raises
     ------
     MissingData
-        If it is missing and cannot be downloaded, or the download fails, or an incomplete folder is in the way.
+        If it is missing and cannot be downloaded, or the download fails, or an incomplete folder is
+        in the way.
     DamagedFile
         If an archive has another md5, holds unsafe members, or does not contain the dataset.
     """
@@ -69,13 +71,16 @@ def fetch(entry: DownstreamDataset, data_root: str | Path) -> Found:
 
 
 def _bring(archive: Archive, root: Path, scratch: Path, fresh: Path) -> None:
-    """Take one archive from data_root or the network, verify it, and unpack or copy it into the fresh tree."""
+    """Take one archive from data_root or the network, verify it, and unpack or copy it into the
+    fresh tree.
+    """
     own = root / archive.name
     path = own if own.is_file() else _download(archive, scratch / archive.name)
     if (found := md5(path)) != archive.md5:
         where = own if path == own else archive.url
         raise DamagedFile(
-            f"{where} has md5 {found}, expected {archive.md5}; remove it and get {archive.name} again"
+            f"{where} has md5 {found}, expected {archive.md5}; remove it and get {archive.name}"
+            " again"
         )
     target = fresh / archive.into
     target.mkdir(parents=True, exist_ok=True)
@@ -110,8 +115,8 @@ def _download(archive: Archive, path: Path) -> Path:
         ConnectionError,
     ) as error:
         raise MissingData(
-            f"{archive.url} could not be downloaded ({error}); put {archive.name} (md5 {archive.md5}) into "
-            f"{path.parent.parent} and fetch again"
+            f"{archive.url} could not be downloaded ({error}); put {archive.name} (md5"
+            f" {archive.md5}) into {path.parent.parent} and fetch again"
         ) from None
     return path
 

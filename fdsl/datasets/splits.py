@@ -1,4 +1,6 @@
-"""What a training sees of a downstream dataset: a fine-tuning some labelled images and the test split, a pre-training the rest."""
+"""What a training sees of a downstream dataset: a fine-tuning some labelled images and the test
+split, a pre-training the rest.
+"""
 
 from __future__ import annotations
 
@@ -59,14 +61,15 @@ def load_parts(
     if train_labels is not None:
         if entry.objective == "binary":
             raise ValueError(
-                f"train_labels = {train_labels} of {entry.title}, whose images have several labels, so that none can be "
-                "chosen by its class; use null for all"
+                f"train_labels = {train_labels} of {entry.title}, whose images have several labels,"
+                " so that none can be chosen by its class; use null for all"
             )
         train = Subset(train, few_labels(train.labels, count=train_labels, seed=seed))
     if test_images is not None:
         if test_images > len(test):
             raise ValueError(
-                f"test_images = {test_images} of {entry.title}, which has {len(test)}; use null for all"
+                f"test_images = {test_images} of {entry.title}, which has {len(test)}; use null"
+                " for all"
             )
         test = Subset(test, np.arange(test_images))
     return Parts(train, test)
@@ -81,15 +84,17 @@ def pretraining_part(
     images: int | None,
     seed: int,
 ) -> ImageSource | Subset:
-    """Return training images of a downstream dataset to pre-train on; the test split is never among them.
+    """Return training images of a downstream dataset to pre-train on; the test split is never among
+    them.
 
     Parameters
     ----------
     manifest
         Of `fdsl.datasets.downstream.check`, made when the workflow began.
     exclude
-        (train_labels, seed) of every fine-tuning on this dataset whose few labelled images `load_parts` chooses: none of
-        these images is returned, so that a network is not pre-trained on what it is then fine-tuned on.
+        (train_labels, seed) of every fine-tuning on this dataset whose few labelled images
+        `load_parts` chooses: none of these images is returned, so that a network is not pre-trained
+        on what it is then fine-tuned on.
     images
         How many of the others, the same number of each class, chosen by `seed`; None = all.
 
@@ -105,8 +110,9 @@ def pretraining_part(
     left = np.setdiff1d(np.arange(len(train)), np.concatenate([[], *taken])).astype(np.int64)
     if len(left) < max(images or 1, 1):
         raise ValueError(
-            f"{images or 'some'} images of {entry.title} to pre-train on: {len(left)} of its {len(train)} training images "
-            "are not fine-tuned on; use fewer images, fewer train_labels or fewer seeds"
+            f"{images or 'some'} images of {entry.title} to pre-train on: {len(left)} of its"
+            f" {len(train)} training images are not fine-tuned on; use fewer images, fewer"
+            " train_labels or fewer seeds"
         )
     if images is not None:
         left = left[few_labels(train.labels[left], count=images, seed=seed)]

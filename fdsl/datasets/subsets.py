@@ -1,4 +1,6 @@
-"""Which images are used: few-label subsets and validation parts, drawn from the seed tree and from labels alone."""
+"""Which images are used: few-label subsets and validation parts, drawn from the seed tree and from
+labels alone.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,10 @@ FEW, HOLDOUT, EXTRA, FOLDS = 0, 1, 2, 3  # branches of the seed tree below Stage
 def few_labels(labels: ArrayLike, *, count: int, seed: int) -> NDArray[np.int64]:
     """Choose `count` images, spread evenly over the classes that occur.
 
-    Each class gives count // classes images; the remainder comes from classes drawn by the seed, one image each.
-    The choice in one class does not depend on the other classes' images, and a smaller count gives a subset of
-    a larger count's choice, so that a curve over counts compares nested sets.
+    Each class gives count // classes images; the remainder comes from classes drawn by the seed,
+    one image each. The choice in one class does not depend on the other classes' images, and a
+    smaller count gives a subset of a larger count's choice, so that a curve over counts compares
+    nested sets.
 
     Parameters
     ----------
@@ -46,8 +49,9 @@ def few_labels(labels: ArrayLike, *, count: int, seed: int) -> NDArray[np.int64]
     if (short := np.flatnonzero(sizes < quota)).size:
         first = short[0]
         raise ValueError(
-            f"class {names[first]} has {sizes[first]} images but count = {count} needs {quota[first]} of it; "
-            f"a count up to {int(sizes.min()) * len(names)} is always possible"
+            f"class {names[first]} has {sizes[first]} images but count = {count} needs"
+            f" {quota[first]} of it; a count up to {int(sizes.min()) * len(names)} is always"
+            " possible"
         )
     chosen = [members[:n] for members, n in zip(_shuffled(array, FEW, seed), quota, strict=True)]
     return np.sort(np.concatenate(chosen))
@@ -58,8 +62,8 @@ def holdout(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Divide a training part into a part to train on and a part to choose settings with.
 
-    Settings are chosen on the second part, never on the test part. Each class gives fraction × its size, rounded,
-    at least one image and at most all but one.
+    Settings are chosen on the second part, never on the test part. Each class gives fraction × its
+    size, rounded, at least one image and at most all but one.
 
     Parameters
     ----------
@@ -88,7 +92,8 @@ def holdout(
     for members in _shuffled(array, HOLDOUT, seed):
         if len(members) < 2:
             raise ValueError(
-                f"class {array[members[0]]} has one image, which cannot be divided: it needs two or more"
+                f"class {array[members[0]]} has one image, which cannot be divided: it needs two or"
+                " more"
             )
         held = min(max(round(fraction * len(members)), 1), len(members) - 1)
         validation.append(members[:held])
@@ -97,10 +102,11 @@ def holdout(
 
 
 def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> NDArray[np.int64]:
-    """Deal images into folds of a cross-validation, class by class, so that each fold has its share of every class.
+    """Deal images into folds of a cross-validation, class by class, so that each fold has its share
+    of every class.
 
-    Each class goes on where the one before it ended: folds differ by at most one image in size, and by at most one
-    image of any class.
+    Each class goes on where the one before it ended: folds differ by at most one image in size, and
+    by at most one image of any class.
 
     Parameters
     ----------
@@ -133,13 +139,16 @@ def _labels(labels: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(labels)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu" or array.min() < 0:
         raise ValueError(
-            f"labels must be at least one non-negative integer (n,), got {array.dtype} {array.shape}"
+            f"labels must be at least one non-negative integer (n,), got {array.dtype}"
+            f" {array.shape}"
         )
     return array.astype(np.int64)
 
 
 def _shuffled(labels: NDArray[np.int64], branch: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the indices of each class that occurs, in ascending order of class, each shuffled by its own branch."""
+    """Yield the indices of each class that occurs, in ascending order of class, each shuffled by
+    its own branch.
+    """
     by_class = np.argsort(labels, kind="stable")
     names, starts = np.unique(labels[by_class], return_index=True)
     for name, members in zip(names.tolist(), np.split(by_class, starts[1:]), strict=True):

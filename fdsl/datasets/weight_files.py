@@ -1,4 +1,6 @@
-"""Where the files of published weights lie: in the folder `weights` below data_root, under their published names."""
+"""Where the files of published weights lie: in the folder `weights` below data_root, under their
+published names.
+"""
 
 from __future__ import annotations
 

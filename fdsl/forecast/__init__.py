@@ -1,1 +1,3 @@
-"""What a target will cost before anything is started: jobs, core-hours, GPU-hours, disk and memory, each with its origin."""
+"""What a target will cost before anything is started: jobs, core-hours, GPU-hours, disk and memory,
+each with its origin.
+"""

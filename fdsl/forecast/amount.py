@@ -52,7 +52,9 @@ class Amount:
 
     @property
     def marks(self) -> str:
-        """The letters of the origins that make up at least a hundredth of it, the best first; `e` of nothing."""
+        """The letters of the origins that make up at least a hundredth of it, the best first; `e`
+        of nothing.
+        """
         whole = self.value
         shown = [o for o in Origin if self.parts.get(o, 0.0) >= SHOWN_SHARE * whole > 0]
         return "".join(shown) or Origin.EXACT
@@ -67,7 +69,9 @@ class Amount:
         return Amount({name: value * factor for name, value in self.parts.items()})
 
     def no_better_than(self, origin: Origin) -> Amount:
-        """Return the same quantity, every part of it at best of this origin: what an assumption does to a measurement."""
+        """Return the same quantity, every part of it at best of this origin: what an assumption
+        does to a measurement.
+        """
         order = list(Origin)
         moved = Amount()
         for name, value in self.parts.items():

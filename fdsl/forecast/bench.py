@@ -1,4 +1,6 @@
-"""How fast this machine draws: processor time of each formula in a fresh process, with the memory that it takes."""
+"""How fast this machine draws: processor time of each formula in a fresh process, with the memory
+that it takes.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +43,16 @@ def measure(names: list[str], *, seconds: float, seed: int) -> Iterator[dict[str
     names
         Datasets of the catalogue.
     seconds
-        How long each is drawn, and searched for categories; at least one image of each of 8 categories.
+        How long each is drawn, and searched for categories; at least one image of each of 8
+        categories.
 
     Yields
     ------
     dict
-        dataset, formula, image_size_px, channels, images, images_per_s, ms_per_image (median), png_ms (median of packing it),
-        search_s_per_category, memory_mb (most that the process held); and means for forecasts: draw_s, encode_s and
-        decode_s of a shard's image, shard_bytes, png_bytes, parameter_bytes of a category.
+        dataset, formula, image_size_px, channels, images, images_per_s, ms_per_image (median),
+        png_ms (median of packing it), search_s_per_category, memory_mb (most that the process
+        held); and means for forecasts: draw_s, encode_s and decode_s of a shard's image,
+        shard_bytes, png_bytes, parameter_bytes of a category.
     """
     entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
     for name in names:
@@ -125,7 +129,9 @@ def _measure(name: str, entry: SyntheticDataset, seconds: float, seed: int) -> d
 
 
 def _parameter_bytes(rows: list[dict[str, NDArray[np.generic]]]) -> float:
-    """Return the bytes of a category in a parameter file: what the second half of some categories adds to a file of the first."""
+    """Return the bytes of a category in a parameter file: what the second half of some categories
+    adds to a file of the first.
+    """
     from fdsl.images import parameters
 
     half, sizes = len(rows) // 2, []

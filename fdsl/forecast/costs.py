@@ -1,4 +1,6 @@
-"""What one job costs: its work, from the configuration, times the speeds of a machine, and what it holds and leaves."""
+"""What one job costs: its work, from the configuration, times the speeds of a machine, and what it
+holds and leaves.
+"""
 
 from __future__ import annotations
 
@@ -177,7 +179,9 @@ class Estimator:
         return Cost(wall * threads, Amount(), disk, Amount.of(*held), words)
 
     def _around(self, rule: str, kind: str, *, starts: int = 1) -> Amount:
-        """Return the seconds of a job whatever it computes: the start of its process, and what it reads and writes."""
+        """Return the seconds of a job whatever it computes: the start of its process, and what it
+        reads and writes.
+        """
         begin, origin = self.rates.start(kind)
         fixed, known = self.rates.fixed(rule)
         return Amount.of(begin.seconds * starts, origin) + Amount.of(fixed.seconds, known)

@@ -1,4 +1,6 @@
-"""The forecast of some targets: jobs and costs by rule, and the same with the other way of keeping images."""
+"""The forecast of some targets: jobs and costs by rule, and the same with the other way of keeping
+images.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,8 @@ class Forecast:
     words
         What was assumed -> the rules that it is about.
     pictures
-        Real datasets that must be there -> megabytes of their archives, None where the catalogue does not say. Those of the
-        same archive stand together.
+        Real datasets that must be there -> megabytes of their archives, None where the catalogue
+        does not say. Those of the same archive stand together.
     """
 
     scale: str
@@ -99,7 +101,9 @@ def forecast(
 
 
 def with_images(config: Config, images: Images) -> Config:
-    """Return the configuration with a scale whose synthetic images are stored (shards) or drawn while training (stream)."""
+    """Return the configuration with a scale whose synthetic images are stored (shards) or drawn
+    while training (stream).
+    """
     name = config.user.scale
     changed = config.scales[name].model_copy(update={"images": images})
     return config.model_copy(update={"scales": {**config.scales, name: changed}})
@@ -118,7 +122,9 @@ def _line(rule: str, costs: Iterable[Cost]) -> Line:
 
 
 def _pictures(config: Config, fetched: Iterable[Job]) -> dict[str, int | None]:
-    """Return the real datasets that jobs look for, those of the same first archive together, with the archives' size."""
+    """Return the real datasets that jobs look for, those of the same first archive together, with
+    the archives' size.
+    """
     names: dict[str, list[str]] = defaultdict(list)
     sizes: dict[str, int | None] = {}
     for job in fetched:

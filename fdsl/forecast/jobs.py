@@ -1,4 +1,6 @@
-"""The jobs that Snakemake would run for some targets if nothing had been made yet, without Snakemake."""
+"""The jobs that Snakemake would run for some targets if nothing had been made yet, without
+Snakemake.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,24 @@ from fdsl.workflow.runs import Run
 
 # In the order of the work, which is also the order of a forecast's lines.
 RULES = (
-    "sample_parameters", "render_shard", "fetch_downstream", "compose", "pretrain", "adopt_weights", "attention", "finetune",
-    "probe", "detect", "table", "figure", "claims", "page", "curves", "all_curves", "all",
-)  # fmt: skip
+    "sample_parameters",
+    "render_shard",
+    "fetch_downstream",
+    "compose",
+    "pretrain",
+    "adopt_weights",
+    "attention",
+    "finetune",
+    "probe",
+    "detect",
+    "table",
+    "figure",
+    "claims",
+    "page",
+    "curves",
+    "all_curves",
+    "all",
+)
 WITHOUT_FILE = ("all", "all_curves", "claims", "page")  # rules that are targets by their name
 
 _SCALE, _NAME = r"(?P<scale>[a-z][a-z0-9_]*)", r"(?P<name>[a-z][a-z0-9_]*)"
@@ -27,7 +44,9 @@ _MODEL = r"(?:model\.safetensors|record\.json|config\.json|README\.md"
 # What each rule leaves, as in workflow/rules.
 OUTPUTS = {
     "sample_parameters": rf"{_SCALE}/parameters/{_NAME}\.(?:parquet|json|record\.json)",
-    "render_shard": rf"{_SCALE}/images/{_NAME}/shard-(?P<part>[0-9]{{4}})\.(?:arrow|json|record\.json)",
+    "render_shard": (
+        rf"{_SCALE}/images/{_NAME}/shard-(?P<part>[0-9]{{4}})\.(?:arrow|json|record\.json)"
+    ),
     "fetch_downstream": rf"{_SCALE}/downstream/{_NAME}\.(?:json|record\.json)",
     "compose": rf"{_SCALE}/composed/{_NAME}(?:\.record\.json)?",
     "pretrain": rf"{_SCALE}/pretrain/{_RUN}/{_MODEL}|metrics\.jsonl)",
@@ -54,8 +73,8 @@ class Job:
     rule
         Its rule.
     scale, name, part
-        Wildcards, empty where the rule has none: `name` is a dataset, the key of a run, a table or a figure; `part` the number of
-        a shard, or the stage whose curves are drawn.
+        Wildcards, empty where the rule has none: `name` is a dataset, the key of a run, a table or
+        a figure; `part` the number of a shard, or the stage whose curves are drawn.
     """
 
     rule: str
@@ -110,8 +129,9 @@ def _job(target: str) -> Job:
         if match is not None:
             return Job(rule, **match.groupdict())
     raise ConfigError(
-        f"target = {target!r} is no file of the workflow. Allowed: {', '.join(WITHOUT_FILE)}, or a file such as "
-        "results/tables/table3.csv, results/figures/figure4.png, results/claims.csv, results/index.html"
+        f"target = {target!r} is no file of the workflow. Allowed: {', '.join(WITHOUT_FILE)}, or a"
+        " file such as results/tables/table3.csv, results/figures/figure4.png, results/claims.csv,"
+        " results/index.html"
     )
 
 

@@ -14,7 +14,8 @@ PLAIN = "plain"
 DINO = "views of DINO"
 LARGE_VIEWS = 2  # of DINO, beside the small ones
 KEPT_BYTES = 256 * 10**6  # `kept_mb` of fdsl.train.Devices
-# Side of the pictures of a downstream dataset whose pictures lie in arrays; of photographs in JPEG files.
+# Side of the pictures of a downstream dataset whose pictures lie in arrays; of photographs in JPEG
+# files.
 ARRAYS_PX = {"cifar10": 32, "cifar100": 32, "fashion_mnist": 28, "digits": 8}
 PHOTOGRAPH_PX = 400
 GRAY = ("fashion_mnist", "digits")  # loaders
@@ -55,7 +56,8 @@ def seconds(
 ) -> tuple[float, Origin, str]:
     """Return what one core needs for one decoded image, the origin, and in words what was assumed.
 
-    Without a measurement of the same sizes, that with the nearest ones is taken, by the area of the result.
+    Without a measurement of the same sizes, that with the nearest ones is taken, by the area of the
+    result.
     """
     entries = [(entry, origin) for entry, origin in rates.each("loading") if entry.kind == how]
     words = ""
@@ -72,7 +74,7 @@ def seconds(
     if distance(near) == 0:
         return near.seconds, (Origin.ASSUMED if words else origin), words
     words = words or (
-        f"{how} of {pictures.channels}-channel images from {pictures.side_px} to {image_size_px} px: "
-        f"as from {near.source_px} to {near.image_size_px} px with {near.channels}"
+        f"{how} of {pictures.channels}-channel images from {pictures.side_px} to {image_size_px}"
+        f" px: as from {near.source_px} to {near.image_size_px} px with {near.channels}"
     )
     return near.seconds * (image_size_px / near.image_size_px) ** 2, Origin.ASSUMED, words

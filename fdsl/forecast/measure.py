@@ -1,7 +1,9 @@
-"""Measure what a forecast needs to know of a machine: minutes, on one core, and on its GPU if it has one.
+"""Measure what a forecast needs to know of a machine: minutes, on one core, and on its GPU if it
+has one.
 
-Everything that one core does is timed in processor time, so that other people's processes count little, while other cores train:
-two hyperthreads of a core slow each other down, and a workflow keeps all of them at work.
+Everything that one core does is timed in processor time, so that other people's processes count
+little, while other cores train: two hyperthreads of a core slow each other down, and a workflow
+keeps all of them at work.
 """
 
 from __future__ import annotations
@@ -50,9 +52,14 @@ PICTURE_PX = (375, 500)  # of a JPEG, as in ImageNet
 PROBED = {"train_images": 1000, "test_images": 2000, "features": 96, "classes": 10}
 # What the verbs of a kind import before their work begins; kernels are loaded too.
 STARTS = {
-    "images": "import fdsl.images.shards, fdsl.images.synthetic, fdsl.images.dataset as d; d.load('rcdb1k').image(category=0, instance=0)",
+    "images": (
+        "import fdsl.images.shards, fdsl.images.synthetic, fdsl.images.dataset as d;"
+        " d.load('rcdb1k').image(category=0, instance=0)"
+    ),
     "training": "import fdsl.cli.jobs, fdsl.train.finetune, fdsl.datasets.splits, timm",
-    "report": "import fdsl.cli.jobs, fdsl.report.tables, fdsl.report.figures.inputs, matplotlib.pyplot",
+    "report": (
+        "import fdsl.cli.jobs, fdsl.report.tables, fdsl.report.figures.inputs, matplotlib.pyplot"
+    ),
 }
 PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 # recipe, side and channels of the images before: what the scales combine most
@@ -194,7 +201,9 @@ def _apart(function: Callable[..., Result], *arguments: Any) -> Result:
 
 
 def _start(kind: str) -> Start:
-    """Return the quickest of three starts of a process; the first one of all compiles what is not compiled yet."""
+    """Return the quickest of three starts of a process; the first one of all compiles what is not
+    compiled yet.
+    """
     spent, peak = [], 0
     for _ in range(3):
         before = _children_s()
@@ -283,7 +292,9 @@ def _loading(
 def _seconds_each(
     work: Callable[[], Any], seconds: float, clock: Callable[[], float] = time.process_time
 ) -> float:
-    """Return the mean seconds of a piece of work that is repeated for so long, at least three times."""
+    """Return the mean seconds of a piece of work that is repeated for so long, at least three
+    times.
+    """
     count, began = 0, clock()
     while count < 3 or clock() - began < seconds:
         work()
@@ -299,7 +310,9 @@ def _gpu() -> str | None:
 
 
 def _on_cpu(config: Config, seconds: float) -> list[Training]:
-    """Return how fast one thread is with the laptop scale's network: as it is trained, and as it is probed."""
+    """Return how fast one thread is with the laptop scale's network: as it is trained, and as it is
+    probed.
+    """
     pretraining = config.pretraining("laptop", "fractaldb1k", "vit_micro")
     recipe = config.recipe("laptop", pretraining)
     precisions = dict.fromkeys([recipe.precision, config.probe.precision])

@@ -21,7 +21,9 @@ COMMON = "vit_base"  # the network by which two GPUs are compared
 
 
 class GpuRate(FrozenModel):
-    """One line of gpu_rates.csv: how fast one GPU trains and evaluates a network, without drawing or augmenting images."""
+    """One line of gpu_rates.csv: how fast one GPU trains and evaluates a network, without drawing
+    or augmenting images.
+    """
 
     gpu: str = Field(min_length=1)
     network: str = Field(description="a name of networks.csv")
@@ -92,8 +94,8 @@ class Published:
         """Return a network; ConfigError if its work is not known."""
         if name not in self.networks:
             raise ConfigError(
-                f"workflow/published/networks.csv has no line of {name!r}, so its cost cannot be forecast. "
-                f"Add its GMACs and parameters; there are: {', '.join(self.networks)}"
+                f"workflow/published/networks.csv has no line of {name!r}, so its cost cannot be"
+                f" forecast. Add its GMACs and parameters; there are: {', '.join(self.networks)}"
             )
         return self.networks[name]
 
@@ -102,8 +104,9 @@ class Published:
     ) -> Speed:
         """Return how fast a GPU trains or evaluates a network.
 
-        Where the table does not say, it is derived, and the words say how: from the other precision, from evaluation, from
-        the network on this GPU whose work is nearest, or from another GPU.
+        Where the table does not say, it is derived, and the words say how: from the other
+        precision, from evaluation, from the network on this GPU whose work is nearest, or from
+        another GPU.
 
         Parameters
         ----------
@@ -133,13 +136,15 @@ class Published:
             power = self._power if network.task == "classification" else 1.0
             found = found.times(
                 (near.gmacs / network.gmacs) ** power,
-                f"{name} on the {gpu}: no published speed, so that of {near.network} by GMACs ({network.gmacs:g} against "
+                f"{name} on the {gpu}: no published speed, so that of {near.network} by GMACs"
+                f" ({network.gmacs:g} against "
                 f"{near.gmacs:g}){f' to the power of {power:.2f}, as on the {DEFAULT_GPU}' if power != 1 else ''}",
             )
         if network.task == "classification" and image_size_px != network.image_size_px:
             found = found.times(
                 (network.image_size_px / image_size_px) ** 2,
-                f"{name} at {image_size_px} px: by the number of pixels, from {network.image_size_px} px",
+                f"{name} at {image_size_px} px: by the number of pixels, from"
+                f" {network.image_size_px} px",
             )
         return found
 
@@ -166,9 +171,9 @@ class Published:
             passes = self._passes
             found = Speed(_other(row, train=train), Origin.PUBLISHED).times(
                 1 / passes if train else passes,
-                f"{'training' if train else 'evaluation'} on the {gpu}: from the published speed of "
-                f"{'evaluation' if train else 'training'}, of which training takes {passes:.2g} times the time "
-                "(median of gpu_rates.csv)",
+                f"{'training' if train else 'evaluation'} on the {gpu}: from the published speed of"
+                f" {'evaluation' if train else 'training'}, of which training takes {passes:.2g}"
+                " times the time (median of gpu_rates.csv)",
             )
         if row.precision == wanted:
             return found
@@ -196,7 +201,8 @@ class Published:
         )
         return found.times(
             ratio[0] / ratio[1],
-            f"{network.network} on the {gpu}: from the {other}, by the training speeds of {COMMON} on both",
+            f"{network.network} on the {gpu}: from the {other}, by the training speeds of {COMMON}"
+            " on both",
         )
 
     @property
@@ -205,9 +211,11 @@ class Published:
         pairs = [
             (math.log(self.networks[row.network].gmacs), -math.log(row.training_images_per_s))
             for row in self.rates
-            if row.gpu == DEFAULT_GPU and row.precision == "amp" and row.training_images_per_s
+            if row.gpu == DEFAULT_GPU
+            and row.precision == "amp"
+            and row.training_images_per_s
             and self.networks[row.network].task == "classification"
-        ]  # fmt: skip
+        ]
         return statistics.linear_regression(*zip(*pairs, strict=True)).slope
 
     @property
@@ -216,9 +224,10 @@ class Published:
         return statistics.median(
             row.inference_images_per_s / row.training_images_per_s
             for row in self.rates
-            if row.inference_images_per_s and row.training_images_per_s
+            if row.inference_images_per_s
+            and row.training_images_per_s
             and self.networks[row.network].task == "classification"
-        )  # fmt: skip
+        )
 
     @property
     def _fp32_slower(self) -> float:
@@ -227,9 +236,11 @@ class Published:
         return statistics.median(
             row.training_images_per_s / slow.training_images_per_s
             for row in self.rates
-            if row.precision == "amp" and row.training_images_per_s
-            and (slow := both.get((row.gpu, row.network))) and slow.training_images_per_s
-        )  # fmt: skip
+            if row.precision == "amp"
+            and row.training_images_per_s
+            and (slow := both.get((row.gpu, row.network)))
+            and slow.training_images_per_s
+        )
 
 
 def _images_per_s(row: GpuRate, *, train: bool) -> float | None:
@@ -241,7 +252,8 @@ def _other(row: GpuRate, *, train: bool) -> float:
     found = _images_per_s(row, train=not train)
     if found is None:
         raise ConfigError(
-            f"workflow/published/gpu_rates.csv: {row.gpu}, {row.network}: no speed at all; state one or remove the line"
+            f"workflow/published/gpu_rates.csv: {row.gpu}, {row.network}: no speed at all; state"
+            " one or remove the line"
         )
     return found
 

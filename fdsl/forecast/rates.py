@@ -1,4 +1,6 @@
-"""How fast a machine is: a small JSON that `fdsl bench --save` writes, and the one that comes with the project."""
+"""How fast a machine is: a small JSON that `fdsl bench --save` writes, and the one that comes with
+the project.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ class Training(FrozenModel):
 
 
 class Loading(FrozenModel):
-    """What one core needs to bring a decoded image to the network: crops, flips, RandAugment, views."""
+    """What one core needs to bring a decoded image to the network: crops, flips, RandAugment,
+    views.
+    """
 
     kind: str = Field(description="see `fdsl.forecast.loading`")
     source_px: int = Field(gt=0, description="side of the image before")
@@ -164,8 +168,8 @@ class Rates:
     def drawing(self, dataset: SyntheticDataset) -> tuple[Drawing, Origin, str]:
         """Return what a dataset's images cost, the origin, and in words what was assumed.
 
-        Without a measurement of the same settings, that of the same formula with the nearest image size is taken: time by
-        the number of points where both have one, bytes by the area.
+        Without a measurement of the same settings, that of the same formula with the nearest image
+        size is taken: time by the number of points where both have one, bytes by the area.
 
         Raises
         ------
@@ -184,8 +188,8 @@ class Rates:
                 return entry, origin, ""
         if not alike:
             raise ConfigError(
-                f"no dataset of the formula {dataset.formula} was measured, so its cost cannot be forecast: "
-                "run `fdsl bench --save` on this machine"
+                f"no dataset of the formula {dataset.formula} was measured, so its cost cannot be"
+                " forecast: run `fdsl bench --save` on this machine"
             )
         near = min(alike, key=lambda pair: abs(math.log(pair[0].image_size_px / side)))[0]
         ours, theirs = dataset.settings.get("points"), near.settings.get("points")
@@ -203,14 +207,17 @@ class Rates:
             }
         )
         words = (
-            f"{dataset.title or dataset.formula} at {side} px was not measured: drawn as {near.dataset} at "
-            f"{near.image_size_px} px{', by the number of points' if factor != 1 else ''}, packed by the area"
+            f"{dataset.title or dataset.formula} at {side} px was not measured: drawn as"
+            f" {near.dataset} at {near.image_size_px}"
+            f" px{', by the number of points' if factor != 1 else ''}, packed by the area"
         )
         return taken, Origin.ASSUMED, words
 
 
 def place() -> Path:
-    """Return where this machine's rates are: $FDSL_RATES, else fdsl/rates.json below $XDG_DATA_HOME or ~/.local/share."""
+    """Return where this machine's rates are: $FDSL_RATES, else fdsl/rates.json below $XDG_DATA_HOME
+    or ~/.local/share.
+    """
     if VARIABLE in os.environ:
         return Path(os.environ[VARIABLE])
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"

@@ -1,4 +1,6 @@
-"""How fast a device is with a network: measured where it was, else published, else derived in words."""
+"""How fast a device is with a network: measured where it was, else published, else derived in
+words.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,9 @@ class Speeds:
         known = dict.fromkeys([*published.gpus, *measured])
         if self.gpu not in known:
             raise ConfigError(
-                f"fdsl forecast --gpu: {self.gpu!r} is unknown. Allowed: {', '.join(known)}. Add a line to "
-                "workflow/published/gpu_rates.csv, or run `fdsl bench --save` where the GPU is"
+                f"fdsl forecast --gpu: {self.gpu!r} is unknown. Allowed: {', '.join(known)}. Add a"
+                " line to workflow/published/gpu_rates.csv, or run `fdsl bench --save` where the"
+                " GPU is"
             )
 
     def of(
@@ -99,13 +102,13 @@ class Speeds:
                 )
         if not like:
             raise ConfigError(
-                f"no speed of {name} or of a network like it on {device} is known: run `fdsl bench --save` on this machine, or "
-                "choose a GPU of workflow/published/gpu_rates.csv"
+                f"no speed of {name} or of a network like it on {device} is known: run `fdsl bench"
+                " --save` on this machine, or choose a GPU of workflow/published/gpu_rates.csv"
             )
         _, entry, scaled = min(like, key=lambda found: found[0])
         words = (
-            f"{name} at {size} px, {precision}, on {device}: not measured, so the speed of {entry.network} at "
-            f"{entry.image_size_px} px, {entry.precision}, by GMACs"
+            f"{name} at {size} px, {precision}, on {device}: not measured, so the speed of"
+            f" {entry.network} at {entry.image_size_px} px, {entry.precision}, by GMACs"
         )
         return Held(_images_per_s(entry, train=train) * scaled / work, Origin.ASSUMED, (words,))
 

@@ -1,4 +1,6 @@
-"""A forecast for the terminal: every number with the letters of its origins, and below it what they rest on."""
+"""A forecast for the terminal: every number with the letters of its origins, and below it what they
+rest on.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def hours(amount: Amount) -> str:
 
 
 def size(amount: Amount) -> str:
-    """Return bytes in a readable unit with the letters of their origins; empty where there are none."""
+    """Return bytes in a readable unit with the letters of their origins; empty where there are
+    none.
+    """
     value, unit = amount.value, 0
     if not value:
         return ""
@@ -116,7 +120,10 @@ def _machine(rates: MachineRates) -> str:
     about, machine = rates.machine, rates.machine.environment
     cores = f"{machine['cores']} cores" if "cores" in machine else "unknown cores"
     versions = ", ".join(f"{key} {machine[key]}" for key in ("torch", "numba") if key in machine)
-    return f"{about.date}, {machine.get('processor', 'unknown processor')}, {cores}, {versions}; {about.words}"
+    return (
+        f"{about.date}, {machine.get('processor', 'unknown processor')}, {cores}, {versions};"
+        f" {about.words}"
+    )
 
 
 def _pictures(forecast: Forecast) -> list[str]:

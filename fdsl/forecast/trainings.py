@@ -1,4 +1,6 @@
-"""The work of the jobs that need a network: pre-training, fine-tuning, probing, detection. Seconds of one process."""
+"""The work of the jobs that need a network: pre-training, fine-tuning, probing, detection. Seconds
+of one process.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ from fdsl.workflow.config import Config
 from fdsl.workflow.runs import Run
 
 UNKNOWN_IMAGES = 100_000  # of a dataset whose catalogue entry has no count
-# Counts that the catalogue does not state because they could not be verified: objects of VOC 2012's train and val parts, and
-# ImageNet-100 by CMC's list.
+# Counts that the catalogue does not state because they could not be verified: objects of VOC 2012's
+# train and val parts, and ImageNet-100 by CMC's list.
 LIKELY_IMAGES = {
     ("voc12", "train"): 13_609,
     ("voc12", "test"): 13_841,
@@ -55,7 +57,9 @@ class Work:
 
 @dataclass(frozen=True)
 class Place:
-    """Where one process of a training runs: the name of its device, and the loader processes beside it."""
+    """Where one process of a training runs: the name of its device, and the loader processes beside
+    it.
+    """
 
     device: str
     loaders: int = 0
@@ -137,7 +141,9 @@ class Trainings:
         return work
 
     def _downstream(self, scale: str, run: Run) -> tuple[Recipe, Pictures, tuple[int, int], Work]:
-        """Return recipe, pictures, numbers of training and test images, and what was assumed of them."""
+        """Return recipe, pictures, numbers of training and test images, and what was assumed of
+        them.
+        """
         training = self.config.finetuning(scale, str(run.downstream))
         recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
         pictures, known = self._photographs(str(run.downstream))
@@ -187,7 +193,9 @@ class Trainings:
         return Work(wall, (assumed,) if assumed else ())
 
     def _images(self, dataset: str, part: str, limit: int | None) -> tuple[int, Work]:
-        """Return the number of images of a part of a real dataset that are used, and what was assumed."""
+        """Return the number of images of a part of a real dataset that are used, and what was
+        assumed.
+        """
         entry = self.config.downstream[dataset]
         stated = limit or (entry.train_images if part == "train" else entry.test_images)
         if stated is not None:
@@ -216,7 +224,9 @@ def _computing(images: float, speed: Held | Speed) -> Work:
 
 
 def _together(computed: Work, loaded: Work, *, loaders: int) -> Work:
-    """Return a network's work with that of its images: one after the other, or side by side with loader processes."""
+    """Return a network's work with that of its images: one after the other, or side by side with
+    loader processes.
+    """
     both = computed.then(loaded)
     if loaders:
         walls = (computed.wall, loaded.wall * (1 / loaders))
@@ -224,7 +234,7 @@ def _together(computed: Work, loaded: Work, *, loaders: int) -> Work:
     if loaded.wall.value <= computed.wall.value:
         return both
     words = (
-        "images are prepared inside the training process (loader_workers: 0), and that takes longer than the network: "
-        "`--config loader_workers=N` shares it among N processes"
+        "images are prepared inside the training process (loader_workers: 0), and that takes longer"
+        " than the network: `--config loader_workers=N` shares it among N processes"
     )
     return both.then(Work(Amount(), (words,)))

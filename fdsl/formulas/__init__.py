@@ -32,7 +32,9 @@ class Formula(Protocol):
 
     @staticmethod
     def sample_category(settings: FrozenModel, *, seed: int, category: int) -> dict[str, NDArray]:
-        """Return the columns of PARAMETERS for one category, equally long; independent of all other categories."""
+        """Return the columns of PARAMETERS for one category, equally long; independent of all other
+        categories.
+        """
 
     @staticmethod
     def render(
@@ -43,7 +45,9 @@ class Formula(Protocol):
         category: int,
         instance: int,
     ) -> NDArray[np.uint8]:
-        """Return one image, (H, W); a pure function of its arguments. Impossible parameters raise a ValueError."""
+        """Return one image, (H, W); a pure function of its arguments. Impossible parameters raise a
+        ValueError.
+        """
 
 
 @runtime_checkable
@@ -59,11 +63,14 @@ class MayDiverge(Protocol):
         category: int,
         instance: int,
     ) -> tuple[NDArray[np.uint8], bool]:
-        """Return the image that `render` does, and whether the system diverged, which the settings say how to treat."""
+        """Return the image that `render` does, and whether the system diverged, which the settings
+        say how to treat.
+        """
 
 
 def get(name: str) -> Formula:
-    """Return the module of a formula; the one dynamic import of this package, so that a formula costs nothing until it is used.
+    """Return the module of a formula; the one dynamic import of this package, so that a formula
+    costs nothing until it is used.
 
     Raises
     ------

@@ -1,6 +1,8 @@
-"""The picture of an attractor in the plane: its points in a window, as pixels or 3 × 3 patches, gray or coloured, flipped.
+"""The picture of an attractor in the plane: its points in a window, as pixels or 3 × 3 patches,
+gray or coloured, flipped.
 
-Source: section 3.2 of the FractalDB paper and its released code, down to the colours, whose red and blue stand exchanged there.
+Source: section 3.2 of the FractalDB paper and its released code, down to the colours, whose red and
+blue stand exchanged there.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class Look(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """Where drawing coordinates stand on the flattened canvas, which has a margin where patches pass the border of the image."""
+    """Where drawing coordinates stand on the flattened canvas, which has a margin where patches
+    pass the border of the image.
+    """
 
     side: int
     origin: int
@@ -49,7 +53,9 @@ class Placement(NamedTuple):
 
 
 class WindowSettings(FrozenModel):
-    """What FractalDB and 1p-frac share: the windows of an image and of the search, and the points of the search."""
+    """What FractalDB and 1p-frac share: the windows of an image and of the search, and the points
+    of the search.
+    """
 
     pad_px: int = Field(
         default=6,
@@ -78,7 +84,8 @@ def check_windows(settings: FrozenModel, *sides: tuple[str, str]) -> None:
     for size, pad in sides:
         if getattr(settings, size) - 2 * getattr(settings, pad) < 2:
             raise ValueError(
-                f"{size} = {getattr(settings, size)} leaves less than 2 pixels between two pads of {pad} = {getattr(settings, pad)}"
+                f"{size} = {getattr(settings, size)} leaves less than 2 pixels between two pads of"
+                f" {pad} = {getattr(settings, pad)}"
             )
 
 
@@ -90,8 +97,8 @@ def paint(
     Returns
     -------
     ndarray
-        uint8 (image_size_px, image_size_px), gray on black; with colours (image_size_px, image_size_px, 3), of which
-        point i has number i % 128.
+        uint8 (image_size_px, image_size_px), gray on black; with colours (image_size_px,
+        image_size_px, 3), of which point i has number i % 128.
     """
     from fdsl.raster import patches, points
 
@@ -119,7 +126,9 @@ def paint(
 
 
 def placement(look: Look, flip: int) -> Placement:
-    """Place the drawing for one flip: 0 as is, 1 top to bottom, 2 left to right, 3 both. Row 0 of the drawing is at the bottom."""
+    """Place the drawing for one flip: 0 as is, 1 top to bottom, 2 left to right, 3 both. Row 0 of
+    the drawing is at the bottom.
+    """
     reach = PATCH_SHIFT_PX + 2 if look.draw == "patch" else 0
     margin = max(0, reach + 1 - look.pad_px)
     side = look.image_size_px + margin

@@ -1,8 +1,10 @@
-"""Bezier curves: a category is how many control points a curve has, how many curves there are, and where the control points stand.
+"""Bezier curves: a category is how many control points a curve has, how many curves there are, and
+where the control points stand.
 
-Source: the baselines Bezier-144 and Bezier-1024 of the FractalDB papers. No code was released; of the definition only that 144 and 1,024 are
-grids of two numbers is known, and all else is ours: the two numbers, control points that are uniform in the image and jittered for
-each instance, gray lines of one pixel on black.
+Source: the baselines Bezier-144 and Bezier-1024 of the FractalDB papers. No code was released; of
+the definition only that 144 and 1,024 are grids of two numbers is known, and all else is ours: the
+two numbers, control points that are uniform in the image and jittered for each instance, gray lines
+of one pixel on black.
 """
 
 from __future__ import annotations
@@ -27,14 +29,19 @@ STEPS_PER_PIXEL = 2  # straight pieces of a curve, for each pixel of the image's
 
 
 class Settings(FrozenModel):
-    """Categories and drawing. Image size and instances are FractalDB-1k's, so that one can stand for the other."""
+    """Categories and drawing. Image size and instances are FractalDB-1k's, so that one can stand
+    for the other.
+    """
 
     image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
     grid: int = Field(
         default=12,
         ge=2,
         le=64,
-        description="side of the grid of categories: 3 to this + 2 control points, 1 to this many curves; 12 and 32 in the papers",
+        description=(
+            "side of the grid of categories: 3 to this + 2 control points, 1 to this many curves;"
+            " 12 and 32 in the papers"
+        ),
     )
     margin: float = Field(
         default=0.05,
@@ -46,13 +53,17 @@ class Settings(FrozenModel):
         default=0.1,
         gt=0,
         le=0.5,
-        description="control points of an instance are uniform in ± this share of the image around the category's, but stay inside",
+        description=(
+            "control points of an instance are uniform in ± this share of the image around the"
+            " category's, but stay inside"
+        ),
     )
     gray_level: int = Field(default=127, ge=1, le=255, description="of the curves, on black")
 
 
 def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
-    """Draw the control points of one category: category % grid + 3 for each of its category // grid + 1 curves.
+    """Draw the control points of one category: category % grid + 3 for each of its category // grid
+    + 1 curves.
 
     Returns
     -------
@@ -107,7 +118,8 @@ def read_control_points(parameters: dict[str, NDArray]) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If a column is missing, the rows are not whole curves in order, or a coordinate is not finite or outside of [0, 1].
+        If a column is missing, the rows are not whole curves in order, or a coordinate is not
+        finite or outside of [0, 1].
     """
     if missing := [name for name in PARAMETERS if name not in parameters]:
         raise ValueError(f"parameter columns {missing} are missing: sample the parameters again")
@@ -119,13 +131,14 @@ def read_control_points(parameters: dict[str, NDArray]) -> NDArray[np.float64]:
         1 <= curves <= MAX_CURVES and 2 <= points <= MAX_POINTS and np.array_equal(curve, whole)
     ):
         raise ValueError(
-            f"{curve.size} rows of control points must be 1 to {MAX_CURVES} curves of 2 to {MAX_POINTS} points each, in order: "
-            "sample the parameters again"
+            f"{curve.size} rows of control points must be 1 to {MAX_CURVES} curves of 2 to"
+            f" {MAX_POINTS} points each, in order: sample the parameters again"
         )
     layout = np.array([parameters["x"], parameters["y"]], np.float64)
     if not (layout.min() >= 0 and layout.max() <= 1):
         raise ValueError(
-            f"control points from {layout.min()} to {layout.max()} must be within 0 to 1: sample the parameters again"
+            f"control points from {layout.min()} to {layout.max()} must be within 0 to 1: sample"
+            " the parameters again"
         )
     return layout.reshape(2, curves, points)
 

@@ -1,4 +1,6 @@
-"""Categories that are one row of constants: how the row is made, read and checked, and the ranges that settings give."""
+"""Categories that are one row of constants: how the row is made, read and checked, and the ranges
+that settings give.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from fdsl.schema.base import FrozenModel
 
 
 def row(types: Mapping[str, str], *values: float) -> dict[str, NDArray]:
-    """Return the columns of one category: `values` in the order of `types`, the formula's PARAMETERS."""
+    """Return the columns of one category: `values` in the order of `types`, the formula's
+    PARAMETERS.
+    """
     return {
         name: np.array([value], dtype=dtype)
         for (name, dtype), value in zip(types.items(), values, strict=True)
@@ -31,7 +35,8 @@ def read(
     Raises
     ------
     ValueError
-        If a column is missing, there is not exactly one row, or a value is not finite or out of its limits.
+        If a column is missing, there is not exactly one row, or a value is not finite or out of its
+        limits.
     """
     if missing := [name for name in limits if name not in parameters]:
         raise ValueError(f"parameter columns {missing} are missing: sample the parameters again")
@@ -44,14 +49,16 @@ def read(
         if not (lowest <= value <= highest and (not whole or value == int(value))):
             kind = "an integer" if whole else "a number"
             raise ValueError(
-                f"{name} = {value} must be {kind} from {lowest} to {highest}: sample the parameters again"
+                f"{name} = {value} must be {kind} from {lowest} to {highest}: sample the parameters"
+                " again"
             )
         values[name] = int(value) if whole else value
     return values
 
 
 def square_cell(category: int, *, side: int, setting: str) -> tuple[int, int]:
-    """Return category % side and category // side, the cell of a square grid whose side is the named setting.
+    """Return category % side and category // side, the cell of a square grid whose side is the
+    named setting.
 
     Raises
     ------
@@ -60,7 +67,8 @@ def square_cell(category: int, *, side: int, setting: str) -> tuple[int, int]:
     """
     if category >= side**2:
         raise ValueError(
-            f"category {category} is outside of the grid of {side} x {side}: use at most {side**2} classes, or raise {setting}"
+            f"category {category} is outside of the grid of {side} x {side}: use at most {side**2}"
+            f" classes, or raise {setting}"
         )
     return category % side, category // side
 

@@ -1,8 +1,10 @@
-"""Dead leaves: shapes of random place, size and colour that cover one another until they cover the image.
+"""Dead leaves: shapes of random place, size and colour that cover one another until they cover the
+image.
 
-Source: Baradad et al., "Learning to see by looking at noise" (NeurIPS 2021) and its released code: the law of an image. There images
-have no labels. Ours: a category is a cell of the grid shape x sigma x range of the radius, within which images differ by their
-streams; the image ends when no pixel is bare (there: when no pixel is black), and starts again when one leaf covers all others.
+Source: Baradad et al., "Learning to see by looking at noise" (NeurIPS 2021) and its released code:
+the law of an image. There images have no labels. Ours: a category is a cell of the grid shape x
+sigma x range of the radius, within which images differ by their streams; the image ends when no
+pixel is bare (there: when no pixel is black), and starts again when one leaf covers all others.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ Sigma = Annotated[float, Field(ge=0.5, le=8, multiple_of=0.5)]
 
 
 class Settings(FrozenModel):
-    """Categories and drawing. The published law is sigma 3 and radii of 0.03 to 1; the other cells stand around it."""
+    """Categories and drawing. The published law is sigma 3 and radii of 0.03 to 1; the other cells
+    stand around it.
+    """
 
     image_size_px: int = Field(default=256, ge=4, le=8192, description="side of the square image")
     colour: Literal["rgb", "gray"] = Field(
@@ -50,7 +54,9 @@ class Settings(FrozenModel):
     sigmas: tuple[Sigma, ...] = Field(
         default=(2.0, 2.5, 3.0, 3.5, 4.0),
         min_length=1,
-        description="a radius r has a weight of r^-sigma less that of the largest; multiples of 0.5",
+        description=(
+            "a radius r has a weight of r^-sigma less that of the largest; multiples of 0.5"
+        ),
     )
     radii: tuple[tuple[float, float], ...] = Field(
         default=((0.03, 1.0), (0.045, 1.0), (0.06, 1.0), (0.09, 1.0), (0.12, 1.0)),
@@ -69,7 +75,8 @@ class Settings(FrozenModel):
         for smallest, largest in self.radii:
             if not LIMITS["smallest"][0] <= smallest < largest <= LIMITS["largest"][1]:
                 raise ValueError(
-                    f"radii ({smallest}, {largest}) must be two ascending numbers from {LIMITS['smallest'][0]} to {LIMITS['largest'][1]}"
+                    f"radii ({smallest}, {largest}) must be two ascending numbers from"
+                    f" {LIMITS['smallest'][0]} to {LIMITS['largest'][1]}"
                 )
         for name in ("shapes", "sigmas", "radii"):
             values = getattr(self, name)
@@ -92,8 +99,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     cells = list(product(settings.shapes, settings.sigmas, settings.radii))
     if category >= len(cells):
         raise ValueError(
-            f"category {category} is outside of the grid of {len(cells)} cells: use at most {len(cells)} classes, "
-            "or more shapes, sigmas or radii"
+            f"category {category} is outside of the grid of {len(cells)} cells: use at most"
+            f" {len(cells)} classes, or more shapes, sigmas or radii"
         )
     shape, sigma, radii = cells[category]
     return constants.row(PARAMETERS, SHAPES.index(shape), sigma, *radii)
@@ -132,7 +139,8 @@ def render(
         if (canvas[0] != first).any() or (canvas != first).any():
             return canvas if channels == 3 else canvas.reshape(size, size)
     raise ValueError(
-        f"{MAX_TRIES} images of category {category} have one colour only: lower the radii or raise most_leaves"
+        f"{MAX_TRIES} images of category {category} have one colour only: lower the radii or raise"
+        " most_leaves"
     )
 
 
@@ -142,8 +150,9 @@ def radius_law(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return 200 radii, as shares of the image, and the 199 numbers that part [0, 1) into theirs.
 
-    A uniform number chooses the radius whose cumulative weight is nearest, as in the released code. From square roots and
-    products alone, so that the bits do not depend on a platform's power function.
+    A uniform number chooses the radius whose cumulative weight is nearest, as in the released code.
+    From square roots and products alone, so that the bits do not depend on a platform's power
+    function.
 
     Raises
     ------
@@ -153,7 +162,8 @@ def radius_law(
     halves = round(2 * sigma)
     if halves != 2 * sigma or not smallest < largest:
         raise ValueError(
-            f"sigma = {sigma} must be a multiple of 0.5 and smallest = {smallest} below largest = {largest}"
+            f"sigma = {sigma} must be a multiple of 0.5 and smallest = {smallest} below largest ="
+            f" {largest}"
         )
     shares = smallest + (largest - smallest) * (np.arange(RADII) / (RADII - 1))
     powers = np.multiply.reduce(np.broadcast_to(np.sqrt(shares), (halves, RADII)), axis=0)

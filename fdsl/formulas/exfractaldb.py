@@ -1,10 +1,12 @@
 """ExFractalDB: attractors of random three-dimensional iterated function systems, seen by a camera.
 
-Source: Kataoka et al., "Replacing labeled real-image datasets with auto-generated contours" (CVPR 2022) and its released code. The
-camera and the law of the categories are the code's. Ours: each category is searched by itself; views are random rotations unless
-`view` asks for the code's twelve; the centroid divides by the number of points that there are. With the fixed views, all weights by
-all views are MV-FractalDB, and one weight in twelve views is 3D-OFDB (Nakamura et al., ICCV 2023): weighted = false takes the category
-itself, as that paper says; instance_row = 0 the row of the weights that its released code takes.
+Source: Kataoka et al., "Replacing labeled real-image datasets with auto-generated contours" (CVPR
+2022) and its released code. The camera and the law of the categories are the code's. Ours: each
+category is searched by itself; views are random rotations unless `view` asks for the code's twelve;
+the centroid divides by the number of points that there are. With the fixed views, all weights by
+all views are MV-FractalDB, and one weight in twelve views is 3D-OFDB (Nakamura et al., ICCV 2023):
+weighted = false takes the category itself, as that paper says; instance_row = 0 the row of the
+weights that its released code takes.
 """
 
 from __future__ import annotations
@@ -54,15 +56,23 @@ class Settings(FrozenModel):
     instance_row: int | None = Field(
         default=None,
         ge=0,
-        description="draw all instances with this row of the weights rather than by turns; 0 is the released 3D-OFDB",
+        description=(
+            "draw all instances with this row of the weights rather than by turns; 0 is the"
+            " released 3D-OFDB"
+        ),
     )
     view: Literal["random", "fixed12"] = Field(
         default="random",
-        description="a uniform rotation for each instance, or one of twelve azimuths with ± 3.14 degrees",
+        description=(
+            "a uniform rotation for each instance, or one of twelve azimuths with ± 3.14 degrees"
+        ),
     )
     diverged: Literal["shrink", "keep"] = Field(
         default="shrink",
-        description="when a weight makes the system diverge: halve its distance from 1 until it does not, or draw what there is",
+        description=(
+            "when a weight makes the system diverge: halve its distance from 1 until it does not,"
+            " or draw what there is"
+        ),
     )
     variance: float = Field(
         default=0.05,
@@ -91,11 +101,13 @@ class Settings(FrozenModel):
             return self
         if not self.weighted:
             raise ValueError(
-                f"instance_row = {self.instance_row} chooses a weight, but weighted = false: set one of the two"
+                f"instance_row = {self.instance_row} chooses a weight, but weighted = false: set"
+                " one of the two"
             )
         if self.instance_row > 24 * self.weight_steps:
             raise ValueError(
-                f"instance_row = {self.instance_row} is none of the rows 0 to {24 * self.weight_steps} of weight_steps = {self.weight_steps}"
+                f"instance_row = {self.instance_row} is none of the rows 0 to"
+                f" {24 * self.weight_steps} of weight_steps = {self.weight_steps}"
             )
         return self
 
@@ -107,7 +119,8 @@ class Settings(FrozenModel):
             )
         if self.maps[1] < 2:
             raise ValueError(
-                f"maps = {self.maps}: the attractor of a single map is a point, so no search would end; allow at least 2"
+                f"maps = {self.maps}: the attractor of a single map is a point, so no search would"
+                " end; allow at least 2"
             )
         return self
 
@@ -134,7 +147,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
         if spread(settings, system, shares, state) > settings.variance:
             return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
     raise ValueError(
-        f"none of {ifs.MAX_CANDIDATES} candidates has a variance above {settings.variance} on each axis: lower variance"
+        f"none of {ifs.MAX_CANDIDATES} candidates has a variance above {settings.variance} on each"
+        " axis: lower variance"
     )
 
 
@@ -144,7 +158,9 @@ def spread(
     shares: NDArray[np.float64],
     state: NDArray[np.uint64],
 ) -> float:
-    """Return the smallest variance of the three axes, the longest one scaled to [-1, 1]; 0 for an orbit that leaves ±1e6."""
+    """Return the smallest variance of the three axes, the longest one scaled to [-1, 1]; 0 for an
+    orbit that leaves ±1e6.
+    """
     from fdsl.raster import chaos_game
 
     points = np.empty((3, settings.search_points), np.float64)
@@ -159,17 +175,20 @@ def spread(
 def render(
     settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
 ) -> NDArray[np.uint8]:
-    """Draw one instance: weight row instance % 145 (at six steps); of the fixed views number (instance // 145) % 12.
+    """Draw one instance: weight row instance % 145 (at six steps); of the fixed views number
+    (instance // 145) % 12.
 
     Returns
     -------
     ndarray
-        uint8 (image_size_px, image_size_px), gray_level on black. As in the released code, row 0 is the lowest y.
+        uint8 (image_size_px, image_size_px), gray_level on black. As in the released code, row 0 is
+        the lowest y.
 
     Raises
     ------
     ValueError
-        If the parameters are impossible, or the unweighted system diverges while diverged = "shrink".
+        If the parameters are impossible, or the unweighted system diverges while diverged =
+        "shrink".
     """
     return draw(settings, parameters, seed=seed, category=category, instance=instance)[0]
 
@@ -209,9 +228,11 @@ def _instance_weights(settings: Settings) -> NDArray[np.float64]:
 
 
 def weight_rows(steps: int) -> NDArray[np.float64]:
-    """Return the factors of the coefficients a … l, (24 * steps + 1, 12): 1 ± 0.1, …, ± 0.1 steps, ascending.
+    """Return the factors of the coefficients a … l, (24 * steps + 1, 12): 1 ± 0.1, …, ± 0.1 steps,
+    ascending.
 
-    The identity stands in the middle of the rows of a. Made by formula: the released table of six steps has a typing error in row 109.
+    The identity stands in the middle of the rows of a. Made by formula: the released table of six
+    steps has a typing error in row 109.
     """
     return _weight_rows(steps).copy()
 
@@ -229,7 +250,9 @@ def _orbit(
     shares: NDArray[np.float64],
     state: NDArray[np.uint64],
 ) -> tuple[NDArray[np.float64], int, NDArray[np.float64], bool]:
-    """Play the chaos game of the weighted system; return points (3, n), how many count, their summary, and whether it diverged."""
+    """Play the chaos game of the weighted system; return points (3, n), how many count, their
+    summary, and whether it diverged.
+    """
     from fdsl.raster import chaos_game
 
     points = np.empty((3, settings.points), np.float64)

@@ -1,10 +1,13 @@
-"""FractalDB: attractors of random two-dimensional iterated function systems, drawn as points or 3 × 3 patches.
+"""FractalDB: attractors of random two-dimensional iterated function systems, drawn as points or 3 ×
+3 patches.
 
-Source: Kataoka et al., "Pre-training without natural images" (ACCV 2020, IJCV 2022) and its released code. Categories are the code's
-law; each is searched by itself here, so that the search parallelises and can be continued. Ours: one random sequence per image (the code
-repeats one sequence for all), the order of the instances, and what happens to systems that a weight makes diverge. One instance of each
-category is 2D-OFDB (Nakamura et al., ICCV 2023): weighted = false draws the category itself, as that paper says; instance_row = 0 the
-row of the weights that its released code draws.
+Source: Kataoka et al., "Pre-training without natural images" (ACCV 2020, IJCV 2022) and its
+released code. Categories are the code's law; each is searched by itself here, so that the search
+parallelises and can be continued. Ours: one random sequence per image (the code repeats one
+sequence for all), the order of the instances, and what happens to systems that a weight makes
+diverge. One instance of each category is 2D-OFDB (Nakamura et al., ICCV 2023): weighted = false
+draws the category itself, as that paper says; instance_row = 0 the row of the weights that its
+released code draws.
 """
 
 from __future__ import annotations
@@ -61,20 +64,32 @@ class Settings(WindowSettings):
         default=None,
         ge=0,
         le=24,
-        description="draw all instances with this row of the weights rather than by turns; 0 is the released 2D-OFDB",
+        description=(
+            "draw all instances with this row of the weights rather than by turns; 0 is the"
+            " released 2D-OFDB"
+        ),
     )
     flips: bool = Field(default=True, description="four flips of each weight")
     diverged: Literal["shrink", "keep"] = Field(
         default="shrink",
-        description="when a weight makes the system diverge: halve its distance from 1 until it does not, or draw what there is",
+        description=(
+            "when a weight makes the system diverge: halve its distance from 1 until it does not,"
+            " or draw what there is"
+        ),
     )
     search: Literal["random", "svd"] = Field(
         default="random",
-        description="candidates with uniform coefficients; or with random singular values of at most 1, as Anderson & Farrell",
+        description=(
+            "candidates with uniform coefficients; or with random singular values of at most 1, as"
+            " Anderson & Farrell"
+        ),
     )
     sigma_factor: tuple[float, float] | None = Field(
         default=None,
-        description="range of the sum of singular values in the search svd, the smaller ones doubled; null: (5 + n) / 2 to (6 + n) / 2 for n maps",
+        description=(
+            "range of the sum of singular values in the search svd, the smaller ones doubled; null:"
+            " (5 + n) / 2 to (6 + n) / 2 for n maps"
+        ),
     )
     filling_rate: float = Field(
         default=0.2,
@@ -86,7 +101,9 @@ class Settings(WindowSettings):
         default=1.0,
         gt=0,
         le=10,
-        description="coefficients are uniform in [-limit, limit); in the search svd the shifts alone",
+        description=(
+            "coefficients are uniform in [-limit, limit); in the search svd the shifts alone"
+        ),
     )
     maps: tuple[int, int] = Field(default=(2, 7), description="fewest and most maps of a system")
 
@@ -98,16 +115,19 @@ class Settings(WindowSettings):
             )
         if self.maps[1] < 2:
             raise ValueError(
-                f"maps = {self.maps}: the attractor of a single map is a point, so no search would end; allow at least 2"
+                f"maps = {self.maps}: the attractor of a single map is a point, so no search would"
+                " end; allow at least 2"
             )
         reachable = min(1.0, self.search_points / self.search_size_px**2)
         if self.filling_rate > reachable:
             raise ValueError(
-                f"filling_rate = {self.filling_rate} needs more than search_points = {self.search_points} on {self.search_size_px} px"
+                f"filling_rate = {self.filling_rate} needs more than search_points ="
+                f" {self.search_points} on {self.search_size_px} px"
             )
         if self.instance_row is not None and not self.weighted:
             raise ValueError(
-                f"instance_row = {self.instance_row} chooses a weight, but weighted = false: set one of the two"
+                f"instance_row = {self.instance_row} chooses a weight, but weighted = false: set"
+                " one of the two"
             )
         return self
 
@@ -118,7 +138,8 @@ class Settings(WindowSettings):
         low, high = self.sigma_factor or svd_sampler.default_sigma_factor(self.maps[0])
         if self.search == "svd" and not 0 <= low <= high <= 3 * self.maps[0]:
             raise ValueError(
-                f"sigma_factor = ({low}, {high}) must be two ascending numbers from 0 to 3 for each of maps[0] = {self.maps[0]} maps"
+                f"sigma_factor = ({low}, {high}) must be two ascending numbers from 0 to 3 for each"
+                f" of maps[0] = {self.maps[0]} maps"
             )
         return self
 
@@ -143,7 +164,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
         if filling_rate(settings, system, shares, state) >= settings.filling_rate:
             return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
     raise ValueError(
-        f"none of {ifs.MAX_CANDIDATES} candidates fills {settings.filling_rate} of the image: lower filling_rate"
+        f"none of {ifs.MAX_CANDIDATES} candidates fills {settings.filling_rate} of the image: lower"
+        " filling_rate"
     )
 
 
@@ -163,7 +185,9 @@ def filling_rate(
     shares: NDArray[np.float64],
     state: NDArray[np.uint64],
 ) -> float:
-    """Return the share of pixels that the search's chaos game reaches, pads included; 0 for an orbit that leaves ±1e6."""
+    """Return the share of pixels that the search's chaos game reaches, pads included; 0 for an
+    orbit that leaves ±1e6.
+    """
     from fdsl.raster import chaos_game, points
 
     x, y = np.empty((2, settings.search_points), np.float64)
@@ -182,17 +206,20 @@ def filling_rate(
 def render(
     settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
 ) -> NDArray[np.uint8]:
-    """Draw one instance: weight row instance % 25, flip (instance // 25) % 4, points and patches from a stream of its own.
+    """Draw one instance: weight row instance % 25, flip (instance // 25) % 4, points and patches
+    from a stream of its own.
 
     Returns
     -------
     ndarray
-        uint8 (image_size_px, image_size_px), gray_level on black; with hues (image_size_px, image_size_px, 3).
+        uint8 (image_size_px, image_size_px), gray_level on black; with hues (image_size_px,
+        image_size_px, 3).
 
     Raises
     ------
     ValueError
-        If the parameters are impossible, or the unweighted system diverges while diverged = "shrink".
+        If the parameters are impossible, or the unweighted system diverges while diverged =
+        "shrink".
     """
     return draw(settings, parameters, seed=seed, category=category, instance=instance)[0]
 
@@ -225,7 +252,8 @@ def _instance_weights(settings: Settings) -> NDArray[np.float64]:
 
 
 def weight_rows(weight: float) -> NDArray[np.float64]:
-    """Return the factors of the coefficients a … f, (25, 6), in the order of the released files; row 2 is the identity.
+    """Return the factors of the coefficients a … f, (25, 6), in the order of the released files;
+    row 2 is the identity.
 
     The lowest factor at weight 0.5 is 0.01, as there.
     """
@@ -245,7 +273,9 @@ def _orbit(
     shares: NDArray[np.float64],
     state: NDArray[np.uint64],
 ) -> tuple[Orbit, bool]:
-    """Play the chaos game of the weighted system, leave `state` behind it, and say whether the weight made it diverge."""
+    """Play the chaos game of the weighted system, leave `state` behind it, and say whether the
+    weight made it diverge.
+    """
     from fdsl.raster import chaos_game
 
     x, y = np.empty((2, settings.points), np.float64)

@@ -13,7 +13,10 @@ MAX_COEFFICIENT = 1000.0  # so that an orbit passes every bound before it can ov
 BOUND = 1e6  # an orbit beyond it counts as diverged
 FAR = 1e100  # how far a diverged orbit is followed where it is kept
 MAX_HALVINGS = 60
-DIVERGES = "the system diverges even without a weight: sample the parameters again, or set diverged = 'keep' to draw what there is"
+DIVERGES = (
+    "the system diverges even without a weight: sample the parameters again, or set diverged ="
+    " 'keep' to draw what there is"
+)
 
 
 Systems = Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]  # coefficients, probabilities
@@ -22,9 +25,11 @@ Systems = Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]  # coefficie
 def candidates(
     rng: np.random.Generator, *, coefficients: int, limit: float, maps: tuple[int, int]
 ) -> Systems:
-    """Yield random systems: float64 (maps, coefficients) uniform in [-limit, limit), with probabilities proportional to |det|.
+    """Yield random systems: float64 (maps, coefficients) uniform in [-limit, limit), with
+    probabilities proportional to |det|.
 
-    The number of maps is uniform on `maps`, both ends included. Source: section 3.1 of the FractalDB paper and its released code.
+    The number of maps is uniform on `maps`, both ends included. Source: section 3.1 of the
+    FractalDB paper and its released code.
     """
     while True:
         count = rng.integers(maps[0], maps[1], endpoint=True)
@@ -33,7 +38,9 @@ def candidates(
 
 
 def probabilities(system: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the shares of the maps, float64 (maps,): |determinant| over its sum; equal shares where all determinants are 0."""
+    """Return the shares of the maps, float64 (maps,): |determinant| over its sum; equal shares
+    where all determinants are 0.
+    """
     if system.shape[1] == 6:
         a, b, c, d = system[:, :4].T
         areas = np.abs(a * d - b * c)
@@ -45,7 +52,9 @@ def probabilities(system: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def parameter_types(names: str) -> dict[str, str]:
-    """Return the types of the parameter columns of systems with coefficients `names`, as `columns` makes them."""
+    """Return the types of the parameter columns of systems with coefficients `names`, as `columns`
+    makes them.
+    """
     return {"map": "int32", **dict.fromkeys([*names, "p"], "float64"), "candidate": "int32"}
 
 
@@ -69,7 +78,8 @@ def read_system(
     Raises
     ------
     ValueError
-        If a column is missing, there is no map or more than 256, a value is not finite or beyond ±1000, or the probabilities are not.
+        If a column is missing, there is no map or more than 256, a value is not finite or beyond
+        ±1000, or the probabilities are not.
     """
     wanted = [*names, "p"]
     if missing := [name for name in wanted if name not in parameters]:
@@ -77,12 +87,14 @@ def read_system(
     table = np.array([parameters[name] for name in wanted], dtype=np.float64)
     if table.ndim != 2 or not 1 <= table.shape[1] <= MAX_MAPS:
         raise ValueError(
-            f"parameters of shape {table.shape[1:]}: a system has 1 to {MAX_MAPS} maps, each one row"
+            f"parameters of shape {table.shape[1:]}: a system has 1 to {MAX_MAPS} maps, each"
+            " one row"
         )
     shares = table[-1].copy()
     if not np.abs(table).max() <= MAX_COEFFICIENT:
         raise ValueError(
-            f"coefficients or probabilities are not finite or beyond ±{MAX_COEFFICIENT:g}: sample the parameters again"
+            f"coefficients or probabilities are not finite or beyond ±{MAX_COEFFICIENT:g}: sample"
+            " the parameters again"
         )
     if shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(f"probabilities p = {shares.tolist()} must be at least 0 and sum to 1")
@@ -103,7 +115,8 @@ def weight_table(
 ) -> NDArray[np.float64]:
     """Return the factors of the instances, (coefficients * multipliers + 1, coefficients).
 
-    One coefficient at a time has one of `multipliers`, in order; a row of ones stands at `identity_row`.
+    One coefficient at a time has one of `multipliers`, in order; a row of ones stands at
+    `identity_row`.
     """
     rows = np.ones((coefficients * len(multipliers), coefficients))
     for k in range(coefficients):
@@ -112,7 +125,9 @@ def weight_table(
 
 
 def halved(weights: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-    """Yield `weights`, then the same with half, a quarter, … of their distance from 1, and at last ones."""
+    """Yield `weights`, then the same with half, a quarter, … of their distance from 1, and at last
+    ones.
+    """
     yield weights
     for halving in range(1, MAX_HALVINGS):
         yield 1 + (weights - 1) * 0.5**halving

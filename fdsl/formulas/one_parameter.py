@@ -1,8 +1,8 @@
 """1p-frac: one fractal, and slight perturbations of it as the categories.
 
-Source: Nakamura et al., "Scaling backwards: minimal synthetic pre-training?" (ECCV 2024) and its released code. The code multiplies each
-coefficient; the paper writes a sum. Ours: the base system is a function of the seed alone and must fill the image itself,
-and retries end with an error.
+Source: Nakamura et al., "Scaling backwards: minimal synthetic pre-training?" (ECCV 2024) and its
+released code. The code multiplies each coefficient; the paper writes a sum. Ours: the base system
+is a function of the seed alone and must fill the image itself, and retries end with an error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ MAX_CANDIDATES = 1000
 
 
 class Settings(WindowSettings):
-    """Base system, perturbation and drawing. The defaults are those of the released code, but for the sigma factor of the paper's table."""
+    """Base system, perturbation and drawing. The defaults are those of the released code, but for
+    the sigma factor of the paper's table.
+    """
 
     image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
     points: int = Field(
@@ -44,7 +46,10 @@ class Settings(WindowSettings):
         default=3.5,
         ge=0,
         le=48,
-        description="sum of the base system's singular values, the smaller ones doubled; at most 3 for each map",
+        description=(
+            "sum of the base system's singular values, the smaller ones doubled; at most 3 for"
+            " each map"
+        ),
     )
     sigma_spread: float = Field(
         default=0.1, ge=0, le=1, description="the base system's sigma factor is uniform within this"
@@ -57,7 +62,10 @@ class Settings(WindowSettings):
     )
     perturbation: Literal["multiplicative", "additive"] = Field(
         default="multiplicative",
-        description="each coefficient times uniform 1 ± delta, as coded; or plus uniform ± delta / 2, as written",
+        description=(
+            "each coefficient times uniform 1 ± delta, as coded; or plus uniform ± delta / 2, as"
+            " written"
+        ),
     )
     filling_rate: float = Field(
         default=0.05, gt=0, lt=1, description="share of lit pixels that a category must exceed"
@@ -68,23 +76,27 @@ class Settings(WindowSettings):
         low, high = self.sigma_factor - self.sigma_spread, self.sigma_factor + self.sigma_spread
         if not 0 <= low <= high <= 3 * self.maps:
             raise ValueError(
-                f"sigma_factor ± sigma_spread = {low:g} to {high:g} must be within 0 to {3 * self.maps}, 3 for each of the maps"
+                f"sigma_factor ± sigma_spread = {low:g} to {high:g} must be within 0 to"
+                f" {3 * self.maps}, 3 for each of the maps"
             )
         reachable = min(1.0, 9 * self.search_points / self.search_size_px**2)
         if self.filling_rate >= reachable:
             raise ValueError(
-                f"filling_rate = {self.filling_rate} needs more than search_points = {self.search_points} on {self.search_size_px} px"
+                f"filling_rate = {self.filling_rate} needs more than search_points ="
+                f" {self.search_points} on {self.search_size_px} px"
             )
         return self
 
 
 def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
-    """Draw one category: the first perturbation of the seed's base system that fills enough of the image.
+    """Draw one category: the first perturbation of the seed's base system that fills enough of the
+    image.
 
     Returns
     -------
     dict
-        PARAMETERS, one row per map; p is the base system's. `candidate` is how many perturbations were tried.
+        PARAMETERS, one row per map; p is the base system's. `candidate` is how many perturbations
+        were tried.
 
     Raises
     ------
@@ -100,14 +112,16 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
         ):
             return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
     raise ValueError(
-        f"none of {MAX_CANDIDATES} perturbations fills more than {settings.filling_rate} of the image: lower filling_rate or delta"
+        f"none of {MAX_CANDIDATES} perturbations fills more than {settings.filling_rate} of the"
+        " image: lower filling_rate or delta"
     )
 
 
 def base_system(
     settings: Settings, *, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return coefficients (maps, 6) and probabilities (maps,) of the system that all categories of a seed perturb.
+    """Return coefficients (maps, 6) and probabilities (maps,) of the system that all categories of
+    a seed perturb.
 
     Raises
     ------
@@ -133,7 +147,8 @@ def _base_system(settings: Settings, seed: int) -> tuple[NDArray[np.float64], ND
         if filling_rate(settings, system, shares, state) > settings.filling_rate:
             return system, shares
     raise ValueError(
-        f"none of {MAX_CANDIDATES} base systems fills more than {settings.filling_rate} of the image: lower filling_rate"
+        f"none of {MAX_CANDIDATES} base systems fills more than {settings.filling_rate} of the"
+        " image: lower filling_rate"
     )
 
 
@@ -162,7 +177,8 @@ def filling_rate(
 def render(
     settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
 ) -> NDArray[np.uint8]:
-    """Draw one instance, points and patches from a stream of its own; the published datasets have one of each category.
+    """Draw one instance, points and patches from a stream of its own; the published datasets have
+    one of each category.
 
     Returns
     -------

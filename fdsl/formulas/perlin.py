@@ -1,8 +1,10 @@
 """Perlin noise: a category is how many lattice cells lie across and how many down the image.
 
-Source: the baseline Perlin-100 and Perlin-1296 of the FractalDB papers, after Inoue et al., "Initialization using Perlin noise for
-training networks with a limited amount of data" (ICPR 2020). No code was released; of the definition only that 100 and 1296 are grids
-of two frequencies is known, and all else is ours: K. Perlin's gradient noise with random unit gradients, stretched to black and white.
+Source: the baseline Perlin-100 and Perlin-1296 of the FractalDB papers, after Inoue et al.,
+"Initialization using Perlin noise for training networks with a limited amount of data" (ICPR 2020).
+No code was released; of the definition only that 100 and 1296 are grids of two frequencies is
+known, and all else is ours: K. Perlin's gradient noise with random unit gradients, stretched to
+black and white.
 """
 
 from __future__ import annotations
@@ -23,14 +25,19 @@ LIMITS = {"cells_x": (1, 1024), "cells_y": (1, 1024)}
 
 
 class Settings(FrozenModel):
-    """Categories and drawing. Image size and instances are FractalDB-1k's, so that one can stand for the other."""
+    """Categories and drawing. Image size and instances are FractalDB-1k's, so that one can stand
+    for the other.
+    """
 
     image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
     frequencies: int = Field(
         default=10,
         ge=2,
         le=64,
-        description="side of the grid of categories: 1 to this many cells on each axis; 10 and 36 in the papers",
+        description=(
+            "side of the grid of categories: 1 to this many cells on each axis; 10 and 36 in the"
+            " papers"
+        ),
     )
     octaves: int = Field(
         default=1,
@@ -49,7 +56,8 @@ class Settings(FrozenModel):
 
 
 def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
-    """Return the cells of one category: category % frequencies + 1 across, category // frequencies + 1 down, whatever the seed.
+    """Return the cells of one category: category % frequencies + 1 across, category // frequencies
+    + 1 down, whatever the seed.
 
     Raises
     ------
@@ -98,6 +106,6 @@ def _check_lattice(settings: Settings, cells: int) -> None:
     finest = cells << (settings.octaves - 1)
     if finest >= 2 * settings.image_size_px:
         raise ValueError(
-            f"{finest} lattice cells on {settings.image_size_px} px must be fewer than {2 * settings.image_size_px}: "
-            "lower frequencies or octaves, or raise image_size_px"
+            f"{finest} lattice cells on {settings.image_size_px} px must be fewer than"
+            f" {2 * settings.image_size_px}: lower frequencies or octaves, or raise image_size_px"
         )

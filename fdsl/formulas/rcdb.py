@@ -1,9 +1,11 @@
-"""RCDB, the radial contour database: nested polygons that grow outwards from a centre, roughened by noise.
+"""RCDB, the radial contour database: nested polygons that grow outwards from a centre, roughened by
+noise.
 
-Source: Kataoka et al., "Replacing labeled real-image datasets with auto-generated contours" (CVPR 2022) and its released code. A category
-is what the code keeps for all its instances: vertices, polygons, noise and step. Radius, ovals, centre, noise and gray levels are
-drawn for each instance. Ours: black background as the paper prints it, gray levels that are never the background's, lengths in
-proportion to the image, and the study of vertices alone.
+Source: Kataoka et al., "Replacing labeled real-image datasets with auto-generated contours" (CVPR
+2022) and its released code. A category is what the code keeps for all its instances: vertices,
+polygons, noise and step. Radius, ovals, centre, noise and gray levels are drawn for each instance.
+Ours: black background as the paper prints it, gray levels that are never the background's, lengths
+in proportion to the image, and the study of vertices alone.
 """
 
 from __future__ import annotations
@@ -35,19 +37,26 @@ CENTRE_RANGE_PX = 400
 
 
 class Settings(FrozenModel):
-    """Categories and drawing. The defaults are those of the released recipe for RCDB-1k, but for the background."""
+    """Categories and drawing. The defaults are those of the released recipe for RCDB-1k, but for
+    the background.
+    """
 
     image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
     lengths: Literal["proportional", "pixels"] = Field(
         default="proportional",
-        description="radius, noise, step and centre scale with the image (ours), or are pixels at any size",
+        description=(
+            "radius, noise, step and centre scale with the image (ours), or are pixels at any size"
+        ),
     )
     background: Literal["black", "white"] = Field(
         default="black", description="black as the paper prints it, white as the code draws it"
     )
     vary: Literal["all", "vertices"] = Field(
         default="all",
-        description="what differs between categories: all four constants; or vertices alone, vertices[0] + category, the others in mid-range",
+        description=(
+            "what differs between categories: all four constants; or vertices alone, vertices[0] +"
+            " category, the others in mid-range"
+        ),
     )
     vertices: tuple[int, int] = Field(
         default=(3, 200), description="fewest and most vertices of a polygon"
@@ -73,7 +82,9 @@ class Settings(FrozenModel):
     broken_lines: int = Field(
         default=0,
         ge=0,
-        description="random lines in the background's colour, drawn last; the study uses 1000 at 512 px",
+        description=(
+            "random lines in the background's colour, drawn last; the study uses 1000 at 512 px"
+        ),
     )
 
     @model_validator(mode="after")
@@ -81,13 +92,14 @@ class Settings(FrozenModel):
         constants.check_ranges(self, LIMITS | {"radius": (0, 128)})
         if self.lengths == "pixels" and self.image_size_px <= CENTRE_RANGE_PX:
             raise ValueError(
-                f"image_size_px = {self.image_size_px} with lengths = 'pixels' puts centres outside of the image: "
-                f"use more than {CENTRE_RANGE_PX}, or lengths = 'proportional'"
+                f"image_size_px = {self.image_size_px} with lengths = 'pixels' puts centres outside"
+                f" of the image: use more than {CENTRE_RANGE_PX}, or lengths = 'proportional'"
             )
         if self.broken_lines > 4 * self.image_size_px:
             raise ValueError(
-                f"broken_lines = {self.broken_lines} would erase almost everything at {self.image_size_px} px: "
-                f"the study's share is {round(1000 / REFERENCE_SIZE_PX * self.image_size_px)}"
+                f"broken_lines = {self.broken_lines} would erase almost everything at"
+                f" {self.image_size_px} px: the study's share is"
+                f" {round(1000 / REFERENCE_SIZE_PX * self.image_size_px)}"
             )
         return self
 
@@ -98,7 +110,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     Returns
     -------
     dict
-        PARAMETERS, one row: vertices with P(v) ∝ exp(-v / 100), polygons, noise and step uniform on their ranges.
+        PARAMETERS, one row: vertices with P(v) ∝ exp(-v / 100), polygons, noise and step uniform on
+        their ranges.
 
     Raises
     ------
@@ -177,7 +190,9 @@ def render(
 def _broken(
     canvas: NDArray[np.uint8], settings: Settings, state: NDArray[np.uint64], background: int
 ) -> NDArray[np.uint8]:
-    """Draw lines between random pixels over the contours; all again in the rare case that nothing is left."""
+    """Draw lines between random pixels over the contours; all again in the rare case that nothing
+    is left.
+    """
     from fdsl.raster import lines, xoshiro
 
     ends = np.empty(4 * settings.broken_lines)
@@ -195,8 +210,8 @@ def _only_vertices(settings: Settings, category: int) -> dict[str, NDArray]:
     low, high = settings.vertices
     if low + category > high:
         raise ValueError(
-            f"category {category} would have {low + category} vertices, more than vertices = ({low}, {high}) allows: "
-            f"at most {high - low + 1} classes, or raise the range"
+            f"category {category} would have {low + category} vertices, more than vertices ="
+            f" ({low}, {high}) allows: at most {high - low + 1} classes, or raise the range"
         )
     return constants.row(
         PARAMETERS,
@@ -209,7 +224,9 @@ def _only_vertices(settings: Settings, category: int) -> dict[str, NDArray]:
 
 @lru_cache(maxsize=16)
 def _vertex_law(low: int, high: int) -> NDArray[np.float64]:
-    """Cumulative probabilities of low … high vertices, the last left out, from multiplications and additions alone."""
+    """Cumulative probabilities of low … high vertices, the last left out, from multiplications and
+    additions alone.
+    """
     weights = np.cumprod(np.full(high - low + 1, DECAY))
     total = np.cumsum(weights)
     return total[:-1] / total[-1]

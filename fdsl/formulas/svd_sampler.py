@@ -1,8 +1,11 @@
-"""Random affine maps of the plane that are contractive by construction: their singular values are drawn, not their coefficients.
+"""Random affine maps of the plane that are contractive by construction: their singular values are
+drawn, not their coefficients.
 
-Source: Anderson & Farrell, "Improving fractal pre-training" (WACV 2022), section 4, and its released code. The sum of a system's singular
-values, the smaller ones doubled, is its sigma factor; the paper finds that it decides how an attractor looks. Ours: the limits between
-which a singular value is drawn never leave [0, 1], where a comparison in place of an assignment lets the released code go out of them.
+Source: Anderson & Farrell, "Improving fractal pre-training" (WACV 2022), section 4, and its
+released code. The sum of a system's singular values, the smaller ones doubled, is its sigma factor;
+the paper finds that it decides how an attractor looks. Ours: the limits between which a singular
+value is drawn never leave [0, 1], where a comparison in place of an assignment lets the released
+code go out of them.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ def candidates(
     sigma_factor: tuple[float, float] | None,
     shift_limit: float,
 ) -> ifs.Systems:
-    """Yield random systems, float64 (maps, 6), with probabilities proportional to |det|; the number of maps is uniform on `maps`."""
+    """Yield random systems, float64 (maps, 6), with probabilities proportional to |det|; the number
+    of maps is uniform on `maps`.
+    """
     while True:
         count = int(rng.integers(maps[0], maps[1], endpoint=True))
         low, high = sigma_factor or default_sigma_factor(count)
@@ -31,17 +36,20 @@ def candidates(
 
 
 def default_sigma_factor(maps: int) -> tuple[float, float]:
-    """Return the range of the paper: systems of `maps` maps whose attractors have neither too few points nor no structure."""
+    """Return the range of the paper: systems of `maps` maps whose attractors have neither too few
+    points nor no structure.
+    """
     return (5 + maps) / 2, (6 + maps) / 2
 
 
 def sample_system(
     rng: np.random.Generator, *, maps: int, sigma_factor: float, shift_limit: float
 ) -> NDArray[np.float64]:
-    """Return one system, (maps, 6), columns a … f: a rotation, scaling by the singular values with signs, a rotation; then a shift.
+    """Return one system, (maps, 6), columns a … f: a rotation, scaling by the singular values with
+    signs, a rotation; then a shift.
 
-    Angles and signs are uniform and independent, shifts uniform in ± shift_limit. (The signs of the second rotation in the paper
-    do not change this law, because its angle is uniform.)
+    Angles and signs are uniform and independent, shifts uniform in ± shift_limit. (The signs of the
+    second rotation in the paper do not change this law, because its angle is uniform.)
 
     Raises
     ------
@@ -68,10 +76,11 @@ def sample_system(
 def sample_singular_values(
     rng: np.random.Generator, *, maps: int, sigma_factor: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the larger and the smaller singular values, (maps,) each, with 1 >= larger >= smaller >= 0.
+    """Return the larger and the smaller singular values, (maps,) each, with 1 >= larger >= smaller
+    >= 0.
 
-    The sum of larger + 2 smaller is the sigma factor. Each value is uniform between the limits that those before it and the possible
-    values of those after it leave.
+    The sum of larger + 2 smaller is the sigma factor. Each value is uniform between the limits that
+    those before it and the possible values of those after it leave.
     """
     if not 0 <= sigma_factor <= 3 * maps:
         raise ValueError(

@@ -1,9 +1,11 @@
-"""VisualAtom: nested orbits around a centre, each the outline before it moved outwards by two sine waves, a step and noise.
+"""VisualAtom: nested orbits around a centre, each the outline before it moved outwards by two sine
+waves, a step and noise.
 
-Source: Takashima et al., "Visual atoms: pre-training vision transformers with sinusoidal waves" (CVPR 2023) and its released code.
-A category is what the code keeps for all its instances: vertices, orbits, noise, step, radius, the frequencies of the two waves, ovals.
-Centre, noise and gray levels are drawn for each instance. Ours: gray levels that are never the background's, lengths in proportion to
-the image, and a new centre where nothing of an atom would be inside the image.
+Source: Takashima et al., "Visual atoms: pre-training vision transformers with sinusoidal waves"
+(CVPR 2023) and its released code. A category is what the code keeps for all its instances:
+vertices, orbits, noise, step, radius, the frequencies of the two waves, ovals. Centre, noise and
+gray levels are drawn for each instance. Ours: gray levels that are never the background's, lengths
+in proportion to the image, and a new centre where nothing of an atom would be inside the image.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ MAX_TRIES = 100
 class Settings(FrozenModel):
     """Categories and drawing. The defaults are those of the released script for VisualAtom-1k.
 
-    The released program without arguments has other ranges: noise (2, 6), step (0, 0.01), radius (0, 50).
+    The released program without arguments has other ranges: noise (2, 6), step (0, 0.01), radius
+    (0, 50).
     """
 
     image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
@@ -72,7 +75,10 @@ class Settings(FrozenModel):
     )
     frequency_2: tuple[int, int] = Field(
         default=(0, 20),
-        description="range of the periods of the second wave, which differ from the first's unless that has none",
+        description=(
+            "range of the periods of the second wave, which differ from the first's unless that has"
+            " none"
+        ),
     )
     amplitude: float = Field(
         default=0.5, ge=0, le=100, description="of both waves, per orbit, in pixels at 512"
@@ -87,7 +93,9 @@ class Settings(FrozenModel):
         default=512,
         ge=0,
         le=512,
-        description="side of the square around the middle in which the centre lies, in pixels at 512",
+        description=(
+            "side of the square around the middle in which the centre lies, in pixels at 512"
+        ),
     )
 
     @model_validator(mode="after")
@@ -97,8 +105,8 @@ class Settings(FrozenModel):
         low, high = self.frequency_2
         if low == high and low > 0 and self.frequency_1[0] <= low <= self.frequency_1[1]:
             raise ValueError(
-                f"frequency_2 = ({low}, {high}) leaves no other value where the first frequency is {low}: "
-                "widen it, or keep it out of frequency_1"
+                f"frequency_2 = ({low}, {high}) leaves no other value where the first frequency is"
+                f" {low}: widen it, or keep it out of frequency_1"
             )
         return self
 
@@ -109,7 +117,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     Returns
     -------
     dict
-        PARAMETERS, one row, each uniform on its range; frequency_2 is not frequency_1 unless that is 0.
+        PARAMETERS, one row, each uniform on its range; frequency_2 is not frequency_1 unless that
+        is 0.
     """
     rng = tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
     vertices = rng.integers(*settings.vertices, endpoint=True)
@@ -140,7 +149,8 @@ def render(
     Raises
     ------
     ValueError
-        If the parameters are impossible, or no part of the atom is inside the image for any of 100 centres.
+        If the parameters are impossible, or no part of the atom is inside the image for any of 100
+        centres.
     """
     from fdsl.raster import contours, xoshiro
 
@@ -173,7 +183,9 @@ def render(
 
 
 def _outline(atom: dict[str, float], amplitude: float) -> tuple[NDArray[np.float64], ...]:
-    """Return cosine and sine of the vertices' angles, and what the two waves add to the step at each vertex, in pixels at 512."""
+    """Return cosine and sine of the vertices' angles, and what the two waves add to the step at
+    each vertex, in pixels at 512.
+    """
     from fdsl.raster import circle
 
     vertices = np.arange(atom["vertices"])

@@ -1,8 +1,10 @@
-"""Lossless bytes of one uint8 image, small and quick to read: a tag, then a Zstandard frame of bits or of bytes.
+"""Lossless bytes of one uint8 image, small and quick to read: a tag, then a Zstandard frame of bits
+or of bytes.
 
-Images of two values (a point-rendered fractal: 0 and one gray) are packed to one bit a pixel first, which makes reading an
-order of magnitude cheaper than PNG. Shape is not stored here: a shard holds images of one shape. Nor is a checksum: a shard has
-one for each row. Differences of neighbours, as PNG has them, make contours larger, and only smooth noise smaller.
+Images of two values (a point-rendered fractal: 0 and one gray) are packed to one bit a pixel first,
+which makes reading an order of magnitude cheaper than PNG. Shape is not stored here: a shard holds
+images of one shape. Nor is a checksum: a shard has one for each row. Differences of neighbours, as
+PNG has them, make contours larger, and only smooth noise smaller.
 """
 
 from __future__ import annotations
@@ -33,8 +35,9 @@ def decode(content: bytes | memoryview, shape: tuple[int, ...]) -> NDArray[np.ui
     Raises
     ------
     ValueError
-        If the bytes are no frame or hold more or fewer pixels than `shape`; nothing beyond that size is ever unpacked. Damage that
-        leaves a frame of that size gives other pixels: it is for the checksum of the shard's row to notice.
+        If the bytes are no frame or hold more or fewer pixels than `shape`; nothing beyond that
+        size is ever unpacked. Damage that leaves a frame of that size gives other pixels: it is for
+        the checksum of the shard's row to notice.
     """
     pixels = math.prod(shape)
     tag = content[0] if len(content) else 0
@@ -53,5 +56,6 @@ def _unpack(frame: bytes | memoryview, size: int) -> pa.Buffer:
         return FRAMES.decompress(frame, size)
     except OSError as error:
         raise ValueError(
-            f"image bytes are damaged, or hold another number of pixels than the {size} bytes of their shape ({error})"
+            f"image bytes are damaged, or hold another number of pixels than the {size} bytes of"
+            f" their shape ({error})"
         ) from None

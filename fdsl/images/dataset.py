@@ -1,4 +1,6 @@
-"""`fdsl.load`: any synthetic dataset of the catalogue as a sequence of images, drawn when they are asked for."""
+"""`fdsl.load`: any synthetic dataset of the catalogue as a sequence of images, drawn when they are
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ SIZES = ("classes", "instances")
 class Dataset:
     """A sequence of (image, label); index i is instance i % instances of category i // instances.
 
-    Make one with `fdsl.load`. Safe to pickle and to share with forked or spawned workers: an image depends on seed, settings,
-    category and instance, and on nothing else.
+    Make one with `fdsl.load`. Safe to pickle and to share with forked or spawned workers: an image
+    depends on seed, settings, category and instance, and on nothing else.
     """
 
     def __init__(self, name: str, images: DrawnImages, *, origin: dict[str, Any]) -> None:
@@ -83,7 +85,9 @@ class Dataset:
 
     @property
     def parameters(self) -> pd.DataFrame:
-        """Parameters of all categories, one row per map or category; searches those that are missing (see `search`)."""
+        """Parameters of all categories, one row per map or category; searches those that are
+        missing (see `search`).
+        """
         import pandas as pd
 
         rows = [self.images.parameters.of(category) for category in range(self.classes)]
@@ -119,7 +123,8 @@ class Dataset:
         )
 
     def search(self, *, workers: int = 1) -> Iterator[int]:
-        """Find the parameters of all categories and yield each one's number; the same for any number of workers.
+        """Find the parameters of all categories and yield each one's number; the same for any
+        number of workers.
 
         What an official mode finds in order, and what was imported, uses no workers.
         """
@@ -149,9 +154,11 @@ def load(
     seed
         Root seed, 0 … 2**63 - 1.
     official
-        Draw as the authors' released program does, from its own sequence of random numbers: FractalDB, RCDB and VisualAtom.
+        Draw as the authors' released program does, from its own sequence of random numbers:
+        FractalDB, RCDB and VisualAtom.
     threads
-        With `official`: processes that the authors' program is started with; RCDB and VisualAtom differ with it.
+        With `official`: processes that the authors' program is started with; RCDB and VisualAtom
+        differ with it.
     parameters
         A folder of the authors' CSV files, or a file of `fdsl import`, instead of a search.
     overrides
@@ -179,14 +186,21 @@ def load(
 
         imported = read_parameters(parameters, formula=entry.formula)
         overrides.setdefault("classes", imported.classes)
-    return build(name, _changed(name, entry, overrides, official=official),
-                 seed=seed, threads=threads if official else None, imported=imported)  # fmt: skip
+    return build(
+        name,
+        _changed(name, entry, overrides, official=official),
+        seed=seed,
+        threads=threads if official else None,
+        imported=imported,
+    )
 
 
 def build(
     name: str, entry: SyntheticDataset, *, seed: int, threads: int | None, imported: Any = None
 ) -> Dataset:
-    """Return the dataset of a complete catalogue entry; `threads` asks for the official mode, `imported` are its parameters."""
+    """Return the dataset of a complete catalogue entry; `threads` asks for the official mode,
+    `imported` are its parameters.
+    """
     if threads is not None:
         from fdsl.images import official
 
@@ -197,7 +211,8 @@ def build(
 
         if imported.classes != entry.classes:
             raise ConfigError(
-                f"{name}: classes = {entry.classes}, but {imported.classes} categories were imported"
+                f"{name}: classes = {entry.classes}, but {imported.classes} categories were"
+                " imported"
             )
         images = StreamedImages(entry, imported, seed=seed)
         return Dataset(name, images, origin={"imported": content_digest(imported)})

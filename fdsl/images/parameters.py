@@ -1,4 +1,6 @@
-"""The parameter file of a synthetic dataset: one Parquet row per map or category, with what it was made from."""
+"""The parameter file of a synthetic dataset: one Parquet row per map or category, with what it was
+made from.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ def sample(
     workers: int = 1,
     categories: Sequence[int] | None = None,
 ) -> Iterator[Rows]:
-    """Yield the parameters of `categories` (None: 0, 1, … of `dataset`); the same for any number of workers."""
+    """Yield the parameters of `categories` (None: 0, 1, … of `dataset`); the same for any number of
+    workers.
+    """
     settings = formula_settings(dataset)
     one = partial(_sample_category, dataset.formula, settings, seed)
     wanted = range(dataset.classes) if categories is None else categories
@@ -94,7 +98,8 @@ def read(path: str | Path, *, dataset: SyntheticDataset, seed: int) -> Parameter
     Raises
     ------
     DamagedFile
-        If the file is not Parquet, is altered, or was made from other settings; the message names the file and both values.
+        If the file is not Parquet, is altered, or was made from other settings; the message names
+        the file and both values.
     """
     parameters, about = read_table(path)
     for key, wanted in origin(dataset, seed).items():
@@ -106,7 +111,9 @@ def read(path: str | Path, *, dataset: SyntheticDataset, seed: int) -> Parameter
 
 
 def write_table(path: str | Path, parameters: Parameters, *, about: dict[str, Any]) -> None:
-    """Write parameters with what is known `about` them (plain data, with `classes`), whole or not at all."""
+    """Write parameters with what is known `about` them (plain data, with `classes`), whole or not
+    at all.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

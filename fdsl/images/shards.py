@@ -1,4 +1,6 @@
-"""Shards: Arrow IPC files of rendered images, memory-mapped, with random access and a checksum for every row."""
+"""Shards: Arrow IPC files of rendered images, memory-mapped, with random access and a checksum for
+every row.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ COLUMNS = pa.schema(
 
 
 def shard_range(shard: int, *, shards: int, images: int) -> range:
-    """Return the image indices of one of `shards` nearly equal, consecutive parts of `images` images."""
+    """Return the image indices of one of `shards` nearly equal, consecutive parts of `images`
+    images.
+    """
     if not 0 <= shard < shards <= images:
         raise ValueError(f"shard {shard} of {shards} does not exist for {images} images")
     return range(shard * images // shards, (shard + 1) * images // shards)
@@ -77,7 +81,9 @@ def write_shard(
 
 
 class _Rows(NamedTuple):
-    """A checked batch: image k is content[ends[k]:ends[k + 1]]. Nothing is copied from the mapped file."""
+    """A checked batch: image k is content[ends[k]:ends[k + 1]]. Nothing is copied from the mapped
+    file.
+    """
 
     content: memoryview
     ends: NDArray[np.int32]
@@ -122,7 +128,9 @@ class Shard:
         return sum(len(self._rows(number).category) for number in range(reader.num_record_batches))
 
     def _rows(self, number: int) -> _Rows:
-        """Return a batch; checked when first read, because damaged offsets lead outside of the file."""
+        """Return a batch; checked when first read, because damaged offsets lead outside of the
+        file.
+        """
         if number not in self._checked:
             reader, _ = self._opened()
             try:
@@ -159,7 +167,8 @@ class Shard:
             for key, wanted in {**self.about, "format": FORMAT}.items():
                 if held.get(key) != wanted:
                     raise DamagedFile(
-                        f"{self.path} was made with {key} = {held.get(key)!r}, not {wanted!r}. {_AGAIN}"
+                        f"{self.path} was made with {key} = {held.get(key)!r}, not {wanted!r}."
+                        f" {_AGAIN}"
                     )
             self._open = (reader, shape)
         return self._open

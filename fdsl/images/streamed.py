@@ -1,4 +1,6 @@
-"""The images of a synthetic dataset, each drawn when it is asked for; nothing is stored, and nothing that reads files is loaded."""
+"""The images of a synthetic dataset, each drawn when it is asked for; nothing is stored, and
+nothing that reads files is loaded.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class Categories(Protocol):
 
 
 class SearchedParameters:
-    """Parameters that are searched when they are first asked for, and kept. Safe to pickle; what was found travels along."""
+    """Parameters that are searched when they are first asked for, and kept. Safe to pickle; what
+    was found travels along.
+    """
 
     def __init__(self, dataset: SyntheticDataset, *, seed: int) -> None:
         self.dataset = dataset
@@ -57,7 +61,9 @@ class SearchedParameters:
         return [category for category in range(self.classes) if category not in self._found]
 
     def search(self, *, workers: int = 1) -> Iterator[int]:
-        """Search all missing categories and yield each when it is found; the same for any number of workers."""
+        """Search all missing categories and yield each when it is found; the same for any number of
+        workers.
+        """
         missing = self.missing()
         found = parameter_file.sample(
             self.dataset, seed=self.seed, workers=workers, categories=missing
@@ -137,7 +143,9 @@ class StreamedImages(DrawnImages):
         super().__init__(dataset, parameters, seed=seed, settings=settings)
 
     def part(self, indices: Iterable[int]) -> StreamedImages:
-        """Return the same images with the parameters of these indices alone: what another process needs to draw them."""
+        """Return the same images with the parameters of these indices alone: what another process
+        needs to draw them.
+        """
         categories = {index // self.dataset.instances for index in indices}
         rows = {category: self.parameters.of(category) for category in categories}
         return StreamedImages(
@@ -156,7 +164,9 @@ class StreamedImages(DrawnImages):
         )
 
     def draw_and_tell(self, index: int) -> tuple[NDArray[np.uint8], int, int, bool]:
-        """Return (image, category, instance) of an index, and whether a weight made its system diverge."""
+        """Return (image, category, instance) of an index, and whether a weight made its system
+        diverge.
+        """
         formula = formulas.get(self.dataset.formula)
         if not isinstance(formula, formulas.MayDiverge):
             return *self.draw(index), False

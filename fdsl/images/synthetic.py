@@ -53,7 +53,9 @@ class ShardedImages:
 def render_shard(
     path: str | Path, images: StreamedImages, *, part: range, indices: Iterable[int] | None = None
 ) -> None:
-    """Draw and store the images `part` of a dataset; `indices` is `part` again when the caller watches the progress."""
+    """Draw and store the images `part` of a dataset; `indices` is `part` again when the caller
+    watches the progress.
+    """
     write_shard(
         path,
         part if indices is None else indices,

@@ -18,7 +18,9 @@ _held: list[IO[str]] = []
 
 @contextmanager
 def holding(folder: Path) -> Iterator[bool]:
-    """Hold an exclusive lock on a folder itself while the block runs, and say whether that worked; nothing is written."""
+    """Hold an exclusive lock on a folder itself while the block runs, and say whether that worked;
+    nothing is written.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -54,13 +56,15 @@ def alone(path: str | Path, *, doing: str) -> Iterator[None]:
 
 
 def recover(folder: Path) -> None:
-    """Tidy what a killed Snakemake left behind, so that the same command goes on; a living one is left alone.
+    """Tidy what a killed Snakemake left behind, so that the same command goes on; a living one is
+    left alone.
 
-    Snakemake's own locks, and its marks on the outputs of jobs in progress, are files that only a clean end removes: after a
-    SIGKILL or a power cut it asks for `--unlock` and `--rerun-incomplete`. Every Snakemake of this workflow therefore shares a
-    lock of the kernel's until it ends. Whoever gets that lock for itself alone knows that no other lives, removes the stale
-    locks, and removes the marked outputs with their marks. Those outputs were moved into place whole, but Snakemake has not
-    noted what they were made from.
+    Snakemake's own locks, and its marks on the outputs of jobs in progress, are files that only a
+    clean end removes: after a SIGKILL or a power cut it asks for `--unlock` and
+    `--rerun-incomplete`. Every Snakemake of this workflow therefore shares a lock of the kernel's
+    until it ends. Whoever gets that lock for itself alone knows that no other lives, removes the
+    stale locks, and removes the marked outputs with their marks. Those outputs were moved into
+    place whole, but Snakemake has not noted what they were made from.
 
     Parameters
     ----------
@@ -76,8 +80,9 @@ def recover(folder: Path) -> None:
         # another one lives, or is tidying at this moment: then wait
         fcntl.flock(file, fcntl.LOCK_SH)
         log.warning(
-            "another Snakemake of this workflow is at work in this folder: where their files meet, this one stops "
-            "(locked directory, incomplete files); run it again when the other has ended"
+            "another Snakemake of this workflow is at work in this folder: where their files meet,"
+            " this one stops (locked directory, incomplete files); run it again when the other has"
+            " ended"
         )
         return
     for lock in (folder / "locks").glob("*.lock"):
@@ -85,7 +90,8 @@ def recover(folder: Path) -> None:
     marks = folder / "incomplete"
     for mark in [path for path in marks.rglob("*") if path.is_file()]:
         output = Path(_marked(mark.relative_to(marks)))
-        # the outputs of this workflow lie below the working directory; a mark that says otherwise came from elsewhere
+        # the outputs of this workflow lie below the working directory; a mark that says otherwise
+        # came from elsewhere
         if output.is_absolute() or ".." in output.parts or not output.parts:
             log.warning("%s marks %s, which is left alone", mark, output)
         else:
@@ -103,5 +109,7 @@ def _remove(output: Path) -> None:
 
 
 def _marked(mark: Path) -> str:
-    """Return the output that a mark of Snakemake's stands for: base64 of its path, cut into folders @… where it is long."""
+    """Return the output that a mark of Snakemake's stands for: base64 of its path, cut into folders
+    @… where it is long.
+    """
     return urlsafe_b64decode("".join(part.removeprefix("@") for part in mark.parts)).decode()

@@ -1,8 +1,9 @@
 """Records: what every job leaves about itself, checksummed so that a changed digit shows.
 
-A record holds what was asked for (`order`), by which code (`code`), from what (`inputs`, by digest), on what (`environment`),
-when (`started`, `finished`), and what came out (`outputs`, by digest and size). It stands in the folder of a training as
-record.json, elsewhere beside the file that it is about, as NAME.record.json.
+A record holds what was asked for (`order`), by which code (`code`), from what (`inputs`, by
+digest), on what (`environment`), when (`started`, `finished`), and what came out (`outputs`, by
+digest and size). It stands in the folder of a training as record.json, elsewhere beside the file
+that it is about, as NAME.record.json.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def write(
     content
         Plain JSON data.
     outputs
-        Files and folders that the job has made; those that do not exist are left out, because a training without a journal
-        leaves none.
+        Files and folders that the job has made; those that do not exist are left out, because a
+        training without a journal leaves none.
 
     Raises
     ------
@@ -64,7 +65,9 @@ def beside(path: str | Path) -> Path:
 
 
 def stated(path: str | Path) -> dict[str, Any]:
-    """Return SHA-256 and size in bytes of a file; of a folder those of all that is in it, and the number of files."""
+    """Return SHA-256 and size in bytes of a file; of a folder those of all that is in it, and the
+    number of files.
+    """
     target = Path(path)
     if target.is_dir():
         files = members(target)
@@ -75,7 +78,9 @@ def stated(path: str | Path) -> dict[str, Any]:
 
 
 def members(folder: Path) -> dict[str, Path]:
-    """Return the files of a folder by their names in it; not hidden ones, such as the time stamp that Snakemake adds."""
+    """Return the files of a folder by their names in it; not hidden ones, such as the time stamp
+    that Snakemake adds.
+    """
     files = {item.relative_to(folder): item for item in sorted(folder.rglob("*")) if item.is_file()}
     return {
         name.as_posix(): item
@@ -85,7 +90,9 @@ def members(folder: Path) -> dict[str, Path]:
 
 
 def folder_digest(files: Mapping[str, str]) -> str:
-    """Return one SHA-256 for a folder: of a line `DIGEST  NAME` for each file, in the order of the names."""
+    """Return one SHA-256 for a folder: of a line `DIGEST  NAME` for each file, in the order of the
+    names.
+    """
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
 

@@ -1,4 +1,6 @@
-"""Files that are either whole or absent (temporary file, fsync, rename, fsync of the folder), and digests that show damage."""
+"""Files that are either whole or absent (temporary file, fsync, rename, fsync of the folder), and
+digests that show damage.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,12 @@ class DamagedFile(ValueError):
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` and move it there, durably, when the block ends without an exception.
+    """Yield a temporary path beside `path` and move it there, durably, when the block ends without
+    an exception.
 
-    The folder is made if missing. On an exception the temporary file is removed and `path` is left as it was. What a killed
-    writer of the same path left half-written is used again, so that such files do not pile up.
+    The folder is made if missing. On an exception the temporary file is removed and `path` is left
+    as it was. What a killed writer of the same path left half-written is used again, so that such
+    files do not pile up.
 
     Raises
     ------
@@ -53,10 +57,11 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Yield a new folder beside `path`, checksum it and move it there, durably, when the block ends without an exception.
+    """Yield a new folder beside `path`, checksum it and move it there, durably, when the block ends
+    without an exception.
 
-    The checksum file holds the digests of all others, for `require_whole`. A folder that was at `path` is removed. On an
-    exception the new folder is removed and `path` is left as it was.
+    The checksum file holds the digests of all others, for `require_whole`. A folder that was at
+    `path` is removed. On an exception the new folder is removed and `path` is left as it was.
 
     Raises
     ------
@@ -91,7 +96,9 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Give an OSError of the block that names no file, as a rule a full disk's, the name of the one that is being written."""
+    """Give an OSError of the block that names no file, as a rule a full disk's, the name of the one
+    that is being written.
+    """
     try:
         yield
     except OSError as error:
@@ -103,7 +110,8 @@ def naming(path: str | Path) -> Iterator[None]:
 
 
 def require_writable(folder: str | Path) -> None:
-    """Pass if a file can be made in a folder, or, where it is missing, in the nearest one above it; nothing is left there.
+    """Pass if a file can be made in a folder, or, where it is missing, in the nearest one above it;
+    nothing is left there.
 
     Raises
     ------
@@ -139,8 +147,8 @@ def require_whole(folder: str | Path) -> None:
     )
     if differing:
         raise DamagedFile(
-            f"{folder / differing[0]} is not what was written ({len(differing)} of {len(noted)} files differ); delete the "
-            f"folder {folder} and run the same command again"
+            f"{folder / differing[0]} is not what was written ({len(differing)} of {len(noted)}"
+            f" files differ); delete the folder {folder} and run the same command again"
         )
 
 
@@ -156,7 +164,9 @@ def write_text(path: str | Path, content: str) -> None:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write `content` to `path` as indented JSON, whole or not at all. NaN and infinity are refused (ValueError)."""
+    """Write `content` to `path` as indented JSON, whole or not at all. NaN and infinity are refused
+    (ValueError).
+    """
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
@@ -200,7 +210,9 @@ def read_checksummed(path: str | Path) -> dict[str, Any]:
 
 
 def checksum(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of an object without its checksum, as JSON gives it back: with lists for tuples and text for keys."""
+    """Return the SHA-256 of an object without its checksum, as JSON gives it back: with lists for
+    tuples and text for keys.
+    """
     rest = {key: value for key, value in content.items() if key != CHECKSUM}
     return digest_json(json.loads(json.dumps(rest, allow_nan=False)))
 
@@ -226,8 +238,8 @@ def require_digest(path: str | Path, *, noted: str | Path) -> str:
     found, known = digest(path), read_checksummed(noted)
     if (known.get("file"), known.get("sha256")) != (Path(path).name, found):
         raise DamagedFile(
-            f"{path} ({Path(path).stat().st_size} bytes) is not the file that {noted} describes; delete both and run the same "
-            "command again"
+            f"{path} ({Path(path).stat().st_size} bytes) is not the file that {noted} describes;"
+            " delete both and run the same command again"
         )
     return found
 
@@ -260,7 +272,9 @@ def _temporary_file(target: Path) -> tuple[Path, int]:
 
 
 def _temporary_folder(target: Path) -> tuple[Path, int]:
-    """Return an empty folder beside `target` and a descriptor that keeps other writers away from it."""
+    """Return an empty folder beside `target` and a descriptor that keeps other writers away from
+    it.
+    """
     path = target.with_name(f".{target.name}.part.tmp")
     path.mkdir(exist_ok=True)
     descriptor = os.open(path, os.O_RDONLY)
@@ -273,9 +287,11 @@ def _temporary_folder(target: Path) -> tuple[Path, int]:
 
 
 def _claimed(descriptor: int, path: Path) -> bool:
-    """Lock what was opened at `path` until it is closed, and say whether it is ours; if not, close it.
+    """Lock what was opened at `path` until it is closed, and say whether it is ours; if not, close
+    it.
 
-    It is not ours if another writer holds it or has moved it away, or if the file system has no locks.
+    It is not ours if another writer holds it or has moved it away, or if the file system has no
+    locks.
     """
     if descriptor < 0:
         return False
@@ -290,7 +306,9 @@ def _claimed(descriptor: int, path: Path) -> bool:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Return {name: digest} of the files of a folder, without its checksums and hidden ones, such as Snakemake's time stamp."""
+    """Return {name: digest} of the files of a folder, without its checksums and hidden ones, such
+    as Snakemake's time stamp.
+    """
     files = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
     named = {path.relative_to(folder).as_posix(): path for path in files}
     return {name: digest(path) for name, path in named.items() if name != FOLDER_CHECKSUMS}

@@ -34,8 +34,9 @@ def processes(
             yield pool
         except BrokenProcessPool:
             raise ChildProcessError(
-                "a worker process ended too early: it was killed, perhaps for lack of memory, or its own message stands above. "
-                f"Run the same command again, with fewer workers than {count} if memory is short"
+                "a worker process ended too early: it was killed, perhaps for lack of memory, or"
+                " its own message stands above. Run the same command again, with fewer workers"
+                f" than {count} if memory is short"
             ) from None
 
 
@@ -46,7 +47,9 @@ def _begin(initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -
 
 
 def _end_with_parent() -> None:
-    """Wait for the parent's end. Workers hold both ends of the pool's queue, so a parent's SIGKILL does not close it for them."""
+    """Wait for the parent's end. Workers hold both ends of the pool's queue, so a parent's SIGKILL
+    does not close it for them.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

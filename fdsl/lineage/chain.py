@@ -1,4 +1,6 @@
-"""The chain from a result back to formulas and data, as the records tell it; nothing is computed again."""
+"""The chain from a result back to formulas and data, as the records tell it; nothing is computed
+again.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class File:
     name
         As records name it.
     sha256, size
-        As they were written, by its record, the digest beside it or, where there is neither, its reader; None = unknown.
+        As they were written, by its record, the digest beside it or, where there is neither, its
+        reader; None = unknown.
     record
         Of the job that made it, or None.
     there
@@ -45,7 +48,9 @@ class File:
 
 @dataclass(frozen=True)
 class Cell:
-    """A number of a table, or a claim, with the records behind it; `reason` says why there are none."""
+    """A number of a table, or a claim, with the records behind it; `reason` says why there are
+    none.
+    """
 
     name: tuple[str, ...]
     value: str
@@ -76,7 +81,9 @@ class Chain:
     manifests: Mapping[str, Mapping[str, Any]]
 
     def sources(self, name: str) -> dict[str, str]:
-        """Return what a record or file was made from: names with digests, in order; empty at an end of the chain."""
+        """Return what a record or file was made from: names with digests, in order; empty at an end
+        of the chain.
+        """
         record = name if is_record(name) else self.files[name].record
         inputs = self.records.get(str(record), {}).get("inputs", {})
         return dict(inputs) if isinstance(inputs, dict) else {}
@@ -117,7 +124,8 @@ def chain(path: Path, *, cell: tuple[str, str] | None = None, claim: str | None 
     ConfigError
         If there is no such cell or claim; the message names those that there are.
     DamagedFile
-        If the file is not there, a record on the way is damaged, or nothing says what the file was made from.
+        If the file is not there, a record on the way is damaged, or nothing says what the file was
+        made from.
     ValueError
         If `cell` is given for what is no table, or `claim` for what are no claims.
     """
@@ -137,8 +145,8 @@ def chain(path: Path, *, cell: tuple[str, str] | None = None, claim: str | None 
             follow.reach(record)
     if not follow.records:
         raise DamagedFile(
-            f"no record says what {target} was made from: it was made by an earlier version; make it again with "
-            f"snakemake --force {target}"
+            f"no record says what {target} was made from: it was made by an earlier version; make"
+            f" it again with snakemake --force {target}"
         )
     return Chain(target, tuple(cells), follow.files, follow.records, follow.manifests)
 
@@ -153,7 +161,9 @@ class _Follow:
         self.manifests: dict[str, dict[str, Any]] = {}
 
     def reach(self, name: str, *, said: str | None = None) -> None:
-        """Take up a file or record, `said` being its digest in the words of its reader, and all before it."""
+        """Take up a file or record, `said` being its digest in the words of its reader, and all
+        before it.
+        """
         todo: list[tuple[str, str | None]] = [(name, said)]
         while todo:
             here, digest = todo.pop()
@@ -230,14 +240,18 @@ def _cells(path: Path, target: str, place: Place) -> list[Cell]:
 def _of_table(row: Mapping[str, str]) -> Cell:
     named = row["record"]
     spread = f" ± {row['sd']}" if row.get("sd") else ""
-    value = f"{row['reproduced']}{spread}, n = {row.get('seeds', '?')}" if row.get("reproduced") else ""  # fmt: skip
+    value = (
+        f"{row['reproduced']}{spread}, n = {row.get('seeds', '?')}" if row.get("reproduced") else ""
+    )
     reason = named.removeprefix(NO_RECORD) if named.startswith(NO_RECORD) else ""
     records = () if reason else tuple(sorted(named.split(";")))
     return Cell((row["row"], row["column"]), value, records, reason)
 
 
 def _of_claims(rows: list[dict[str, str]], target: str, place: Place) -> Iterator[Cell]:
-    """Yield the claims; the pre-trainings that each compares stand in the order of the record beside the file."""
+    """Yield the claims; the pre-trainings that each compares stand in the order of the record
+    beside the file.
+    """
     record = place.record_of(target)
     content = (
         record_files.read(place.results / Path(record).relative_to("results")) if record else {}

@@ -1,4 +1,6 @@
-"""What the present configuration asks for: every job behind its tables, figures and claims, with its files, order and code."""
+"""What the present configuration asks for: every job behind its tables, figures and claims, with
+its files, order and code.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ class Asked:
     jobs
         By the path of their record.
     besides
-        Files that can be asked for and have no record: the learning curves as pictures, Snakemake's report.
+        Files that can be asked for and have no record: the learning curves as pictures, Snakemake's
+        report.
     """
 
     scale: str
@@ -82,7 +85,9 @@ class Asked:
 
     @cached_property
     def _folders(self) -> tuple[str, ...]:
-        """What the names of other files begin with: in composed pictures, a training's curves for TensorBoard, its checkpoints."""
+        """What the names of other files begin with: in composed pictures, a training's curves for
+        TensorBoard, its checkpoints.
+        """
         composed = [o for job in self.jobs.values() if job.kind == "compose" for o in job.outputs]
         trained = [job for job in self.jobs.values() if job.kind in TRAININGS]
         boards = [f"{job.record.rpartition('/')[0]}/tensorboard" for job in trained]
@@ -95,7 +100,9 @@ def _reports(plan: Plan) -> Iterable[Job]:
     """Yield the jobs that make what people read."""
     for study in plan.config.studies.values():
         for name in study.tables:
-            outputs = [f"results/tables/{name}{suffix}" for suffix in (".csv", ".html", ".md", ".tex")]  # fmt: skip
+            outputs = [
+                f"results/tables/{name}{suffix}" for suffix in (".csv", ".html", ".md", ".tex")
+            ]
             yield _job(
                 "table",
                 outputs,
@@ -216,7 +223,9 @@ def _attention(plan: Plan, path: str) -> Job:
 
 
 def _images(plan: Plan, dataset: str, *, stored: bool) -> Iterable[Job]:
-    """Yield the jobs that sample and, where a pre-training reads them from files, draw a synthetic dataset."""
+    """Yield the jobs that sample and, where a pre-training reads them from files, draw a synthetic
+    dataset.
+    """
     scale = plan.scale
     parameters = f"results/{scale}/parameters/{dataset}.parquet"
     yield _job(

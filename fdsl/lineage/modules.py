@@ -1,4 +1,6 @@
-"""Which modules stand behind the jobs that leave their digest in a record; the rules in workflow/rules name the same ones."""
+"""Which modules stand behind the jobs that leave their digest in a record; the rules in
+workflow/rules name the same ones.
+"""
 
 from __future__ import annotations
 

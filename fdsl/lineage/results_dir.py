@@ -13,22 +13,29 @@ RESULTS, WORKFLOW = "results", "workflow"
 
 @dataclass(frozen=True)
 class Place:
-    """A results folder, whatever it is called here; records name its files `results/…` and those of the workflow `workflow/…`."""
+    """A results folder, whatever it is called here; records name its files `results/…` and those of
+    the workflow `workflow/…`.
+    """
 
     results: Path
 
     @classmethod
     def around(cls, path: Path) -> Place:
-        """Return the results folder that a file lies in; ValueError if no folder above it is called results."""
+        """Return the results folder that a file lies in; ValueError if no folder above it is called
+        results.
+        """
         for folder in [path.absolute(), *path.absolute().parents]:
             if folder.name == RESULTS:
                 return cls(folder)
         raise ValueError(
-            f"{path} lies in no folder called {RESULTS}: give a file of the workflow, such as results/tables/table3.csv"
+            f"{path} lies in no folder called {RESULTS}: give a file of the workflow, such as"
+            " results/tables/table3.csv"
         )
 
     def find(self, name: str) -> Path | None:
-        """Return where a file lies, or None for one that lies elsewhere, such as a download; no name leads out of the folders."""
+        """Return where a file lies, or None for one that lies elsewhere, such as a download; no
+        name leads out of the folders.
+        """
         parts = PurePosixPath(name).parts
         if ".." in parts or len(parts) < 2 or parts[0] not in {RESULTS, WORKFLOW}:
             return None
@@ -40,7 +47,9 @@ class Place:
         return f"{RESULTS}/{path.absolute().relative_to(self.results.absolute()).as_posix()}"
 
     def record_of(self, name: str) -> str | None:
-        """Return the record about a file: itself, the one beside it, or record.json in its folder; None if there is none."""
+        """Return the record about a file: itself, the one beside it, or record.json in its folder;
+        None if there is none.
+        """
         if is_record(name):
             return name
         path = PurePosixPath(name)

@@ -1,4 +1,6 @@
-"""Whether a file without a digest is whole, as far as its format tells. Nothing is unpickled, and no pixel decoded."""
+"""Whether a file without a digest is whole, as far as its format tells. Nothing is unpickled, and
+no pixel decoded.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,21 @@ from pathlib import Path
 
 HEADER_LIMIT = 100_000_000  # bytes; safetensors' own limit for its header
 TAIL = 1024
-UNREADABLE = (OSError, ValueError, TypeError, LookupError, RecursionError, struct.error, zipfile.BadZipFile)  # fmt: skip
+UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    RecursionError,
+    struct.error,
+    zipfile.BadZipFile,
+)
 
 
 def fault(path: Path) -> str | None:
-    """Return what is wrong with a file, or None if nothing can be seen, which for an unknown suffix is always so."""
+    """Return what is wrong with a file, or None if nothing can be seen, which for an unknown suffix
+    is always so.
+    """
     check = CHECKS.get(path.suffix)
     if check is None:
         return None
@@ -50,7 +62,9 @@ def _safetensors(path: Path) -> str | None:
 
 
 def _framed(begin: bytes, end: bytes, *, within: int | None = None) -> Callable[[Path], str | None]:
-    """Return a check that a file begins and ends as its format wants; `end` stands within the last `within` bytes."""
+    """Return a check that a file begins and ends as its format wants; `end` stands within the last
+    `within` bytes.
+    """
 
     def check(path: Path) -> str | None:
         size, tail = path.stat().st_size, within or len(end)

@@ -15,7 +15,9 @@ Node = tuple[str, str]  # what is told, and the name that is followed
 
 
 def tree(chain: Chain) -> str:
-    """Return a chain as lines: files with digests, under each what it was made from, and last the machines."""
+    """Return a chain as lines: files with digests, under each what it was made from, and last the
+    machines.
+    """
     told: set[str] = set()
     machines: dict[str, int] = {}
     lines = [_file(chain, chain.target)]
@@ -145,7 +147,9 @@ def _result(result: Any) -> Iterator[str]:
 
 
 def _formula(order: Mapping[str, Any], settings: Any) -> Iterator[str]:
-    """Yield the formula behind images, with all its settings where they were sampled, or what was asked for of real ones."""
+    """Yield the formula behind images, with all its settings where they were sampled, or what was
+    asked for of real ones.
+    """
     dataset = order.get("dataset")
     if isinstance(dataset, dict):
         size = f"{dataset['classes']:,} × {dataset['instances']:,}"
@@ -159,7 +163,10 @@ def _formula(order: Mapping[str, Any], settings: Any) -> Iterator[str]:
 
 def _recipe(recipe: Any) -> Iterator[str]:
     if isinstance(recipe, dict) and "epochs" in recipe:
-        yield f"{recipe['epochs']} epochs of batch {recipe['global_batch']}, {recipe['optimizer']}, lr {recipe['lr']}"
+        yield (
+            f"{recipe['epochs']} epochs of batch {recipe['global_batch']}, {recipe['optimizer']},"
+            f" lr {recipe['lr']}"
+        )
 
 
 def _machine(environment: Mapping[str, Any], machines: dict[str, int]) -> int:

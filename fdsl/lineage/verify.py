@@ -1,4 +1,6 @@
-"""Whether the files of a results folder are what their records say, and what the present configuration asks for."""
+"""Whether the files of a results folder are what their records say, and what the present
+configuration asks for.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,10 @@ KEPT = {".gitkeep"}
 class Status(StrEnum):
     """What can be wrong with a file.
 
-    Damaged: it is not what was written, or cannot be read, or belongs to something that is not there. Stale: it is whole, but
-    was made by other code, by another order or from other content than there is now, so that the same command would make it
-    again. Foreign: nothing that the configuration makes asks for it, or its record is about something else.
+    Damaged: it is not what was written, or cannot be read, or belongs to something that is not
+    there. Stale: it is whole, but was made by other code, by another order or from other content
+    than there is now, so that the same command would make it again. Foreign: nothing that the
+    configuration makes asks for it, or its record is about something else.
     """
 
     DAMAGED = "damaged"
@@ -67,7 +70,9 @@ class Verification:
     absent: tuple[str, ...]
 
     def failed(self, *, strict: bool) -> bool:
-        """Say whether something is damaged or, if `strict`, something that the configuration asks for is not as it should be."""
+        """Say whether something is damaged or, if `strict`, something that the configuration asks
+        for is not as it should be.
+        """
         return any(f.status is Status.DAMAGED or (strict and f.asked) for f in self.findings)
 
 
@@ -134,7 +139,9 @@ class _Folder:
     def digests(self) -> dict[str, str]:
         """SHA-256 of every file that something speaks of, by name; folders as one."""
         spoken = {statement.path for statement in self.statements}
-        spoken |= {name for record in self.records.values() for name in _mapping(record.get("inputs"))}  # fmt: skip
+        spoken |= {
+            name for record in self.records.values() for name in _mapping(record.get("inputs"))
+        }
         paths = {name: path for name in sorted(spoken) if (path := self.place.find(name))}
         members = {
             name: record_files.members(path) for name, path in paths.items() if path.is_dir()
@@ -189,7 +196,8 @@ def verify(folder: Path, asked: Asked, *, threads: int | None = None) -> Verific
     )
 
 
-# --- damaged ----------------------------------------------------------------------------------------------------------
+# --- damaged
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _damaged(there: _Folder, wanted: Mapping[str, Job]) -> Iterator[tuple[str, str]]:
@@ -208,7 +216,11 @@ def _damaged(there: _Folder, wanted: Mapping[str, Job]) -> Iterator[tuple[str, s
             yield said.path, "cannot be read"
         elif found != said.sha256:
             size = path.stat().st_size
-            sizes = f"{size} bytes of {said.size}" if path.is_file() and said.size not in {None, size} else "as long as it was"  # fmt: skip
+            sizes = (
+                f"{size} bytes of {said.size}"
+                if path.is_file() and said.size not in {None, size}
+                else "as long as it was"
+            )
             yield said.path, f"has sha256 {found[:12]}, {said.by} says {said.sha256[:12]} ({sizes})"
     spoken = {statement.path for statement in there.statements}
     for name in there.names:
@@ -223,7 +235,8 @@ def _damaged(there: _Folder, wanted: Mapping[str, Job]) -> Iterator[tuple[str, s
                     yield output, f"is not there, but its record {name} is"
 
 
-# --- stale, and records about something else --------------------------------------------------------------------------
+# --- stale, and records about something else
+# --------------------------------------------------------------------------
 
 
 def _outdated(
@@ -279,7 +292,10 @@ def _about_something_else(record: Mapping[str, Any], job: Job) -> str:
     missing, more = sorted(set(job.inputs) - named), sorted(named - set(job.inputs))
     told = [f"not from {missing[0]}"] if missing else []
     told += [f"from {more[0]}"] if more else []
-    return f"it was made from other inputs: {', '.join(told)} ({len(missing)} missing, {len(more)} more)"
+    return (
+        f"it was made from other inputs: {', '.join(told)} ({len(missing)} missing, {len(more)}"
+        " more)"
+    )
 
 
 def _own_reason(there: _Folder, job: Job, damaged: Mapping[str, str]) -> str:
@@ -321,7 +337,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-# --- foreign ----------------------------------------------------------------------------------------------------------
+# --- foreign
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _foreign(there: _Folder, asked: Asked) -> Iterator[Finding]:
@@ -337,7 +354,11 @@ def _foreign(there: _Folder, asked: Asked) -> Iterator[Finding]:
             yield Finding(Status.FOREIGN, name, _unasked(name, asked.scale), asked=False)
         elif name not in stated and not name.startswith(folders):
             half = name.endswith(".tmp") and name.rpartition("/")[2].startswith(".")
-            why = "left by a job that was killed, or is running" if half else _unasked(name, asked.scale)  # fmt: skip
+            why = (
+                "left by a job that was killed, or is running"
+                if half
+                else _unasked(name, asked.scale)
+            )
             yield Finding(Status.FOREIGN, name, why, asked=False)
 
 
@@ -348,11 +369,14 @@ def _unasked(name: str, scale: str) -> str:
     return "no table, figure or claim of the configuration asks for it"
 
 
-# --- small things -----------------------------------------------------------------------------------------------------
+# --- small things
+# -----------------------------------------------------------------------------------------------------
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """Return a mapping as it is, and anything else, which a record of another form may hold, as nothing."""
+    """Return a mapping as it is, and anything else, which a record of another form may hold, as
+    nothing.
+    """
     return value if isinstance(value, dict) else {}
 
 

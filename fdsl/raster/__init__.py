@@ -1,9 +1,11 @@
-"""Compiled kernels: arrays and a generator state in, an array filled. Formulas choose, kernels draw.
+"""Compiled kernels: arrays and a generator state in, an array filled. Formulas choose, kernels
+draw.
 
-Every kernel has one explicit signature and is kept compiled on disk. numba notices a change in the file of a kernel, but not in the
-files of the functions that it calls, and its index can mix up two entries that two processes add at once. So the cache folder is named by
-a digest of all files here, of numba and of the processor: an edit starts an empty folder, and all who share a folder
-write the same bytes, one entry per kernel, each by an atomic rename.
+Every kernel has one explicit signature and is kept compiled on disk. numba notices a change in the
+file of a kernel, but not in the files of the functions that it calls, and its index can mix up two
+entries that two processes add at once. So the cache folder is named by a digest of all files here,
+of numba and of the processor: an edit starts an empty folder, and all who share a folder write the
+same bytes, one entry per kernel, each by an atomic rename.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ inlined = numba.njit(nogil=True, error_model="numpy")
 
 
 def kernel(signature: str) -> Callable[[Callable], Callable]:
-    """Compile a function for one signature, in numba's notation; it is loaded from disk where it was compiled before."""
+    """Compile a function for one signature, in numba's notation; it is loaded from disk where it
+    was compiled before.
+    """
 
     def compiled(function: Callable) -> Callable:
         with _LOCK:
@@ -41,8 +45,8 @@ def kernel(signature: str) -> Callable[[Callable], Callable]:
 def cache_folder() -> Path:
     """Return the folder of the compiled kernels, made if missing.
 
-    It stands below NUMBA_CACHE_DIR, else XDG_CACHE_HOME/fdsl, else ~/.cache/fdsl, and where that cannot be written below the folder
-    of temporary files, in a folder that only this user can read.
+    It stands below NUMBA_CACHE_DIR, else XDG_CACHE_HOME/fdsl, else ~/.cache/fdsl, and where that
+    cannot be written below the folder of temporary files, in a folder that only this user can read.
     """
     key = _key()
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
@@ -72,7 +76,9 @@ def _made(folder: Path) -> Path:
 
 
 def _private(name: str) -> Path:
-    """A folder for temporary files that is ours alone: code is loaded from it. Shared by processes where possible."""
+    """A folder for temporary files that is ours alone: code is loaded from it. Shared by processes
+    where possible.
+    """
     folder = Path(tempfile.gettempdir()) / name
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()

@@ -1,10 +1,13 @@
-"""The chaos game: points of the attractor of an iterated function system (IFS), in the plane and in space.
+"""The chaos game: points of the attractor of an iterated function system (IFS), in the plane and in
+space.
 
-A single orbit is a chain of dependent multiply-adds and leaves most of a processor idle, so CHAINS orbits are drawn interleaved: point i
-is the image of point i - CHAINS. Chain 0 starts at the origin. The others start there too, but are drawn only after BURN_IN steps, so
-that their way from the origin to the attractor does not appear. (Ours; the released code follows one orbit.)
+A single orbit is a chain of dependent multiply-adds and leaves most of a processor idle, so CHAINS
+orbits are drawn interleaved: point i is the image of point i - CHAINS. Chain 0 starts at the
+origin. The others start there too, but are drawn only after BURN_IN steps, so that their way from
+the origin to the attractor does not appear. (Ours; the released code follows one orbit.)
 
-In the plane a step takes all chains at once (see fdsl.raster.lanes), and their maps are chosen before.
+In the plane a step takes all chains at once (see fdsl.raster.lanes), and their maps are chosen
+before.
 """
 
 from __future__ import annotations
@@ -69,7 +72,9 @@ def _block_2d(maps, chosen, x, y, start, stop, extent):
 
 @inlined
 def _block_in_lanes(columns, chosen, x, y, start, stop, extent):
-    """As _block_2d with whole steps of all chains; `columns` (6, 8) are the coefficients of at most 8 maps."""
+    """As _block_2d with whole steps of all chains; `columns` (6, 8) are the coefficients of at most
+    8 maps.
+    """
     a, b, e = load_lanes(columns[0], _U0), load_lanes(columns[1], _U0), load_lanes(columns[4], _U0)
     c, d, f = load_lanes(columns[2], _U0), load_lanes(columns[3], _U0), load_lanes(columns[5], _U0)
     first = np.uint64(start)
@@ -117,9 +122,10 @@ def _begin_2d(maps, thresholds, guide, state, bound, x, y, extent):
 def chaos_game_2d(maps, thresholds, guide, state, bound, x, y, extent):
     """Fill `x`, `y` (n,) and `extent` = (min x, max x, min y, max y); return how many points count.
 
-    An orbit that leaves `bound` ends the game: then only the points before the BLOCK in which it left count, at least point 0.
-    The coefficients must be so small that nothing overflows within a block (|value| <= 1000 is).
-    Equation: section 3.1 of the FractalDB paper; the origin is point 0, as in the released code.
+    An orbit that leaves `bound` ends the game: then only the points before the BLOCK in which it
+    left count, at least point 0. The coefficients must be so small that nothing overflows within a
+    block (|value| <= 1000 is). Equation: section 3.1 of the FractalDB paper; the origin is point 0,
+    as in the released code.
     """
     n = x.size
     count = _begin_2d(maps, thresholds, guide, state, bound, x, y, extent)
@@ -152,10 +158,12 @@ def chaos_game_2d(maps, thresholds, guide, state, bound, x, y, extent):
 
 @kernel("i8(f8[:,::1], u8[::1], u1[::1], u8[::1], f8, f8[:,::1], f8[::1])")
 def chaos_game_3d(maps, thresholds, guide, state, bound, points, summary):
-    """Fill `points` (3, n) and `summary` = (lowest, highest of all coordinates, sum x, sum y, sum z); return how many points count.
+    """Fill `points` (3, n) and `summary` = (lowest, highest of all coordinates, sum x, sum y, sum
+    z); return how many points count.
 
-    As chaos_game_2d, but the origin itself is not drawn, as in the released code of ExFractalDB: point 0 is its first image. An orbit that
-    leaves `bound` in the first CHAINS points leaves none that count.
+    As chaos_game_2d, but the origin itself is not drawn, as in the released code of ExFractalDB:
+    point 0 is its first image. An orbit that leaves `bound` in the first CHAINS points leaves none
+    that count.
     """
     s0, s1, s2, s3 = load(state)
     x, y, z = points[0], points[1], points[2]

@@ -1,4 +1,6 @@
-"""The choice of maps in the chaos game: which of them each random number takes, one by one or in lanes."""
+"""The choice of maps in the chaos game: which of them each random number takes, one by one or in
+lanes.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,13 @@ _WORDS = np.uint64(STRIDE // LANES)
 
 @kernel("void(f8[::1], u8[::1], u1[::1])")
 def prepare_choice(probabilities, thresholds, guide):
-    """Prepare the choice of a map: the first whose cumulative probability is not below a uniform number.
+    """Prepare the choice of a map: the first whose cumulative probability is not below a uniform
+    number.
 
-    Fills `thresholds` (maps,) with the running sum of `probabilities` in units of 2**-53, the step of the uniform numbers, so that the
-    law is exact; what the sum lacks to 1 goes to the last map. Fills `guide` (256,) with the first map that can be chosen when
-    the upper eight bits of the number are known. At most 256 maps.
+    Fills `thresholds` (maps,) with the running sum of `probabilities` in units of 2**-53, the step
+    of the uniform numbers, so that the law is exact; what the sum lacks to 1 goes to the last map.
+    Fills `guide` (256,) with the first map that can be chosen when the upper eight bits of the
+    number are known. At most 256 maps.
     """
     total = 0.0
     for k in range(probabilities.size):
@@ -71,9 +75,11 @@ def choose_maps(thresholds, guide, state, chosen):
 
 @inlined
 def _choose_in_lanes(thresholds, state, chosen):
-    """As choose_maps for CHUNK numbers and at most 8 maps; lane k takes the k-th part of them. `chosen` has eight maps a word.
+    """As choose_maps for CHUNK numbers and at most 8 maps; lane k takes the k-th part of them.
+    `chosen` has eight maps a word.
 
-    The three comparisons of a bisection give a map its number: the new one stands in the lowest byte of a word, above those before.
+    The three comparisons of a bisection give a map its number: the new one stands in the lowest
+    byte of a word, above those before.
     """
     edges = np.empty(LANES + 1, np.uint64)
     for k in range(edges.size):

@@ -1,4 +1,6 @@
-"""Points of the unit circle by additions and multiplications alone, so that their bits do not depend on a platform's sine."""
+"""Points of the unit circle by additions and multiplications alone, so that their bits do not
+depend on a platform's sine.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +48,11 @@ def on_circle(turn):
 
 @kernel("void(f8[::1], f8[::1], f8[::1])")
 def circle(turns, cosines, sines):
-    """Fill `cosines` and `sines` of 2 pi `turns`, (n,) each in [0, 1); errors stay below 1e-15, eighths of a turn are exact in sign.
+    """Fill `cosines` and `sines` of 2 pi `turns`, (n,) each in [0, 1); errors stay below 1e-15,
+    eighths of a turn are exact in sign.
 
-    Source: ours. The angle is reduced to an eighth of a turn, where both series converge fast, and reflected back.
+    Source: ours. The angle is reduced to an eighth of a turn, where both series converge fast, and
+    reflected back.
     """
     for i in range(turns.size):
         cosines[i], sines[i] = on_circle(turns[i])

@@ -1,4 +1,6 @@
-"""Nested contours that grow from polygon to polygon by a step and noise: RCDB, and with waves VisualAtom."""
+"""Nested contours that grow from polygon to polygon by a step and noise: RCDB, and with waves
+VisualAtom.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,12 @@ _TO_ARGUMENT = 10_000 * 2.0**-32
 def grow_contours(
     x, y, cosines, sines, outward, gain, shift_x, shift_y, state, grays, size, canvas
 ):
-    """Draw one closed polygon per gray level; before each, every vertex steps outwards by `outward` - `gain` * noise, x and y apart.
+    """Draw one closed polygon per gray level; before each, every vertex steps outwards by `outward`
+    - `gain` * noise, x and y apart.
 
-    `x`, `y` (vertices,) are moved in place and drawn at + shift; the polygon that they hold at first is not drawn. Noise is Perlin
-    noise at independent uniform arguments in [0, 10000): the upper half of one draw serves x, the lower half y.
+    `x`, `y` (vertices,) are moved in place and drawn at + shift; the polygon that they hold at
+    first is not drawn. Noise is Perlin noise at independent uniform arguments in [0, 10000): the
+    upper half of one draw serves x, the lower half y.
     """
     s0, s1, s2, s3 = load(state)
     for gray in grays:

@@ -10,7 +10,9 @@ from fdsl.raster.lines import draw_line
 
 @kernel("void(f8[:,::1])")
 def bernstein(basis):
-    """Fill `basis` (n + 1, p) with the Bernstein polynomials of degree p - 1 at 0, 1 / n, …, 1; by de Casteljau's recurrence."""
+    """Fill `basis` (n + 1, p) with the Bernstein polynomials of degree p - 1 at 0, 1 / n, …, 1; by
+    de Casteljau's recurrence.
+    """
     steps, points = basis.shape[0] - 1, basis.shape[1]
     for i in range(steps + 1):
         t = i / steps
@@ -24,7 +26,8 @@ def bernstein(basis):
 
 @kernel("void(f8[:,::1], f8[:,::1], f8[:,::1], i8, u1, u1[::1])")
 def draw_curves(basis, x, y, size, value, canvas):
-    """Draw one curve for each row of the control points `x`, `y` (curves, p), in pixels: straight lines between the rows of `basis`.
+    """Draw one curve for each row of the control points `x`, `y` (curves, p), in pixels: straight
+    lines between the rows of `basis`.
 
     Coordinates are truncated towards zero, as Pillow's; what lies outside of the image is cut off.
     """

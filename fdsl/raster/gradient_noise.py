@@ -1,4 +1,6 @@
-"""Two-dimensional gradient noise on a lattice. Equation: K. Perlin, "Improving noise", SIGGRAPH 2002, with any gradients."""
+"""Two-dimensional gradient noise on a lattice. Equation: K. Perlin, "Improving noise", SIGGRAPH
+2002, with any gradients.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from fdsl.raster import circle, inlined, kernel
 
 
 def add_layer(values: NDArray[np.float64], turns: NDArray[np.float64], *, amplitude: float) -> None:
-    """Add `amplitude` times gradient noise to the square `values`; `turns` (m + 1, n + 1), in [0, 1), are the angles of the gradients."""
+    """Add `amplitude` times gradient noise to the square `values`; `turns` (m + 1, n + 1), in [0,
+    1), are the angles of the gradients.
+    """
     slopes_x, slopes_y = np.empty((2, *turns.shape))
     circle.circle(turns.reshape(-1), slopes_x.reshape(-1), slopes_y.reshape(-1))
     add_gradient_noise(slopes_x, slopes_y, amplitude, values)
@@ -23,7 +27,8 @@ def _fade(t):
 
 @kernel("void(f8[:,::1], f8[:,::1], f8, f8[:,::1])")
 def add_gradient_noise(slopes_x, slopes_y, amplitude, values):
-    """Add `amplitude` * noise to `values` (size, size); the gradients (m + 1, n + 1) stand on the corners of m × n cells over the image.
+    """Add `amplitude` * noise to `values` (size, size); the gradients (m + 1, n + 1) stand on the
+    corners of m × n cells over the image.
 
     Pixel (row, column) is taken at its middle, (row + 0.5) * m / size from the top.
     """

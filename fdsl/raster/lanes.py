@@ -1,12 +1,15 @@
-"""Eight numbers that kernels hold and compute with as one: vectors of numba's compiler, which its own loops do not reach.
+"""Eight numbers that kernels hold and compute with as one: vectors of numba's compiler, which its
+own loops do not reach.
 
-numba leaves it to LLVM to find what can be done side by side, and LLVM finds neither eight generators that step together nor eight
-orbits. Here `Lanes` is a type of kernels, eight float64 or uint64, with the operators that they need. Every processor can run them;
-registers of 512 bits hold one whole. No operation rounds in another way than that of one number.
+numba leaves it to LLVM to find what can be done side by side, and LLVM finds neither eight
+generators that step together nor eight orbits. Here `Lanes` is a type of kernels, eight float64 or
+uint64, with the operators that they need. Every processor can run them; registers of 512 bits hold
+one whole. No operation rounds in another way than that of one number.
 
-Each function stands here twice: in numpy, which says what it does and is what runs where numba is switched off (lanes are then
-arrays of eight), and in LLVM's instructions.
+Each function stands here twice: in numpy, which says what it does and is what runs where numba is
+switched off (lanes are then arrays of eight), and in LLVM's instructions.
 """
+
 # numba prescribes the arguments:
 # ruff: noqa: ARG001, ARG002
 
@@ -51,7 +54,9 @@ _F, _U = Lanes(types.float64), Lanes(types.uint64)
 
 
 def _instructions(code: Callable) -> Callable:
-    """Compile a function by `code`, in numba's notation for intrinsics, wherever numba compiles at all."""
+    """Compile a function by `code`, in numba's notation for intrinsics, wherever numba compiles at
+    all.
+    """
 
     def chosen(function: Callable) -> Callable:
         return function if numba.config.DISABLE_JIT else intrinsic(code)
@@ -60,7 +65,9 @@ def _instructions(code: Callable) -> Callable:
 
 
 def _operator(symbol: Callable, **instructions: str) -> None:
-    """Give lanes an operator, between two of them or with one number for all lanes; `instructions` are LLVM's by element type."""
+    """Give lanes an operator, between two of them or with one number for all lanes; `instructions`
+    are LLVM's by element type.
+    """
 
     @infer_global(symbol)
     class _Typed(AbstractTemplate):
@@ -234,7 +241,9 @@ def _pick_code(_, table, index):
 
 @_instructions(_pick_code)
 def pick(table, index):
-    """In each lane the lane of `table` that `index`, of uint64, has there; only its lowest three bits count."""
+    """In each lane the lane of `table` that `index`, of uint64, has there; only its lowest three
+    bits count.
+    """
     return table[index % np.uint64(LANES)]
 
 

@@ -1,4 +1,6 @@
-"""Dead leaves: random opaque shapes that fall on one another until nothing behind them is left to see."""
+"""Dead leaves: random opaque shapes that fall on one another until nothing behind them is left to
+see.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ CIRCLE, SQUARE, ORIENTED_SQUARE, RECTANGLE, TRIANGLE, QUADRILATERAL, MIXED = ran
 
 @inlined
 def _corners(shape, turns):
-    """Turn four uniform numbers into the ascending angles of the corners, in turns; return how many corners there are."""
+    """Turn four uniform numbers into the ascending angles of the corners, in turns; return how many
+    corners there are.
+    """
     first = turns[0]
     if shape <= RECTANGLE:
         if shape == RECTANGLE:
@@ -36,7 +40,9 @@ def _corners(shape, turns):
 
 @inlined
 def _crossings(y, count, xs, ys):
-    """The leftmost and rightmost point of a convex polygon at height y; left > right where there is none."""
+    """The leftmost and rightmost point of a convex polygon at height y; left > right where there is
+    none.
+    """
     left, right = np.inf, -np.inf
     for k in range(count):
         m = k - 1 if k else count - 1
@@ -62,11 +68,13 @@ def _fill(row, first, last, colour, covered, canvas):
 
 @kernel("i8(i8, i8[::1], f8[::1], i8, u8[::1], u1[:,::1], u1[:,:,::1])")
 def drop_leaves(shape, radii, thresholds, most, state, covered, canvas):
-    """Drop leaves on `canvas` (size, size, 1 or 3) until all of it is `covered` or `most` have fallen; return how many fell.
+    """Drop leaves on `canvas` (size, size, 1 or 3) until all of it is `covered` or `most` have
+    fallen; return how many fell.
 
-    Each leaf spends eleven uniform numbers: three for its colour floor(255 u), one for its radius `radii`[k] with k the first whose
-    `thresholds`[k] (one fewer than radii) is not below u, two for the pixel of its middle, one for the shape where that is MIXED, four
-    for the angles of its corners. A corner lies at the radius from the middle; pixels whose middle is inside or on the
+    Each leaf spends eleven uniform numbers: three for its colour floor(255 u), one for its radius
+    `radii`[k] with k the first whose `thresholds`[k] (one fewer than radii) is not below u, two for
+    the pixel of its middle, one for the shape where that is MIXED, four for the angles of its
+    corners. A corner lies at the radius from the middle; pixels whose middle is inside or on the
     outline are painted.
     """
     s0, s1, s2, s3 = load(state)

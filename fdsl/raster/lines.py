@@ -1,4 +1,6 @@
-"""One-pixel lines, pixel for pixel as Pillow draws them, without asking at each pixel whether it is inside the picture."""
+"""One-pixel lines, pixel for pixel as Pillow draws them, without asking at each pixel whether it is
+inside the picture.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from fdsl.raster import inlined, kernel
 
 @inlined
 def _span(start, step, length, size):
-    """The k of 0 … length for which start + k * step (step ±1) is in 0 … size - 1, as first and last; empty if first > last."""
+    """The k of 0 … length for which start + k * step (step ±1) is in 0 … size - 1, as first and
+    last; empty if first > last.
+    """
     if step > 0:
         return max(0, -start), min(length, size - 1 - start)
     return max(0, start - size + 1), min(length, start)
@@ -17,7 +21,9 @@ def _span(start, step, length, size):
 
 @inlined
 def _minor_span(inside, major, minor):
-    """The k for which the minor axis, which has moved (2 minor k + major) // (2 major) by then, is inside its own span."""
+    """The k for which the minor axis, which has moved (2 minor k + major) // (2 major) by then, is
+    inside its own span.
+    """
     first, last = inside
     from_k = 0 if first == 0 else (2 * major * first - major + 2 * minor - 1) // (2 * minor)
     return from_k, (2 * major * (last + 1) - major - 1) // (2 * minor)
@@ -25,10 +31,12 @@ def _minor_span(inside, major, minor):
 
 @inlined
 def draw_line(x0, y0, x1, y1, size, value, canvas):
-    """Draw the line between two pixels on the flattened `size` × `size` canvas; what lies outside is cut off, not moved.
+    """Draw the line between two pixels on the flattened `size` × `size` canvas; what lies outside
+    is cut off, not moved.
 
-    Bresenham's line from start to end, both drawn; a tie between the axes goes to y, a tie between pixels to the step. Pixel k lies
-    (2 m k + M) // (2 M) steps along the minor axis (m, M: lengths of the axes), so the visible k are known before drawing.
+    Bresenham's line from start to end, both drawn; a tie between the axes goes to y, a tie between
+    pixels to the step. Pixel k lies (2 m k + M) // (2 M) steps along the minor axis (m, M: lengths
+    of the axes), so the visible k are known before drawing.
     """
     dx, dy = x1 - x0, y1 - y0
     step_x, step_y = (1 if dx > 0 else -1), (1 if dy > 0 else -1)
@@ -66,7 +74,9 @@ def draw_lines(ends, size, value, canvas):
 
 @inlined
 def draw_polygon(x, y, shift_x, shift_y, size, value, canvas):
-    """Draw the closed outline through the vertices `x`, `y` (n,) + shift, truncated towards zero, in one gray level."""
+    """Draw the closed outline through the vertices `x`, `y` (n,) + shift, truncated towards zero,
+    in one gray level.
+    """
     last = x.size - 1
     x0, y0 = np.int64(x[last] + shift_x), np.int64(y[last] + shift_y)
     for v in range(x.size):

@@ -1,4 +1,6 @@
-"""One-dimensional Perlin noise, to the bit as `pnoise1` of the Python package noise 1.2.2 gives it (one octave, single precision)."""
+"""One-dimensional Perlin noise, to the bit as `pnoise1` of the Python package noise 1.2.2 gives it
+(one octave, single precision).
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ PERMUTATION = np.array([
 ], dtype=np.uint8)
 # fmt: on
 
-# The package gives every hash with bit 3 the slope -1; slopes of both signs up to 8 would be the textbook's choice. Slope i stands at
-# [i], its right neighbour's at [i + 1].
+# The package gives every hash with bit 3 the slope -1; slopes of both signs up to 8 would be the
+# textbook's choice. Slope i stands at [i], its right neighbour's at [i + 1].
 SLOPES = np.where(PERMUTATION & 8, -1, (PERMUTATION & 7) + 1.0).astype(np.float32)
 SLOPES = np.append(SLOPES, SLOPES[0])
 
@@ -33,7 +35,9 @@ _ONE, _SIX, _TEN, _FIFTEEN, _GAIN = (np.float32(v) for v in (1, 6, 10, 15, 0.4))
 
 @inlined
 def perlin(x):
-    """Noise at a float32 >= 0; period 256, within ±0.96, standard deviation 0.329 for uniform arguments."""
+    """Noise at a float32 >= 0; period 256, within ±0.96, standard deviation 0.329 for uniform
+    arguments.
+    """
     cell = np.int32(x)
     t = x - np.float32(cell)
     left = SLOPES[cell & 255] * t

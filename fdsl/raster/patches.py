@@ -39,7 +39,9 @@ def _put(last, reach, cells, i, pattern):
 
 @inlined
 def _next_pattern(bits, left, s0, s1, s2, s3):
-    """A 3 × 3 pattern, uniform on 1 … 511: seven are cut from one random number, and empty ones are dropped."""
+    """A 3 × 3 pattern, uniform on 1 … 511: seven are cut from one random number, and empty ones are
+    dropped.
+    """
     pattern = np.uint64(0)
     while pattern == 0:
         if left == 0:
@@ -55,8 +57,9 @@ def _next_pattern(bits, left, s0, s1, s2, s3):
 def _develop(last, reach, row_step, column_step, levels, canvas):
     """Turn the patches of `last` into pixels.
 
-    A pixel's own row of the latest of three patches above one another comes first, then its own bit of the latest of three beside one
-    another: a greater number is a later point, and the bits that count stand lowest.
+    A pixel's own row of the latest of three patches above one another comes first, then its own bit
+    of the latest of three beside one another: a greater number is a later point, and the bits that
+    count stand lowest.
     """
     beside = 2 * abs(column_step)
     ahead = max(0, 2 * column_step)
@@ -100,10 +103,12 @@ def random_pattern(state):
 
 @kernel("void(i4[::1], i8, i8, u8[::1], u1[::1], u1[::1])")
 def draw_patches(cells, row_step, column_step, state, levels, canvas):
-    """Draw a new random 3 × 3 pattern per point, in order and opaque: bits that are 0 erase what was there.
+    """Draw a new random 3 × 3 pattern per point, in order and opaque: bits that are 0 erase what
+    was there.
 
-    `cells` are the upper left corners before flips. As in the released code of FractalDB, but not one after the other: each cell
-    keeps its last point and pattern, and then each pixel takes its bit from the last of the nine patches that can cover it.
+    `cells` are the upper left corners before flips. As in the released code of FractalDB, but not
+    one after the other: each cell keeps its last point and pattern, and then each pixel takes its
+    bit from the last of the nine patches that can cover it.
     """
     s0, s1, s2, s3 = load(state)
     bits, left = np.uint64(0), 0

@@ -31,5 +31,6 @@ def _nothing(array, index):
     """What the hint means where numba is switched off."""
 
 
-# Fetch the cache line of array[index], contiguous and not checked, for writing: stores alone wait for each line in turn.
+# Fetch the cache line of array[index], contiguous and not checked, for writing: stores alone wait
+# for each line in turn.
 prefetch = _nothing if numba.config.DISABLE_JIT else intrinsic(_prefetch_code)

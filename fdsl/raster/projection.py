@@ -13,11 +13,13 @@ HALF_FIELD = np.sqrt(2.0) - 1.0  # tangent of 22.5 degrees, half of the vertical
 
 @kernel("void(f8[:,::1], f8[::1], f8, f8[:,::1], i8, i4[::1])")
 def project(points, centre, scale, rotation, size, cells):
-    """Fill `cells` (n,) with the pixels of the first n of `points` (3, …); what is not in view gets the cell behind the last one.
+    """Fill `cells` (n,) with the pixels of the first n of `points` (3, …); what is not in view gets
+    the cell behind the last one.
 
-    A point p is seen at q = `rotation` (p - `centre`) * `scale`; the camera looks along the first axis of q, from DISTANCE
-    before the origin; the second axis points down and the third one right. Depth within NEAR … FAR, `size` × `size` pixels.
-    Source: ours, equal to the product of look-at and perspective matrices in the released code of ExFractalDB.
+    A point p is seen at q = `rotation` (p - `centre`) * `scale`; the camera looks along the first
+    axis of q, from DISTANCE before the origin; the second axis points down and the third one right.
+    Depth within NEAR … FAR, `size` × `size` pixels. Source: ours, equal to the product of look-at
+    and perspective matrices in the released code of ExFractalDB.
     """
     x0, y0, z0 = centre[0], centre[1], centre[2]
     ax, ay, az = rotation[0, 0] * scale, rotation[0, 1] * scale, rotation[0, 2] * scale

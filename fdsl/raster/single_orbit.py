@@ -1,4 +1,6 @@
-"""The chaos game as the released code of FractalDB plays it: one orbit, random numbers from outside, nothing left out."""
+"""The chaos game as the released code of FractalDB plays it: one orbit, random numbers from
+outside, nothing left out.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from fdsl.raster import kernel
 def follow(maps, cumulative, uniforms, x, y):
     """Fill `x`, `y` (n,) with the origin and its n - 1 images under `maps` (k, 6), columns a … f.
 
-    Step i takes the first map whose running sum of probabilities is not below uniforms[i]. A number above the last sum, which
-    rounding makes possible, repeats the point, as in the released code.
+    Step i takes the first map whose running sum of probabilities is not below uniforms[i]. A number
+    above the last sum, which rounding makes possible, repeats the point, as in the released code.
     """
     px = py = 0.0
     x[0], y[0] = px, py

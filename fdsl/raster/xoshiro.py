@@ -1,7 +1,9 @@
-"""The random numbers of the kernels: xoshiro256++ with its four words of state in an array that the caller owns.
+"""The random numbers of the kernels: xoshiro256++ with its four words of state in an array that the
+caller owns.
 
-Source: D. Blackman and S. Vigna, "Scrambled linear pseudorandom number generators", ACM TOMS 47 (2021), and
-https://prng.di.unimi.it. Inside a kernel the words stand in local variables (`advance`); `load` and `store` are the ends.
+Source: D. Blackman and S. Vigna, "Scrambled linear pseudorandom number generators", ACM TOMS 47
+(2021), and https://prng.di.unimi.it. Inside a kernel the words stand in local variables
+(`advance`); `load` and `store` are the ends.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from fdsl.raster.lanes import LANES, load_lanes, words
 TO_UNIT = 2.0**-53
 STRIDE = 2048  # numbers between two lanes of `split`
 
-# The state STRIDE * lane numbers later is this polynomial of the step, x**(STRIDE * lane) modulo the characteristic polynomial of the
-# generator over GF(2); coefficient i is bit i % 64 of word i // 64.
+# The state STRIDE * lane numbers later is this polynomial of the step, x**(STRIDE * lane) modulo
+# the characteristic polynomial of the generator over GF(2); coefficient i is bit i % 64 of word i
+# // 64.
 JUMPS = np.array(
     [
         [0x0000000000000001, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000],
@@ -78,7 +81,9 @@ def skip(state, count):
 
 @inlined
 def split(state):
-    """The states 0, STRIDE, … 7 * STRIDE numbers after `state`, as four words of lanes, which `advance` takes together."""
+    """The states 0, STRIDE, … 7 * STRIDE numbers after `state`, as four words of lanes, which
+    `advance` takes together.
+    """
     s0, s1, s2, s3 = load(state)
     l0 = l1 = l2 = l3 = words(_U0)
     for i in range(np.uint64(256)):
@@ -119,7 +124,9 @@ def fill_uniform(state, values):
 
 @kernel("void(u8, u8[::1])")
 def splitmix64(seed, values):
-    """Fill `values` with the sequence of splitmix64, the generator that its authors recommend for seeding xoshiro."""
+    """Fill `values` with the sequence of splitmix64, the generator that its authors recommend for
+    seeding xoshiro.
+    """
     for i in range(values.size):
         seed += _GAMMA
         word = (seed ^ (seed >> _U30)) * _MIX_1

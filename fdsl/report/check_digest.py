@@ -1,4 +1,6 @@
-"""A learning curve is read only as the record beside it states it: a changed digit would still be a curve."""
+"""A learning curve is read only as the record beside it states it: a changed digit would still be a
+curve.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from fdsl.io.storage import DamagedFile, digest, read_json
 
 
 def check_digest(path: Path) -> None:
-    """Pass if a file is the one whose digest the record in its folder states, or if no record speaks of it.
+    """Pass if a file is the one whose digest the record in its folder states, or if no record
+    speaks of it.
 
     Raises
     ------
@@ -22,5 +25,6 @@ def check_digest(path: Path) -> None:
     noted = {Path(name).name: about["sha256"] for name, about in outputs.items()}
     if path.name in noted and noted[path.name] != digest(path):
         raise DamagedFile(
-            f"{path} is not the file that {record.name} beside it states; delete {path} and run the same command again"
+            f"{path} is not the file that {record.name} beside it states; delete {path} and run the"
+            " same command again"
         )

@@ -20,14 +20,27 @@ from fdsl.schema.study.paper import Study
 from fdsl.schema.study.report_scale import ReportScale
 
 COLUMNS = (
-    "claim", "sentence", "stated", "table", "scale", "published_effect", "effect", "low", "high", "seeds", "datasets",
-    "margin", "verdict", "note",
-)  # fmt: skip
+    "claim",
+    "sentence",
+    "stated",
+    "table",
+    "scale",
+    "published_effect",
+    "effect",
+    "low",
+    "high",
+    "seeds",
+    "datasets",
+    "margin",
+    "verdict",
+    "note",
+)
 MARKS = {SUPPORTED: "good", CONTRADICTED: "bad"}
 LEGEND = (
-    "Effects in percentage points: the claimed better group minus the other, mean over datasets, paired by seed. The interval is "
-    "a 95 % percentile bootstrap over seeds; with few seeds it is about their range. A verdict needs the whole interval on one "
-    "side of the claim's margin (0 unless stated). The test is ours: the paper states none."
+    "Effects in percentage points: the claimed better group minus the other, mean over datasets,"
+    " paired by seed. The interval is a 95 % percentile bootstrap over seeds; with few seeds it is"
+    " about their range. A verdict needs the whole interval on one side of the claim's margin (0"
+    " unless stated). The test is ours: the paper states none."
 )
 
 
@@ -39,7 +52,8 @@ def write_claims(
     published: str | Path,
     out: str | Path,
 ) -> list[Decision]:
-    """Write the decisions on all claims as `out` (CSV) and, beside it, as .md and .html; each file whole or not at all.
+    """Write the decisions on all claims as `out` (CSV) and, beside it, as .md and .html; each file
+    whole or not at all.
 
     Parameters
     ----------
@@ -77,14 +91,28 @@ def write_claims(
 
 
 def to_csv(decisions: Sequence[Decision]) -> str:
-    """Return the decisions with the columns `COLUMNS`; points with two decimals, empty where there are none."""
+    """Return the decisions with the columns `COLUMNS`; points with two decimals, empty where there
+    are none.
+    """
     rows = [
         (
-            d.name, d.claim.sentence, d.claim.stated, d.claim.table, d.scale.name, _two(d.published), _two(d.effect),
-            _two(d.low), _two(d.high), d.seeds, "; ".join(d.datasets), _two(d.claim.margin_points), d.verdict, d.note,
+            d.name,
+            d.claim.sentence,
+            d.claim.stated,
+            d.claim.table,
+            d.scale.name,
+            _two(d.published),
+            _two(d.effect),
+            _two(d.low),
+            _two(d.high),
+            d.seeds,
+            "; ".join(d.datasets),
+            _two(d.claim.margin_points),
+            d.verdict,
+            d.note,
         )
         for d in decisions
-    ]  # fmt: skip
+    ]
     return csv_files.to_csv(pd.DataFrame(rows, columns=COLUMNS))
 
 
@@ -107,7 +135,9 @@ def to_html(decisions: Sequence[Decision]) -> str:
 
 
 def fragment(decisions: Sequence[Decision], *, level: int = 1) -> Markup:
-    """Return the decisions as a part of a page whose headings begin at `level`; the scale's banner stands at level 1 alone."""
+    """Return the decisions as a part of a page whose headings begin at `level`; the scale's banner
+    stands at level 1 alone.
+    """
     values = {"decisions": decisions, "scale": decisions[0].scale, "legend": LEGEND, "marks": MARKS}
     return fill(TEMPLATE, values | {"points": _points, "effect": _effect, "level": level})
 

@@ -1,4 +1,6 @@
-"""Published beside reproduced, and every pre-training beside scratch: joins of frames, without any file."""
+"""Published beside reproduced, and every pre-training beside scratch: joins of frames, without any
+file.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ ROUNDING = 1e-9
 
 
 def grouped(columns: Sequence[Column], scale: ReportScale) -> list[tuple[str, Column]]:
-    """Return all columns of a report with their group: the paper's, then the scale's stand-ins and frozen features."""
+    """Return all columns of a report with their group: the paper's, then the scale's stand-ins and
+    frozen features.
+    """
     groups = {PAPER: columns, STAND_IN: scale.stand_ins, FROZEN: scale.frozen}
     return [(group, column) for group, members in groups.items() for column in members]
 
@@ -51,9 +55,9 @@ def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per cell: table, row, column, metric, group (paper, stand-in or frozen), pretraining (missing when quoted),
-        base (the pre-training that it is set beside, or missing), quoted (reason or missing), measure (of the column, or the
-        mean of the group).
+        One row per cell: table, row, column, metric, group (paper, stand-in or frozen), pretraining
+        (missing when quoted), base (the pre-training that it is set beside, or missing), quoted
+        (reason or missing), measure (of the column, or the mean of the group).
 
     Raises
     ------
@@ -64,8 +68,9 @@ def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
     for column in [*scale.stand_ins, *scale.frozen]:
         if column.label in taken or column.measure in taken:
             raise ConfigError(
-                f"scale {scale.name}: stand_ins = {column.label!r} ({column.dataset}) is already a column of {name}. "
-                "Choose another label and dataset, or leave it out: records of the paper's columns are shown without it."
+                f"scale {scale.name}: stand_ins = {column.label!r} ({column.dataset}) is already a"
+                f" column of {name}. Choose another label and dataset, or leave it out: records of"
+                " the paper's columns are shown without it."
             )
     bases = table.bases
     cells = [
@@ -85,8 +90,17 @@ def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
         for group, column in grouped(table.columns, scale)
     ]
     columns = [
-        "table", "row", "column", "metric", "group", "pretraining", "base", "quoted", "measure", "printed",
-    ]  # fmt: skip
+        "table",
+        "row",
+        "column",
+        "metric",
+        "group",
+        "pretraining",
+        "base",
+        "quoted",
+        "measure",
+        "printed",
+    ]
     return pd.DataFrame(cells, columns=columns).astype(object)
 
 
@@ -121,7 +135,8 @@ def placed(runs: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
 def add_means(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """Return `runs` with one further row per seed and group that a mean can be taken of.
 
-    A mean needs every measure of its group for the same pre-training and seed; its record is the records of all of them.
+    A mean needs every measure of its group for the same pre-training and seed; its record is the
+    records of all of them.
     """
     parts = [runs]
     for group, block in cells.groupby("group", sort=False):
@@ -145,7 +160,8 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        pretraining, measure, reproduced (mean, percent), sd (n - 1; missing for one seed), seeds, record (joined by ;).
+        pretraining, measure, reproduced (mean, percent), sd (n - 1; missing for one seed), seeds,
+        record (joined by ;).
     """
     return runs.groupby(["pretraining", "measure"], as_index=False).agg(
         reproduced=("score", "mean"),
@@ -170,19 +186,22 @@ def side_by_side(
     cells
         From `layout`.
     published
-        Columns row, column, published (text, empty for a dash), source: every cell of the paper's group exactly once.
+        Columns row, column, published (text, empty for a dash), source: every cell of the paper's
+        group exactly once.
     runs
         From `add_means`.
     tolerance_points
         Largest absolute difference, in percentage points, that is called within tolerance.
     comparable
-        Whether the records are of the published datasets and recipes. If not, no difference is taken.
+        Whether the records are of the published datasets and recipes. If not, no difference is
+        taken.
 
     Returns
     -------
     pandas.DataFrame
-        `cells` in the same order with published (text), value (the same as a number), source, reproduced (mean over seeds,
-        percent), sd (over seeds, n - 1; missing for one seed), seeds, difference (points), record, verdict.
+        `cells` in the same order with published (text), value (the same as a number), source,
+        reproduced (mean over seeds, percent), sd (over seeds, n - 1; missing for one seed), seeds,
+        difference (points), record, verdict.
 
     Raises
     ------
@@ -232,10 +251,11 @@ def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.
     Returns
     -------
     pandas.DataFrame
-        One row per cell whose pre-training shares at least one seed with its base: row, column, group, measure, gain (mean of
-        the paired differences, points), sd (over the pairs, n - 1), pairs, higher (pairs above the base), published_gain
-        (points: printed, else from the printed accuracies; missing where the paper has neither), verdict: beats or misses if
-        all pairs agree, else undecided.
+        One row per cell whose pre-training shares at least one seed with its base: row, column,
+        group, measure, gain (mean of the paired differences, points), sd (over the pairs, n - 1),
+        pairs, higher (pairs above the base), published_gain (points: printed, else from the printed
+        accuracies; missing where the paper has neither), verdict: beats or misses if all pairs
+        agree, else undecided.
     """
     bases = table.loc[table["base"].notna(), ["pretraining", "base"]].drop_duplicates()
     theirs = runs[["pretraining", "measure", "seed", "score"]]
@@ -295,5 +315,6 @@ def _require_same_cells(cells: pd.DataFrame, published: pd.DataFrame) -> None:
     ]
     if faults:
         raise ConfigError(
-            f"{cells['table'].iloc[0]}: {'; '.join(faults)}. Labels must be the same in workflow/studies and workflow/published/tables.csv."
+            f"{cells['table'].iloc[0]}: {'; '.join(faults)}. Labels must be the same in"
+            " workflow/studies and workflow/published/tables.csv."
         )

@@ -67,7 +67,8 @@ class TableReport:
     pictures: dict[str, tuple[Picture, ...]]
     """Row label -> sample images at the published settings; empty where the table shows none."""
     bracketed: bool
-    """Whether the gain over the row's base stands in brackets in each cell, as the paper prints it."""
+    """Whether the gain over the row's base stands in brackets in each cell, as the paper prints it.
+    """
     cells: tuple[Cell, ...]
     gains: tuple[Gain, ...]
     published_models: tuple[str, ...]
@@ -85,7 +86,9 @@ class TableReport:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Groups of columns in the order in which they are shown: what was measured at this scale comes first."""
+        """Groups of columns in the order in which they are shown: what was measured at this scale
+        comes first.
+        """
         found = {cell.group for cell in self.cells}
         return tuple(group for group in (STAND_IN, FROZEN, PAPER) if group in found)
 
@@ -209,13 +212,16 @@ def tally(report: TableReport) -> str:
 def how_to_read(report: TableReport) -> str:
     """Return the legend of the cells."""
     legend = (
-        "Each cell: ours, mean ± standard deviation over seeds (number of seeds), of the last epoch / published. "
-        "One seed has no standard deviation."
+        "Each cell: ours, mean ± standard deviation over seeds (number of seeds), of the last epoch"
+        " / published. One seed has no standard deviation."
     )
     if report.bracketed:
         legend += " In square brackets: the gain over the row's base, in points."
     if report.scale.comparable:
-        return f"{legend} Within tolerance means at most {report.tolerance_points} points from the published number; the tolerance is ours."
+        return (
+            f"{legend} Within tolerance means at most {report.tolerance_points} points from the"
+            " published number; the tolerance is ours."
+        )
     return f"{legend} At this scale no cell is judged against the paper."
 
 
@@ -229,7 +235,9 @@ def against(report: TableReport) -> str:
 
 
 def agreement(report: TableReport) -> Iterator[str]:
-    """Yield what agrees with the paper and what contradicts it, in the same form; nothing where nothing is comparable."""
+    """Yield what agrees with the paper and what contradicts it, in the same form; nothing where
+    nothing is comparable.
+    """
     if not report.scale.comparable:
         return
     for verdict in (WITHIN, DIFFERS):
@@ -243,7 +251,9 @@ def agreement(report: TableReport) -> Iterator[str]:
 
 
 def paired_lines(report: TableReport) -> Iterator[str]:
-    """Yield one sentence for each row: on which columns it beats its base, misses it, or does neither."""
+    """Yield one sentence for each row: on which columns it beats its base, misses it, or does
+    neither.
+    """
     for row in report.rows:
         gains = [gain for gain in report.gains if gain.row == row]
         if gains:

@@ -1,4 +1,6 @@
-"""Tables as CSV text that a spreadsheet may open: words of studies and scales are never taken for formulas."""
+"""Tables as CSV text that a spreadsheet may open: words of studies and scales are never taken for
+formulas.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from fdsl.io.escaping import spreadsheet
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """Return a table as CSV; an apostrophe stands before text that begins as a formula does, numbers stay as they are."""
+    """Return a table as CSV; an apostrophe stands before text that begins as a formula does,
+    numbers stay as they are.
+    """
     safe = table.map(lambda value: spreadsheet(value) if isinstance(value, str) else value)
     return str(safe.to_csv(index=False, lineterminator="\n"))

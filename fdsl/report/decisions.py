@@ -1,4 +1,6 @@
-"""One claim of a paper, decided by records: effect, interval and verdict, beside the published effect."""
+"""One claim of a paper, decided by records: effect, interval and verdict, beside the published
+effect.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ FEWEST_SEEDS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What the records of one scale say about a claim; effects in percentage points, `better` minus `worse`."""
+    """What the records of one scale say about a claim; effects in percentage points, `better` minus
+    `worse`.
+    """
 
     name: str
     claim: Claim
@@ -52,7 +56,9 @@ def decide_all(
     runs: pd.DataFrame,
     printed: pd.DataFrame,
 ) -> list[Decision]:
-    """Decide all claims of a study, in the order of its tables and figures; the parameters are those of `decide`."""
+    """Decide all claims of a study, in the order of its tables and figures; the parameters are
+    those of `decide`.
+    """
     places = [*study.tables, *study.figures]
     claims = sorted(study.claims.items(), key=lambda item: places.index(item[1].table))
     return [
@@ -72,9 +78,10 @@ def decide(
 ) -> Decision:
     """Decide one claim.
 
-    The effect is the mean over datasets of (mean of the better group - mean of the worse group), taken seed by seed; the
-    interval is the 95 % percentile interval of its mean over seeds resampled with replacement. A verdict needs the whole
-    interval on one side of the claim's margin. Ours; the paper states no test.
+    The effect is the mean over datasets of (mean of the better group - mean of the worse group),
+    taken seed by seed; the interval is the 95 % percentile interval of its mean over seeds
+    resampled with replacement. A verdict needs the whole interval on one side of the claim's
+    margin. Ours; the paper states no test.
 
     Parameters
     ----------
@@ -113,7 +120,8 @@ def decide(
 def interval(effects: NDArray[np.float64]) -> tuple[float, float]:
     """Return the percentile bootstrap interval of a mean: 95 %, 10,000 resamples of a fixed seed.
 
-    With n seeds there are few distinct resamples (10 for n = 3), so the interval is about as wide as the range of the seeds.
+    With n seeds there are few distinct resamples (10 for n = 3), so the interval is about as wide
+    as the range of the seeds.
     """
     rng = tree.generator(0, 0, 0, 0, Stage.BOOTSTRAP)
     means = effects[rng.integers(0, len(effects), (RESAMPLES, len(effects)))].mean(axis=1)
@@ -124,7 +132,9 @@ def interval(effects: NDArray[np.float64]) -> tuple[float, float]:
 def _effects(
     claim: Claim, runs: pd.DataFrame, columns: Sequence[Column]
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """Return the effect of each seed that has everything, and the labels of the datasets that were used."""
+    """Return the effect of each seed that has everything, and the labels of the datasets that were
+    used.
+    """
     wanted = [*claim.better, *claim.worse]
     mine = runs[runs["pretraining"].isin(wanted)]
     scores = mine.pivot_table(index="seed", columns=["measure", "pretraining"], values="score")

@@ -1,4 +1,6 @@
-"""Where paper, released code and this repository differ: one CSV file, and its table in docs/deviations.md."""
+"""Where paper, released code and this repository differ: one CSV file, and its table in
+docs/deviations.md.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ def read_deviations(path: Path) -> list[dict[str, str]]:
     Raises
     ------
     DamagedFile
-        If columns are not `COLUMNS`, a line has more or fewer cells, a cell is empty, or a topic stands twice.
+        If columns are not `COLUMNS`, a line has more or fewer cells, a cell is empty, or a topic
+        stands twice.
     """
     with path.open(encoding="utf-8", newline="") as file:
         header, *lines = list(csv.reader(file)) or [[]]
@@ -38,8 +41,8 @@ def read_deviations(path: Path) -> list[dict[str, str]]:
     for number, cells in enumerate(lines, 2):
         if len(cells) != len(COLUMNS) or not all(cell.strip() for cell in cells):
             raise DamagedFile(
-                f"{path}: row {number} ({cells[:1]}) must have {len(COLUMNS)} cells, none empty; write "
-                "`not stated in what is public` or `none` where there is nothing"
+                f"{path}: row {number} ({cells[:1]}) must have {len(COLUMNS)} cells, none empty;"
+                " write `not stated in what is public` or `none` where there is nothing"
             )
         if cells[0] in topics:
             raise DamagedFile(f"{path}: the topic {cells[0]!r} stands twice; keep one row")

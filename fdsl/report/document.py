@@ -1,4 +1,6 @@
-"""The frame of every page: one style sheet, no request to anywhere; scripts only where a page brings its own."""
+"""The frame of every page: one style sheet, no request to anywhere; scripts only where a page
+brings its own.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +47,15 @@ def document(title: str, body: Markup, *, style: str = "", script: str = "") -> 
 
 
 def _policy(script: str) -> str:
-    """Return what a browser may load and run: pictures and styles of the page itself, its own script, and nothing else."""
+    """Return what a browser may load and run: pictures and styles of the page itself, its own
+    script, and nothing else.
+    """
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     scripts = f"; script-src 'sha256-{digest}'" if script else ""
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'{scripts}"
+    return (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none';"
+        f" form-action 'none'{scripts}"
+    )
 
 
 TEMPLATE = """\

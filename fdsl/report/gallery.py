@@ -60,7 +60,15 @@ def _exhibit(name: str, entry: SyntheticDataset, seed: int) -> Exhibit:
         formula_settings(entry).model_dump(mode="json"), sort_keys=False, default_flow_style=None
     )
     size = f"{entry.classes:,} categories × {entry.instances:,} images"
-    return Exhibit(name, entry.title, entry.formula, size, settings.strip(), entry.source, _pictures(entry, seed))  # fmt: skip
+    return Exhibit(
+        name,
+        entry.title,
+        entry.formula,
+        size,
+        settings.strip(),
+        entry.source,
+        _pictures(entry, seed),
+    )
 
 
 def _pictures(entry: SyntheticDataset, seed: int) -> tuple[Picture, ...]:

@@ -69,7 +69,8 @@ def image_grid(
     rows, columns
         Labels, one for each category and instance, or none at all.
     cell_px
-        Smaller images are enlarged by whole factors, pixel by pixel, to at most this side; larger ones stay as they are.
+        Smaller images are enlarged by whole factors, pixel by pixel, to at most this side; larger
+        ones stay as they are.
 
     Raises
     ------
@@ -80,7 +81,8 @@ def image_grid(
     for kind, labels, wanted in (("row", rows, len(images)), ("column", columns, len(images[0]))):
         if labels and len(labels) != wanted:
             raise ValueError(
-                f"{len(labels)} {kind} labels for {wanted} {kind}s of images: give one each, or none"
+                f"{len(labels)} {kind} labels for {wanted} {kind}s of images: give one each, or"
+                " none"
             )
     factor = max(1, cell_px // max(images[0][0].shape[:2]))
     enlarged = [
@@ -118,7 +120,9 @@ def image_grid(
 
 
 def steps(images: Images) -> tuple[int, int, int]:
-    """Return the distance in pixels from one row and from one column to the next, and the gap in it."""
+    """Return the distance in pixels from one row and from one column to the next, and the gap in
+    it.
+    """
     height, width = images[0][0].shape[:2]
     gap = max(1, round(GAP * max(height, width)))
     return height + gap, width + gap, gap
@@ -132,7 +136,8 @@ def _check(images: Images, *, where: str) -> None:
     for category, line in enumerate(images):
         if len(line) != len(images[0]):
             raise ValueError(
-                f"{where}: category {category} has {len(line)} images, category 0 has {len(images[0])}"
+                f"{where}: category {category} has {len(line)} images, category 0 has"
+                f" {len(images[0])}"
             )
         for instance, image in enumerate(line):
             if (
@@ -142,6 +147,7 @@ def _check(images: Images, *, where: str) -> None:
                 or image.shape[2:] not in {(), (3,)}
             ):
                 raise ValueError(
-                    f"{where}: image {instance} of category {category} is {image.dtype} {image.shape}; "
-                    f"all must be uint8 (H, W) or (H, W, 3), and of the first one's shape {first.shape}"
+                    f"{where}: image {instance} of category {category} is {image.dtype}"
+                    f" {image.shape}; all must be uint8 (H, W) or (H, W, 3), and of the first one's"
+                    f" shape {first.shape}"
                 )

@@ -1,6 +1,8 @@
-"""A table report as HTML: one file without scripts and without requests, or a part of a larger page.
+"""A table report as HTML: one file without scripts and without requests, or a part of a larger
+page.
 
-The template stands in this module, not in a file of its own, so that the digest of the code sees a change of it.
+The template stands in this module, not in a file of its own, so that the digest of the code sees a
+change of it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ def to_html(report: TableReport) -> str:
 
 
 def fragment(report: TableReport, *, level: int = 1) -> Markup:
-    """Return the report as a part of a page whose headings begin at `level`; the scale's banner stands at level 1 alone."""
+    """Return the report as a part of a page whose headings begin at `level`; the scale's banner
+    stands at level 1 alone.
+    """
     return fill(TEMPLATE, {"report": report, "say": content, "marks": MARKS, "level": level})
 
 

@@ -9,16 +9,32 @@ from fdsl.report import content
 from fdsl.report.content import TableReport
 
 ESCAPES = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    "–": "--", "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "η": r"$\eta$",
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "–": "--",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "η": r"$\eta$",
+}
 
 
 def to_latex(report: TableReport) -> str:
     """Return the report as LaTeX; needs booktabs, and nothing else.
 
-    One `table` for each group of columns, and one for the paired differences. Text is escaped, numbers are those of the CSV.
+    One `table` for each group of columns, and one for the paired differences. Text is escaped,
+    numbers are those of the CSV.
     """
     return "\n\n".join(_parts(report)) + "\n"
 
@@ -82,7 +98,9 @@ def _table(caption: str, label: str, columns: list[str], rows: list[list[str]]) 
 
 
 def escaped(text: str) -> str:
-    """Return text on one line in which LaTeX finds nothing to execute; a character that it cannot set becomes a question mark."""
+    """Return text on one line in which LaTeX finds nothing to execute; a character that it cannot
+    set becomes a question mark.
+    """
     line = re.sub(r"[\x00-\x1f\x7f]", "?", " ".join(text.split()))
     replaced = re.sub("|".join(map(re.escape, ESCAPES)), lambda found: ESCAPES[found.group()], line)
     return replaced.encode("ascii", "replace").decode()

@@ -115,7 +115,9 @@ def _pictured(
 
 
 def small(path: Path) -> str:
-    """Return a figure, no wider than `FIGURE_PX`, as an address for `<img>`; DamagedFile if it is not whole."""
+    """Return a figure, no wider than `FIGURE_PX`, as an address for `<img>`; DamagedFile if it is
+    not whole.
+    """
     try:
         with Image.open(path) as image:
             image.verify()  # the checksums of its parts; decoding alone would show what is left of a damaged picture

@@ -31,7 +31,8 @@ def read_published(path: str | Path) -> pd.DataFrame:
     published = pd.read_csv(path, dtype=str, keep_default_na=False)
     if tuple(published.columns) != COLUMNS:
         raise DamagedFile(
-            f"{path} must have the columns {', '.join(COLUMNS)}; it has {', '.join(published.columns)}"
+            f"{path} must have the columns {', '.join(COLUMNS)}; it has"
+            f" {', '.join(published.columns)}"
         )
     twice = published[published.duplicated(["table", "row", "column", "metric", "model"])]
     if len(twice):
@@ -40,6 +41,7 @@ def read_published(path: str | Path) -> pd.DataFrame:
     wrong = filled[pd.to_numeric(filled["published"], errors="coerce").isna()]
     if len(wrong):
         raise DamagedFile(
-            f"{path}: published = {wrong['published'].iloc[0]!r} is not a number; leave a printed dash empty"
+            f"{path}: published = {wrong['published'].iloc[0]!r} is not a number; leave a printed"
+            " dash empty"
         )
     return published

@@ -16,8 +16,17 @@ from fdsl.schema.study.tables import Evaluation
 # A record may state percentages rounded to two decimals.
 ROUNDING_POINTS = 0.005 + 1e-9
 COLUMNS = (
-    "pretraining", "downstream", "model", "evaluation", "seed", "score", "images", "code", "recipe", "record",
-)  # fmt: skip
+    "pretraining",
+    "downstream",
+    "model",
+    "evaluation",
+    "seed",
+    "score",
+    "images",
+    "code",
+    "recipe",
+    "record",
+)
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -50,7 +59,8 @@ class FinetuneResult(_Part):
         counted = _percent(self.correct, self.images)
         if abs(counted - self.top1_last) > ROUNDING_POINTS:
             raise ValueError(
-                f"top1_last = {self.top1_last} is not {self.correct} of {self.images} images, which is {counted:.4f}"
+                f"top1_last = {self.top1_last} is not {self.correct} of {self.images} images, which"
+                f" is {counted:.4f}"
             )
         if self.top1_best < self.top1_last - ROUNDING_POINTS:
             raise ValueError(
@@ -79,7 +89,8 @@ class MultiLabelResult(_Part):
         mean = self.scores()["map"]
         if abs(mean - self.map_last) > ROUNDING_POINTS:
             raise ValueError(
-                f"map_last = {self.map_last} is not the mean of average_precision, which is {mean:.4f}"
+                f"map_last = {self.map_last} is not the mean of average_precision, which is"
+                f" {mean:.4f}"
             )
         if self.map_best < self.map_last - ROUNDING_POINTS:
             raise ValueError(
@@ -131,9 +142,13 @@ class DetectResult(_Part):
     def scores(self) -> dict[Evaluation, float]:
         """Return the percentages that tables show."""
         return {
-            "box_ap50": self.box.ap50, "box_ap": self.box.ap, "box_ap75": self.box.ap75,
-            "mask_ap50": self.mask.ap50, "mask_ap": self.mask.ap, "mask_ap75": self.mask.ap75,
-        }  # fmt: skip
+            "box_ap50": self.box.ap50,
+            "box_ap": self.box.ap,
+            "box_ap75": self.box.ap75,
+            "mask_ap50": self.mask.ap50,
+            "mask_ap": self.mask.ap,
+            "mask_ap75": self.mask.ap75,
+        }
 
 
 class _Record(_Part):
@@ -205,7 +220,8 @@ def read_record(path: str | Path, *, scale: str) -> Record:
     content = read_json(path)
     if not isinstance(content, dict):
         raise DamagedFile(
-            f"{path} holds {type(content).__name__}, not a record; delete it and run its fine-tuning again"
+            f"{path} holds {type(content).__name__}, not a record; delete it and run its"
+            " fine-tuning again"
         )
     kind = KINDS.get(str(content.get("kind")), FinetuneRecord)
     if kind is FinetuneRecord and _several_labels(content):
@@ -216,13 +232,16 @@ def read_record(path: str | Path, *, scale: str) -> Record:
         raise RecordRefused(f"{error} Delete {path} and run its fine-tuning again.") from None
     if record.scale != scale:
         raise RecordRefused(
-            f"{path} is of scale {record.scale!r}, the table is of scale {scale!r}: scales are never mixed in one table"
+            f"{path} is of scale {record.scale!r}, the table is of scale {scale!r}: scales are"
+            " never mixed in one table"
         )
     return record
 
 
 def _several_labels(content: dict[str, Any]) -> bool:
-    """Return whether a record is about mean average precision; one that names no metric is about top-1."""
+    """Return whether a record is about mean average precision; one that names no metric is about
+    top-1.
+    """
     result = content.get("result")
     return isinstance(result, dict) and result.get("metric") == "mAP"
 
@@ -240,14 +259,15 @@ def read_runs(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per run and evaluation in the order of the paths' names: pretraining, downstream, model, evaluation, seed,
-        score (percent, from the counts), images, code, recipe (digests), record (path).
+        One row per run and evaluation in the order of the paths' names: pretraining, downstream,
+        model, evaluation, seed, score (percent, from the counts), images, code, recipe (digests),
+        record (path).
 
     Raises
     ------
     DamagedFile, RecordRefused
-        As `read_record`; also when two records claim the same run, or when a dataset was evaluated on different numbers of
-        images.
+        As `read_record`; also when two records claim the same run, or when a dataset was evaluated
+        on different numbers of images.
     """
     names = sorted({Path(path).as_posix() for path in paths})
     rows = [row for name in names for row in _rows(name, scale=scale)]
@@ -257,7 +277,8 @@ def read_runs(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:
     ):
         if len(same) > 1:
             raise RecordRefused(
-                f"{' and '.join(same['record'])} are both {pretraining} on {downstream} with seed {seed}: keep one of them"
+                f"{' and '.join(same['record'])} are both {pretraining} on {downstream} with seed"
+                f" {seed}: keep one of them"
             )
     for (downstream, _), same in runs.groupby(["downstream", "evaluation"]):
         require_one(same, "images", f"{downstream!s} was evaluated on different numbers of images")
@@ -269,9 +290,17 @@ def _rows(path: str, *, scale: str) -> Iterator[tuple[object, ...]]:
     record = read_record(path, scale=scale)
     for evaluation, score in record.result.scores().items():
         yield (
-            record.pretraining, record.dataset, record.model, evaluation, record.seed, score, record.result.images,
-            record.code, digest_json(record.recipe), path,
-        )  # fmt: skip
+            record.pretraining,
+            record.dataset,
+            record.model,
+            evaluation,
+            record.seed,
+            score,
+            record.result.images,
+            record.code,
+            digest_json(record.recipe),
+            path,
+        )
 
 
 def _percent(correct: int, images: int) -> float:

@@ -30,8 +30,8 @@ Line = dict[str, Any]
 def write_curves(metrics: str | Path, *, out: str | Path) -> None:
     """Draw loss, right answers, learning rate and speed of a run over its epochs.
 
-    Training accuracy is that on augmented images, mixed ones included; test points are the evaluations of the run. Where nothing
-    counts as right, as in detection, that panel is left out.
+    Training accuracy is that on augmented images, mixed ones included; test points are the
+    evaluations of the run. Where nothing counts as right, as in detection, that panel is left out.
 
     Parameters
     ----------

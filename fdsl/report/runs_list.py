@@ -30,7 +30,8 @@ class Line:
 
 
 def lines(records: Iterable[Path]) -> tuple[list[Line], dict[str, Any]]:
-    """Return a line for each record, in the order of their paths, and the environment of the newest.
+    """Return a line for each record, in the order of their paths, and the environment of the
+    newest.
 
     Raises
     ------
@@ -55,7 +56,9 @@ def lines(records: Iterable[Path]) -> tuple[list[Line], dict[str, Any]]:
                 )
             )
         except (KeyError, TypeError) as error:
-            raise DamagedFile(f"{path} is not a record ({error}); delete it and run it again") from None  # fmt: skip
+            raise DamagedFile(
+                f"{path} is not a record ({error}); delete it and run it again"
+            ) from None
     return found, environment
 
 
@@ -82,7 +85,9 @@ def _curve(path: Path) -> str:
         entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         points = [(entry["step"], entry["loss"]) for entry in entries if entry["kind"] == "train"]
     except (ValueError, KeyError) as error:
-        raise DamagedFile(f"{path} holds no curve ({error}); delete its folder and run it again") from None  # fmt: skip
+        raise DamagedFile(
+            f"{path} holds no curve ({error}); delete its folder and run it again"
+        ) from None
     if len(points) < 2:
         return ""
     last, losses = points[-1][0], [loss for _, loss in points]

@@ -1,4 +1,6 @@
-"""One look for all figures and tables: colours that colour-blind readers can tell apart, fonts that journals can embed."""
+"""One look for all figures and tables: colours that colour-blind readers can tell apart, fonts that
+journals can embed.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,27 @@ COLORS = {
 
 # Lines of one panel, told apart without colour too.
 LINES: list[dict[str, Any]] = [
-    {"color": COLORS[color], "linestyle": linestyle, "marker": marker, "markersize": 3, "linewidth": 1.2}
+    {
+        "color": COLORS[color],
+        "linestyle": linestyle,
+        "marker": marker,
+        "markersize": 3,
+        "linewidth": 1.2,
+    }
     for linestyle in ("-", "--", ":")
     for color, marker in (
-        ("blue", "o"), ("vermilion", "s"), ("green", "^"), ("purple", "D"), ("orange", "v"), ("sky", "P"), ("black", "x"),
+        ("blue", "o"),
+        ("vermilion", "s"),
+        ("green", "^"),
+        ("purple", "D"),
+        ("orange", "v"),
+        ("sky", "P"),
+        ("black", "x"),
     )
-]  # fmt: skip
+]
 
-# matplotlib settings. Font type 42 embeds whole glyphs, which journals accept; type 3 they do not. A $ in a title is a $.
+# matplotlib settings. Font type 42 embeds whole glyphs, which journals accept; type 3 they do not.
+# A $ in a title is a $.
 STYLE: dict[Any, Any] = {
     "axes.titlesize": 9,
     "figure.facecolor": "white",

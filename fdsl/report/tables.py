@@ -23,8 +23,20 @@ from fdsl.schema.study.report_scale import ReportScale
 from fdsl.schema.study.tables import Column, Table
 
 COLUMNS = (
-    "table", "row", "column", "metric", "published", "reproduced", "sd", "seeds", "difference", "verdict", "scale", "as_run", "record",
-)  # fmt: skip
+    "table",
+    "row",
+    "column",
+    "metric",
+    "published",
+    "reproduced",
+    "sd",
+    "seeds",
+    "difference",
+    "verdict",
+    "scale",
+    "as_run",
+    "record",
+)
 NO_RECORD = "none: "
 
 
@@ -38,7 +50,8 @@ def write_table(
     out: str | Path,
     pictures: Mapping[str, tuple[Picture, ...]] | None = None,
 ) -> TableReport:
-    """Write a table as `out` (CSV) and, beside it, as .md, .html and .tex; each file whole or not at all.
+    """Write a table as `out` (CSV) and, beside it, as .md, .html and .tex; each file whole or not
+    at all.
 
     Parameters
     ----------
@@ -96,7 +109,8 @@ def build_table(
     scale
         What the records were made with.
     records
-        record.json files of fine-tunings, in any order. Each must belong to a cell. Their paths appear in the CSV as given.
+        record.json files of fine-tunings, in any order. Each must belong to a cell. Their paths
+        appear in the CSV as given.
     published
         workflow/published/tables.csv.
     pictures
@@ -107,7 +121,8 @@ def build_table(
     ConfigError
         If the table is unknown, or study and published numbers disagree about the cells.
     DamagedFile, RecordRefused
-        If a file cannot be read, or a record cannot stand in this table; the message names the file.
+        If a file cannot be read, or a record cannot stand in this table; the message names the
+        file.
     """
     choose("table", name, list(study.tables), where=f"study {study.title!r}")
     table = study.tables[name]
@@ -194,24 +209,39 @@ def _base_titles(study: Study, table: Table) -> dict[str, str]:
 
 
 def to_csv(report: TableReport) -> str:
-    """Return the table with the columns `COLUMNS`; numbers with two decimals, empty where there is none."""
+    """Return the table with the columns `COLUMNS`; numbers with two decimals, empty where there is
+    none.
+    """
     rows = [
         (
-            report.name, cell.row, cell.column, cell.metric, cell.published, _two(cell.reproduced), _two(cell.sd), cell.seeds,
-            _two(cell.difference), cell.verdict, report.scale.name,
-            report.described.get(cell.row, ""), cell.record or NO_RECORD + cell.reason,
+            report.name,
+            cell.row,
+            cell.column,
+            cell.metric,
+            cell.published,
+            _two(cell.reproduced),
+            _two(cell.sd),
+            cell.seeds,
+            _two(cell.difference),
+            cell.verdict,
+            report.scale.name,
+            report.described.get(cell.row, ""),
+            cell.record or NO_RECORD + cell.reason,
         )
         for cell in report.cells
-    ]  # fmt: skip
+    ]
     return csv_files.to_csv(pd.DataFrame(rows, columns=COLUMNS))
 
 
 def records_in(path: str | Path) -> list[Path]:
-    """Return the record files that a written table CSV names, each once, in the order of their names."""
+    """Return the record files that a written table CSV names, each once, in the order of their
+    names.
+    """
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     if tuple(table.columns) != COLUMNS:
         raise DamagedFile(
-            f"{path} has the columns {', '.join(table.columns)}, not {', '.join(COLUMNS)}; build it again"
+            f"{path} has the columns {', '.join(table.columns)}, not {', '.join(COLUMNS)}; build it"
+            " again"
         )
     named = {
         record
@@ -230,8 +260,9 @@ def _require_placed(runs: pd.DataFrame, shown: pd.DataFrame, table: Table, *, na
     if len(stray):
         first = stray.iloc[0]
         raise RecordRefused(
-            f"{first['record']} ({first['pretraining']} on {first['downstream']}) belongs to no cell of {name}: "
-            "add its row or column to the study or the scale's stand-ins, or leave the record out"
+            f"{first['record']} ({first['pretraining']} on {first['downstream']}) belongs to no"
+            f" cell of {name}: add its row or column to the study or the scale's stand-ins, or"
+            " leave the record out"
         )
 
 
@@ -281,7 +312,8 @@ def _warnings(runs: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
     versions = sorted({code[:12] for code in runs["code"]})
     if len(versions) > 1:
         found.append(
-            f"The records were made with {len(versions)} versions of the code ({', '.join(versions)})."
+            f"The records were made with {len(versions)} versions of the code"
+            f" ({', '.join(versions)})."
         )
     return found
 

@@ -37,13 +37,14 @@ STYLES = {WITHIN: "blue", DIFFERS: "dark_orange"}
 
 
 def read_terminal(path: str | Path) -> RenderableType:
-    """Return what the terminal shows of a finished table, built again from the records that the file names.
+    """Return what the terminal shows of a finished table, built again from the records that the
+    file names.
 
     Parameters
     ----------
     path
-        A CSV that `fdsl.report.tables.write_table` wrote. config.yaml and the records are looked for from the working folder, as the
-        workflow does.
+        A CSV that `fdsl.report.tables.write_table` wrote. config.yaml and the records are looked
+        for from the working folder, as the workflow does.
 
     Raises
     ------
@@ -65,7 +66,8 @@ def read_terminal(path: str | Path) -> RenderableType:
     )
     if to_csv(report) != Path(path).read_bytes().decode():
         raise DamagedFile(
-            f"{path} is not what its records and the workflow's files give now: run the workflow again"
+            f"{path} is not what its records and the workflow's files give now: run the workflow"
+            " again"
         )
     return to_terminal(report)
 
@@ -73,7 +75,8 @@ def read_terminal(path: str | Path) -> RenderableType:
 def to_terminal(report: TableReport) -> RenderableType:
     """Return what `rich.console.Console.print` shows after a run.
 
-    Rows and columns without any record are named in a line instead of shown; Markdown and HTML have them in full.
+    Rows and columns without any record are named in a line instead of shown; Markdown and HTML have
+    them in full.
     """
     parts: list[RenderableType] = [
         Panel(
@@ -124,7 +127,9 @@ def _cell(cell: Cell) -> Text:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Return words of studies and records as they are to be shown: without what a terminal would obey."""
+    """Return words of studies and records as they are to be shown: without what a terminal would
+    obey.
+    """
     return Text(printable(text), style=style)
 
 

@@ -1,4 +1,6 @@
-"""The base of everything that a user can write: frozen models that refuse unknown keys, and errors that people can act on."""
+"""The base of everything that a user can write: frozen models that refuse unknown keys, and errors
+that people can act on.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ class FrozenModel(BaseModel):
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be used; the message names file, key, value, what is allowed and the remedy."""
+    """A setting that cannot be used; the message names file, key, value, what is allowed and the
+    remedy.
+    """
 
 
 def validate(model: type[Model], values: Any, *, where: str) -> Model:
@@ -47,12 +51,15 @@ def validate(model: type[Model], values: Any, *, where: str) -> Model:
 
 
 def choose(kind: str, name: str, allowed: Iterator[str] | list[str], *, where: str) -> str:
-    """Return `name` if it is one of `allowed`, else raise a ConfigError that lists them and the nearest match."""
+    """Return `name` if it is one of `allowed`, else raise a ConfigError that lists them and the
+    nearest match.
+    """
     names = sorted(allowed)
     if name in names:
         return name
     raise ConfigError(
-        f"{where}: {kind} = {name!r} is unknown{_hint(str(name), names)}. Allowed: {', '.join(names)}."
+        f"{where}: {kind} = {name!r} is unknown{_hint(str(name), names)}. Allowed:"
+        f" {', '.join(names)}."
     )
 
 
@@ -62,7 +69,10 @@ def _explain(error: ValidationError, model: type[FrozenModel], where: str) -> It
         if fault["type"] == "extra_forbidden":
             known = sorted(_fields_at(model, fault["loc"][:-1]))
             hint = _hint(str(fault["loc"][-1]), known)
-            yield f"{where}: {key} = {fault['input']!r} is an unknown key{hint}. Allowed: {', '.join(known)}."
+            yield (
+                f"{where}: {key} = {fault['input']!r} is an unknown key{hint}. Allowed:"
+                f" {', '.join(known)}."
+            )
         elif fault["type"] == "missing":
             yield f"{where}: {key} is missing and has no default."
         else:
@@ -71,7 +81,9 @@ def _explain(error: ValidationError, model: type[FrozenModel], where: str) -> It
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields of the model that stands at `path` below `model`; empty where the path leaves the models."""
+    """Names of the fields of the model that stands at `path` below `model`; empty where the path
+    leaves the models.
+    """
     for part in path:
         if part not in model.model_fields:
             continue

@@ -1,4 +1,6 @@
-"""What exists: synthetic datasets, downstream datasets, models and published weights, one entry each in workflow/catalog."""
+"""What exists: synthetic datasets, downstream datasets, models and published weights, one entry
+each in workflow/catalog.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Entry(FrozenModel):
     DOC_FIELDS: ClassVar[set[str]]
 
     def hashed_fields(self) -> dict[str, Any]:
-        """Return the values that decide what is computed, as plain data, so that better words re-run nothing."""
+        """Return the values that decide what is computed, as plain data, so that better words
+        re-run nothing.
+        """
         return self.model_dump(mode="json", exclude=self.DOC_FIELDS)
 
 
@@ -85,15 +89,19 @@ class Columns(FrozenModel):
 
 
 class Composition(FrozenModel):
-    """How a dataset in COCO's format is made of pictures of other datasets: objects laid over one another on canvases.
+    """How a dataset in COCO's format is made of pictures of other datasets: objects laid over one
+    another on canvases.
 
-    Ours. An object is what of its picture is at least as bright as `foreground_level`; what later objects cover is taken from
-    its mask and box.
+    Ours. An object is what of its picture is at least as bright as `foreground_level`; what later
+    objects cover is taken from its mask and box.
     """
 
     sources: dict[str, list[Part]] = Field(
         min_length=1,
-        description="downstream datasets -> their parts whose pictures become objects; each class is a category",
+        description=(
+            "downstream datasets -> their parts whose pictures become objects; each class is a"
+            " category"
+        ),
     )
     train_share: float = Field(
         gt=0, lt=1, description="of each class's pictures; the others stand on test canvases alone"
@@ -120,7 +128,8 @@ class Composition(FrozenModel):
                 raise ValueError(f"{name} = ({low}, {high}) must ascend from {least} or more")
         if self.object_px[1] > self.size_px[0]:
             raise ValueError(
-                f"object_px = {self.object_px} must not exceed the smallest canvas, {self.size_px[0]}"
+                f"object_px = {self.object_px} must not exceed the smallest canvas,"
+                f" {self.size_px[0]}"
             )
         return self
 
@@ -129,8 +138,16 @@ class DownstreamDataset(Entry):
     """Real images that a network is fine-tuned on, or pre-trained on for comparison."""
 
     DOC_FIELDS: ClassVar[set[str]] = {
-        "title", "column", "also_in", "layout", "archives", "fetchable", "licence", "how_to_get", "notes",
-    }  # fmt: skip
+        "title",
+        "column",
+        "also_in",
+        "layout",
+        "archives",
+        "fetchable",
+        "licence",
+        "how_to_get",
+        "notes",
+    }
 
     title: str
     column: str = Field(description="heading in the tables")
@@ -157,16 +174,22 @@ class DownstreamDataset(Entry):
     )
     parts: dict[Part, Below] = Field(
         default_factory=dict,
-        description="where each part is below the folder: a folder of pictures (image_folder, whose default is train and val; "
-        "unlabelled_folder; coco), a pattern of files such as data/train-*.parquet (arrow, parquet), or a folder that "
-        "`save_to_disk` of the package datasets wrote (arrow). Without `test` there is nothing to evaluate on",
+        description=(
+            "where each part is below the folder: a folder of pictures (image_folder, whose default"
+            " is train and val; unlabelled_folder; coco), a pattern of files such as"
+            " data/train-*.parquet (arrow, parquet), or a folder that `save_to_disk` of the package"
+            " datasets wrote (arrow). Without `test` there is nothing to evaluate on"
+        ),
     )
     columns: Columns | None = Field(
         default=None, description="of the loaders arrow and parquet; null = image and label"
     )
     classes: int = Field(ge=1, description="1 means unlabelled: every label is 0")
     train_images: int | None = Field(
-        description="exact count; null where the paper's list is not public or the count could not be verified"
+        description=(
+            "exact count; null where the paper's list is not public or the count could not be"
+            " verified"
+        )
     )
     test_images: int | None = Field(
         description="exact count of the split that is evaluated on, or null as above"
@@ -179,12 +202,17 @@ class DownstreamDataset(Entry):
     archives: list[Archive] = Field(default_factory=list)
     composed: Composition | None = Field(
         default=None,
-        description="the rule `compose` makes this dataset below results/SCALE/composed; null = it comes from elsewhere",
+        description=(
+            "the rule `compose` makes this dataset below results/SCALE/composed; null = it comes"
+            " from elsewhere"
+        ),
     )
     class_list: Below | None = Field(
         default=None,
-        description=f"one class name per line: a file below the folder, which the user gives, or {SHIPPED}NAME, "
-        "which stands beside this catalogue",
+        description=(
+            "one class name per line: a file below the folder, which the user gives, or"
+            f" {SHIPPED}NAME, which stands beside this catalogue"
+        ),
     )
     fetchable: bool = Field(description="whether `fdsl data fetch` can bring it by itself")
     licence: str
@@ -202,7 +230,8 @@ class DownstreamDataset(Entry):
     def _list_is_read(self) -> DownstreamDataset:
         if self.class_list is not None and self.loader not in ("places", "image_folder"):
             raise ValueError(
-                f"class_list = {self.class_list!r} is only read by the loaders places and image_folder"
+                f"class_list = {self.class_list!r} is only read by the loaders places and"
+                " image_folder"
             )
         return self
 
@@ -239,7 +268,8 @@ class DownstreamDataset(Entry):
         counts = (made.train_images, made.test_images)
         if (self.train_images, self.test_images) != counts:
             raise ValueError(
-                f"train_images = {self.train_images} and test_images = {self.test_images}, but composed makes {counts}"
+                f"train_images = {self.train_images} and test_images = {self.test_images}, but"
+                f" composed makes {counts}"
             )
         return self
 
@@ -250,7 +280,9 @@ class DownstreamDataset(Entry):
 
     @property
     def objective(self) -> Literal["cross_entropy", "binary"] | None:
-        """What a fine-tuning on it minimises; None where there is nothing to classify, or nothing to evaluate on."""
+        """What a fine-tuning on it minimises; None where there is nothing to classify, or nothing
+        to evaluate on.
+        """
         if self.loader == "coco" or self.splits != BOTH:
             return None
         return "binary" if self.loader == "voc2012_multilabel" else "cross_entropy"
@@ -270,15 +302,23 @@ class RealPretraining(Entry):
     )
     overlaps: list[str] = Field(
         default_factory=list,
-        description="downstream datasets that share pictures and labels with it, so that nothing is learned from a comparison",
+        description=(
+            "downstream datasets that share pictures and labels with it, so that nothing is learned"
+            " from a comparison"
+        ),
     )
     source: str = ""
 
 
 # Arguments with which timm downloads or unpickles.
 WEIGHTS = {
-    "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "pretrained_strict",
-}  # fmt: skip
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "checkpoint_path",
+    "cache_dir",
+    "pretrained_strict",
+}
 
 
 class ModelEntry(Entry):
@@ -298,8 +338,8 @@ class ModelEntry(Entry):
     def _weights_are_fresh(self) -> ModelEntry:
         if named := sorted(WEIGHTS & self.arguments.keys()):
             raise ValueError(
-                f"arguments = {', '.join(named)} would bring weights from elsewhere: weights that others published are "
-                "entries of workflow/catalog/released.yaml"
+                f"arguments = {', '.join(named)} would bring weights from elsewhere: weights that"
+                " others published are entries of workflow/catalog/released.yaml"
             )
         return self
 

@@ -1,4 +1,6 @@
-"""Hyper-parameters of one detection training, as plain values; where each comes from stands in workflow/recipes/detection."""
+"""Hyper-parameters of one detection training, as plain values; where each comes from stands in
+workflow/recipes/detection.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,26 @@ Side = Annotated[int, Field(ge=16, le=8192)]
 class DetectionRecipe(Optimisation):
     """Mask R-CNN (He et al. 2017, arXiv:1703.06870; torchvision's) on a timm network.
 
-    `image_size_px` is the side that a network with position embeddings is built for; other sizes resample them. Weight decay is
-    as in classification. What is not named here is torchvision's default.
+    `image_size_px` is the side that a network with position embeddings is built for; other sizes
+    resample them. Weight decay is as in classification. What is not named here is torchvision's
+    default.
     """
 
     short_sides_px: tuple[Side, ...] = Field(
         min_length=1,
-        description="the shorter side after resizing, one drawn for each training image; the last one is used in tests",
+        description=(
+            "the shorter side after resizing, one drawn for each training image; the last one is"
+            " used in tests"
+        ),
     )
     long_side_px: Side = Field(description="the longer side is at most this")
     horizontal_flip: float = Field(ge=0, le=1, description="probability")
     strides: tuple[int, ...] = Field(
         min_length=1,
-        description="pixels between neighbours in the maps of the pyramid, each twice the one before; a coarser one follows",
+        description=(
+            "pixels between neighbours in the maps of the pyramid, each twice the one before; a"
+            " coarser one follows"
+        ),
     )
     pyramid_channels: int = Field(gt=0, description="of every map of the pyramid")
     anchor_scale: float = Field(gt=0, description="side of a map's anchors in units of its stride")
@@ -49,7 +58,8 @@ class DetectionRecipe(Optimisation):
     def _sides_fit(self) -> DetectionRecipe:
         if max(self.short_sides_px) > self.long_side_px:
             raise ValueError(
-                f"short_sides_px = {list(self.short_sides_px)} must not exceed long_side_px = {self.long_side_px}"
+                f"short_sides_px = {list(self.short_sides_px)} must not exceed long_side_px ="
+                f" {self.long_side_px}"
             )
         return self
 

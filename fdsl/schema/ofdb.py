@@ -1,4 +1,6 @@
-"""Which augmentations can stand in for the instances of which dataset (OFDB); asked before any job, and again before training."""
+"""Which augmentations can stand in for the instances of which dataset (OFDB); asked before any job,
+and again before training.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,8 @@ def require_possible(
     Raises
     ------
     ConfigError
-        If the formula is not one of OFDB's; if images would have to be drawn anew but are stored; if `ifs` should vary
-        coefficients that the dataset's instances vary already.
+        If the formula is not one of OFDB's; if images would have to be drawn anew but are stored;
+        if `ifs` should vary coefficients that the dataset's instances vary already.
     """
     if not augmentations:
         return
@@ -58,6 +60,7 @@ def require_possible(
     ).model_dump()
     if "ifs" in augmentations and settings["weighted"] and settings["instance_row"] is None:
         raise ConfigError(
-            f"{asked}: ifs varies coefficients, but so do the instances of {dataset.title or 'the dataset'} (weighted = true). "
-            "Set weighted: false or an instance_row in the dataset's settings."
+            f"{asked}: ifs varies coefficients, but so do the instances of"
+            f" {dataset.title or 'the dataset'} (weighted = true). Set weighted: false or an"
+            " instance_row in the dataset's settings."
         )

@@ -1,4 +1,6 @@
-"""How a frozen network is judged, as plain values; where each value comes from stands in workflow/probe.yaml."""
+"""How a frozen network is judged, as plain values; where each value comes from stands in
+workflow/probe.yaml.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ class Probe(FrozenModel):
     )
     inverse_penalties: tuple[float, ...] = Field(
         min_length=1,
-        description="candidates for scikit-learn's C of the linear probe, ascending; small = strong L2 penalty",
+        description=(
+            "candidates for scikit-learn's C of the linear probe, ascending; small = strong L2"
+            " penalty"
+        ),
     )
     folds: int = Field(
         ge=2, le=20, description="of the cross-validation on training images that chooses C"

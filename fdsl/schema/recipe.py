@@ -1,4 +1,6 @@
-"""Hyper-parameters of one training, as plain values; where each value comes from stands in workflow/recipes."""
+"""Hyper-parameters of one training, as plain values; where each value comes from stands in
+workflow/recipes.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +50,14 @@ class Augmentation(FrozenModel):
         description="repeated augmentation: how often one image stands in an epoch's stream",
     )
     one_per_category: bool = Field(
-        description="an epoch shows one random image of each category rather than all, as for 3D-OFDB"
+        description=(
+            "an epoch shows one random image of each category rather than all, as for 3D-OFDB"
+        )
     )
     ofdb: tuple[OfdbAugmentation, ...] = Field(
-        description="what stands in for instances, before all else; any of ifs, pattern, rotation, texture"
+        description=(
+            "what stands in for instances, before all else; any of ifs, pattern, rotation, texture"
+        )
     )
 
     @field_validator("ofdb")
@@ -65,7 +71,8 @@ class Augmentation(FrozenModel):
     def _repeated_aug_have_no_category(self) -> Augmentation:
         if self.one_per_category and self.repeated_aug > 1:
             raise ValueError(
-                f"one_per_category = true shows each category once an epoch, but repeated_aug = {self.repeated_aug}: use 1"
+                "one_per_category = true shows each category once an epoch, but repeated_aug ="
+                f" {self.repeated_aug}: use 1"
             )
         return self
 
@@ -81,7 +88,9 @@ class Augmentation(FrozenModel):
 
 
 class Views(FrozenModel):
-    """What DINO sees of an image: two large views, cropped as `augmentation` says, and small ones of details."""
+    """What DINO sees of an image: two large views, cropped as `augmentation` says, and small ones
+    of details.
+    """
 
     local_crops: int = Field(ge=0, le=32, description="small views of an image")
     local_size_px: int = Field(ge=4, le=1024, description="side of a small view")
@@ -116,7 +125,9 @@ class Views(FrozenModel):
 
 
 class Dino(FrozenModel):
-    """Self-distillation without labels (DINO, Caron et al. 2021, arXiv:2104.14294): head, teacher, loss and views."""
+    """Self-distillation without labels (DINO, Caron et al. 2021, arXiv:2104.14294): head, teacher,
+    loss and views.
+    """
 
     out_dim: int = Field(ge=2, le=2**20, description="outputs of the projection head")
     hidden_dim: int = Field(ge=1, le=2**16, description="of the head's two hidden layers")
@@ -144,7 +155,9 @@ class Dino(FrozenModel):
 
 
 class Preparation(FrozenModel):
-    """What an evaluation depends on: the network and how images come into it, nothing of how it is trained."""
+    """What an evaluation depends on: the network and how images come into it, nothing of how it is
+    trained.
+    """
 
     model: str = Field(description="a name of workflow/catalog/models.yaml")
     image_size_px: int = Field(
@@ -167,7 +180,9 @@ class Optimisation(Preparation):
         gt=0, description="images per update over all devices and accumulation steps"
     )
     optimizer: Optimizer = Field(
-        description="adamw, sgd with Nesterov momentum, or momentum: sgd without Nesterov's look-ahead"
+        description=(
+            "adamw, sgd with Nesterov momentum, or momentum: sgd without Nesterov's look-ahead"
+        )
     )
     lr: float = Field(
         gt=0,
@@ -185,7 +200,9 @@ class Optimisation(Preparation):
         description="course of the learning rate after the warm-up: cosine, or steps at milestones"
     )
     milestones: tuple[float, ...] = Field(
-        description="epochs at which a step schedule multiplies the rate by gamma; empty for a cosine"
+        description=(
+            "epochs at which a step schedule multiplies the rate by gamma; empty for a cosine"
+        )
     )
     gamma: float | None = Field(gt=0, lt=1, description="of a step schedule; null for a cosine")
     warmup_epochs: float = Field(ge=0, description="linear warm-up, counted in epochs")
@@ -214,16 +231,16 @@ class Optimisation(Preparation):
         if self.schedule == "cosine":
             if self.milestones or self.gamma is not None:
                 raise ValueError(
-                    f"milestones = {list(self.milestones)} and gamma = {self.gamma} belong to a step "
-                    "schedule: use [] and null with a cosine"
+                    f"milestones = {list(self.milestones)} and gamma = {self.gamma} belong to a"
+                    " step schedule: use [] and null with a cosine"
                 )
             return self
         borders = [self.warmup_epochs, *self.milestones, self.epochs]
         if not self.milestones or any(a >= b for a, b in pairwise(borders)) or self.gamma is None:
             raise ValueError(
-                f"milestones = {list(self.milestones)} and gamma = {self.gamma}: a step schedule needs "
-                f"ascending epochs between warmup_epochs = {self.warmup_epochs} and epochs = "
-                f"{self.epochs}, and a gamma between 0 and 1"
+                f"milestones = {list(self.milestones)} and gamma = {self.gamma}: a step schedule"
+                f" needs ascending epochs between warmup_epochs = {self.warmup_epochs} and epochs ="
+                f" {self.epochs}, and a gamma between 0 and 1"
             )
         if self.min_lr or self.cooldown_epochs:
             raise ValueError(
@@ -240,7 +257,8 @@ class Optimisation(Preparation):
             )
         if self.min_lr > self.lr or self.warmup_lr > self.lr:
             raise ValueError(
-                f"min_lr = {self.min_lr} and warmup_lr = {self.warmup_lr} must not exceed lr = {self.lr}"
+                f"min_lr = {self.min_lr} and warmup_lr = {self.warmup_lr} must not exceed lr ="
+                f" {self.lr}"
             )
         return self
 
@@ -250,13 +268,19 @@ class Recipe(Optimisation):
 
     objective: Objective = Field(
         default="cross_entropy",
-        description="cross_entropy where an image has one label, scored by top-1; binary where it has several: one yes-or-no "
-        "question per class, binary cross-entropy over classes, scored by mean average precision; dino without any label, see `dino`",
+        description=(
+            "cross_entropy where an image has one label, scored by top-1; binary where it has"
+            " several: one yes-or-no question per class, binary cross-entropy over classes, scored"
+            " by mean average precision; dino without any label, see `dino`"
+        ),
     )
     label_smoothing: float = Field(
         ge=0,
         lt=1,
-        description="e: a class's target t becomes (1 - e) t + e / classes, or (1 - e) t + e / 2 with objective binary",
+        description=(
+            "e: a class's target t becomes (1 - e) t + e / classes, or (1 - e) t + e / 2 with"
+            " objective binary"
+        ),
     )
     augmentation: Augmentation
     dino: Dino | None = Field(
@@ -267,8 +291,8 @@ class Recipe(Optimisation):
     def _labels_are_not_needed(self) -> Recipe:
         if (self.objective == "dino") != (self.dino is not None):
             raise ValueError(
-                f"objective = {self.objective} with {'a' if self.dino else 'no'} section dino: the section belongs to the "
-                "objective dino, and to no other"
+                f"objective = {self.objective} with {'a' if self.dino else 'no'} section dino: the"
+                " section belongs to the objective dino, and to no other"
             )
         if self.dino is None:
             return self
@@ -276,10 +300,14 @@ class Recipe(Optimisation):
         if augmentation.crop != "random_resized":
             raise ValueError(f"crop = {augmentation.crop!r}: dino needs random_resized")
         unused = {
-            "label_smoothing": self.label_smoothing, "ema_decay": self.ema_decay, "layer_decay": self.layer_decay,
-            "mixup": augmentation.mixup, "cutmix": augmentation.cutmix, "rand_augment": augmentation.rand_augment,
+            "label_smoothing": self.label_smoothing,
+            "ema_decay": self.ema_decay,
+            "layer_decay": self.layer_decay,
+            "mixup": augmentation.mixup,
+            "cutmix": augmentation.cutmix,
+            "rand_augment": augmentation.rand_augment,
             "random_erasing": augmentation.random_erasing,
-        }  # fmt: skip
+        }
         if used := [name for name, value in unused.items() if value]:
             raise ValueError(f"{', '.join(used)} cannot be used with dino: switch off (0 or null)")
         return self

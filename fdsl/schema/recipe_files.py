@@ -1,4 +1,6 @@
-"""Recipes as they are written down: every value with its source, and files that only say what differs from another."""
+"""Recipes as they are written down: every value with its source, and files that only say what
+differs from another.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ class Sourced(FrozenModel):
     source: Source
     where: str = Field(
         min_length=1,
-        description="a key of the file's `references`, alone or before , : or ; and a remark; or a sentence",
+        description=(
+            "a key of the file's `references`, alone or before , : or ; and a remark; or a sentence"
+        ),
     )
 
 
@@ -49,8 +53,8 @@ def recipes(
 ) -> dict[str, dict[str, Any]]:
     """Read all recipes of a kind, each complete: nested mappings of keys to Stated values.
 
-    A file with `like: NAME` takes over the values of NAME, which may itself be like another, and overrides those that it
-    names.
+    A file with `like: NAME` takes over the values of NAME, which may itself be like another, and
+    overrides those that it names.
 
     Parameters
     ----------
@@ -59,13 +63,15 @@ def recipes(
     kind
         What the values must be.
     below
-        Folder of the kind's recipes below `recipes`, which ends in `/` and begins their names; empty for classification.
+        Folder of the kind's recipes below `recipes`, which ends in `/` and begins their names;
+        empty for classification.
 
     Raises
     ------
     ConfigError
-        If a value has no source or is out of range, if `like` names no recipe or leads back to its own, or if a file
-        overrides nothing, a key that NAME lacks, or a value by the same value of the same kind of source.
+        If a value has no source or is out of range, if `like` names no recipe or leads back to its
+        own, or if a file overrides nothing, a key that NAME lacks, or a value by the same value of
+        the same kind of source.
     """
     found = sorted((folder / "recipes" / below).glob("*.yaml"))
     files = {f"{below}{path.stem}": _read(f"{below}{path.stem}", path) for path in found}
@@ -133,8 +139,8 @@ def _ancestry(name: str, files: dict[str, tuple[Head, dict[str, Any]]]) -> list[
         if parent in chain:
             circle = " -> ".join([*chain, parent])
             raise ConfigError(
-                f"{_file(name)}: like = {files[name][0].like!r} leads in a circle: {circle}. One of these recipes must "
-                "state all of its values."
+                f"{_file(name)}: like = {files[name][0].like!r} leads in a circle: {circle}. One of"
+                " these recipes must state all of its values."
             )
         chain.append(parent)
     return chain
@@ -157,7 +163,8 @@ def _merged(
             continue
         if (new.value, new.source) == (old.value, old.source):
             raise ConfigError(
-                f"{where}: {dotted} = {new.value!r} ({new.source}) is what {_file(old.recipe)} states already; remove it"
+                f"{where}: {dotted} = {new.value!r} ({new.source}) is what {_file(old.recipe)}"
+                " states already; remove it"
             )
         merged[key] = new
     return merged

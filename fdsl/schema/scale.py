@@ -46,7 +46,10 @@ class RealStandIn(FrozenModel):
     pictures: int | None = Field(
         default=None,
         gt=0,
-        description="how many of its training pictures, the same number of each class; null = all that no fine-tuning uses",
+        description=(
+            "how many of its training pictures, the same number of each class; null = all that no"
+            " fine-tuning uses"
+        ),
     )
 
 
@@ -89,7 +92,9 @@ class Scale(FrozenModel):
     seeds: Seeds
     pretrain_seeds: Seeds | None = Field(
         default=None,
-        description="seeds of the pre-trainings that the seeds share in turn; null = each seed its own",
+        description=(
+            "seeds of the pre-trainings that the seeds share in turn; null = each seed its own"
+        ),
     )
     images: Literal["shards", "stream"] = Field(
         description="stored on disk, or drawn inside the data loader"
@@ -100,12 +105,16 @@ class Scale(FrozenModel):
     datasets: dict[str, DatasetOverride] = Field(default_factory=dict)
     real: dict[str, RealStandIn] = Field(
         default_factory=dict,
-        description="pre-training on real pictures -> the pictures that this scale has in their place",
+        description=(
+            "pre-training on real pictures -> the pictures that this scale has in their place"
+        ),
     )
     stand_ins: dict[str, list[Column]] = Field(
         default_factory=dict,
-        description="columns that replace the paper's own at a scale that cannot run them, by table or figure; "
-        "`default` for those not named",
+        description=(
+            "columns that replace the paper's own at a scale that cannot run them, by table or"
+            " figure; `default` for those not named"
+        ),
     )
     skip: dict[str, str] = Field(
         default_factory=dict,

@@ -29,8 +29,10 @@ class UserConfig(FrozenModel):
     loader_workers: int | None = Field(
         ge=0,
         le=256,
-        description="loader processes of each training process; 0 = inside of it; null = as many as it has CPU threads where "
-        "it has a GPU, else 0",
+        description=(
+            "loader processes of each training process; 0 = inside of it; null = as many as it has"
+            " CPU threads where it has a GPU, else 0"
+        ),
     )
     processes: int | None = Field(
         ge=1,
@@ -38,7 +40,10 @@ class UserConfig(FrozenModel):
         description="that share one training; null = one for each GPU of the job, 1 without a GPU",
     )
     spread: dict[str, Annotated[str, Field(pattern=f"^{SPREAD}$")]] = Field(
-        description="network -> hosts x processes on each that share one of its pre-trainings, for example 4x8"
+        description=(
+            "network -> hosts x processes on each that share one of its pre-trainings, for"
+            " example 4x8"
+        )
     )
     compile: bool = Field(description="let torch.compile write the network's kernels")
     deterministic: bool = Field(

@@ -19,7 +19,9 @@ MAX_VALUES = 100_000  # of one file, each alias counted as what it stands for
 
 
 def workflow_folder() -> Path:
-    """Return the folder with catalogues, recipes, scales and studies: the checkout's, or the copy inside an installed package."""
+    """Return the folder with catalogues, recipes, scales and studies: the checkout's, or the copy
+    inside an installed package.
+    """
     package = Path(__file__).parents[1]
     installed = package / "workflow_files"
     return installed if installed.is_dir() else package.parent / "workflow"
@@ -48,8 +50,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def read_yaml(path: Path) -> Any:
     """Read a YAML file.
 
-    Only plain data are made of it. Refused are a key that stands twice or is no text, collections nested deeper than 32, and
-    aliases that together stand for more than 100,000 values.
+    Only plain data are made of it. Refused are a key that stands twice or is no text, collections
+    nested deeper than 32, and aliases that together stand for more than 100,000 values.
 
     Raises
     ------
@@ -86,7 +88,9 @@ class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
 
 
 def _require_small(text: str) -> None:
-    """Raise YAMLError for what would be small on disk and large, endless or too deep for the stack in memory."""
+    """Raise YAMLError for what would be small on disk and large, endless or too deep for the stack
+    in memory.
+    """
     sizes: dict[str, int] = {}
     begun: list[tuple[str | None, int]] = []
     values = 0
@@ -117,6 +121,7 @@ def _require_small(text: str) -> None:
 def _is_name(name: str, where: str) -> bool:
     if not re.fullmatch(NAME, name):
         raise ConfigError(
-            f"{where}: {name!r} cannot be a name. Use lower-case letters, digits and _, beginning with a letter."
+            f"{where}: {name!r} cannot be a name. Use lower-case letters, digits and _, beginning"
+            " with a letter."
         )
     return True

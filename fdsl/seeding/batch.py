@@ -1,8 +1,9 @@
 """What `fdsl.seeding.tree.generator` would draw first, for many branches of the seed tree at once.
 
-Making a generator costs 20 µs, more than shifting and flipping a small image. Here numpy's SeedSequence (O'Neill's seed_seq
-hash) and the generator PCG64DXSM (O'Neill 2014; the DXSM output function as numpy has it) are restated for arrays: the
-same bits, which the tests hold against numpy itself.
+Making a generator costs 20 µs, more than shifting and flipping a small image. Here numpy's
+SeedSequence (O'Neill's seed_seq hash) and the generator PCG64DXSM (O'Neill 2014; the DXSM output
+function as numpy has it) are restated for arrays: the same bits, which the tests hold against numpy
+itself.
 """
 
 from __future__ import annotations
@@ -49,11 +50,13 @@ def uniforms(root: int, paths: NDArray[np.int64], *, draws: int) -> NDArray[np.f
     """
     if draws < 0 or paths.ndim != 2 or paths.shape[1] < 1:
         raise ValueError(
-            f"draws = {draws} of paths {paths.shape}: use draws >= 0 and paths of shape (n, k), k >= 1"
+            f"draws = {draws} of paths {paths.shape}: use draws >= 0 and paths of shape (n, k), k"
+            " >= 1"
         )
     if paths.size and (paths.min() < 0 or paths.max() > _MASK):
         raise ValueError(
-            f"seed paths from {paths.min()} to {paths.max()} are out of range: each part must be from 0 to {_MASK}"
+            f"seed paths from {paths.min()} to {paths.max()} are out of range: each part must be"
+            f" from 0 to {_MASK}"
         )
     start_high, start_low, stream_high, stream_low = _generated(_pool(root, paths))
     increment = (stream_high << _ONE | stream_low >> np.uint64(63), stream_low << _ONE | _ONE)
@@ -66,7 +69,9 @@ def uniforms(root: int, paths: NDArray[np.int64], *, draws: int) -> NDArray[np.f
 
 
 def _pool(root: int, paths: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """SeedSequence's entropy pool, uint32 (4, n): the root's own pool, into which every path is mixed."""
+    """SeedSequence's entropy pool, uint32 (4, n): the root's own pool, into which every path is
+    mixed.
+    """
     sequence = tree.sequence(root)
     pool = np.repeat(np.asarray(sequence.pool, np.uint32)[:, None], len(paths), axis=1)
     first = _POOL + _POOL * (_POOL - 1)  # hashes that made the root's pool
@@ -86,13 +91,17 @@ def _generated(pool: NDArray[np.uint32]) -> tuple[Words, Words, Words, Words]:
 
 
 def _hashed(words: NDArray[np.uint32], keys: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """SeedSequence's hash with the constants keys[i], keys[i + 1] for row i; one row serves for all."""
+    """SeedSequence's hash with the constants keys[i], keys[i + 1] for row i; one row serves for
+    all.
+    """
     hashed = (words ^ keys[:-1]) * keys[1:]
     return hashed ^ (hashed >> _SHIFT)
 
 
 def _constants(start: int, factor: int, skipped: int, count: int) -> NDArray[np.uint32]:
-    """The sequence start · factor**i modulo 2**32 as a column, uint32 (count, 1), without its first `skipped`."""
+    """The sequence start · factor**i modulo 2**32 as a column, uint32 (count, 1), without its first
+    `skipped`.
+    """
     found = [start * pow(factor, place, 2**32) & _MASK for place in range(skipped, skipped + count)]
     return np.array(found, np.uint32)[:, None]
 

@@ -1,7 +1,9 @@
-"""The only place where random generators are made: a tree of seeds with one branch per thing that is drawn.
+"""The only place where random generators are made: a tree of seeds with one branch per thing that
+is drawn.
 
-An image depends on its own branch (root seed, formula, category, instance, stage) and on nothing else, so that order, shard size, worker
-count, host and resume cannot change it. The same holds for shuffles, splits and augmentations in training.
+An image depends on its own branch (root seed, formula, category, instance, stage) and on nothing
+else, so that order, shard size, worker count, host and resume cannot change it. The same holds for
+shuffles, splits and augmentations in training.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ MAX_SEED = 2**63 - 1
 
 
 class Stage(IntEnum):
-    """What a branch of the tree is used for. Numbers are permanent: changing one changes every dataset."""
+    """What a branch of the tree is used for. Numbers are permanent: changing one changes every
+    dataset.
+    """
 
     PARAMETERS = 0
     RENDER = 1
@@ -56,10 +60,14 @@ def sequence(root: int, *path: int) -> np.random.SeedSequence:
 
 
 def generator(root: int, *path: int) -> np.random.Generator:
-    """Return a PCG64DXSM generator for one branch; for everything that is not the inside of a compiled loop."""
+    """Return a PCG64DXSM generator for one branch; for everything that is not the inside of a
+    compiled loop.
+    """
     return np.random.Generator(np.random.PCG64DXSM(sequence(root, *path)))
 
 
 def kernel_state(root: int, *path: int) -> NDArray[np.uint64]:
-    """Return the state, uint64 (4,), of the xoshiro256++ generator that compiled kernels take as an argument."""
+    """Return the state, uint64 (4,), of the xoshiro256++ generator that compiled kernels take as an
+    argument.
+    """
     return sequence(root, *path).generate_state(4, np.uint64).astype(np.uint64, copy=False)

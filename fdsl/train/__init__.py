@@ -1,4 +1,6 @@
-"""Pre-training and fine-tuning: one explicit loop, resumable to the bit. This page says how a training is executed."""
+"""Pre-training and fine-tuning: one explicit loop, resumable to the bit. This page says how a
+training is executed.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,14 @@ from fdsl.schema.base import FrozenModel
 
 
 class Devices(FrozenModel):
-    """Where and how a training runs: nothing here changes what is computed beyond floating-point rounding.
+    """Where and how a training runs: nothing here changes what is computed beyond floating-point
+    rounding.
 
-    Bit equality (a resumed run ends with the weights of an uninterrupted one) holds on one machine with one set of library
-    versions, one number of processes, one `micro_batch`, `threads` and `compile`; `loader_workers` and `kept_mb` never matter. On CUDA it needs
-    `deterministic` as well, which makes some kernels slower. Everywhere else runs agree statistically, not in their bits.
+    Bit equality (a resumed run ends with the weights of an uninterrupted one) holds on one machine
+    with one set of library versions, one number of processes, one `micro_batch`, `threads` and
+    `compile`; `loader_workers` and `kept_mb` never matter. On CUDA it needs `deterministic` as
+    well, which makes some kernels slower. Everywhere else runs agree statistically, not in their
+    bits.
     """
 
     device: Literal["auto", "cpu", "cuda"] = Field(
@@ -29,20 +34,27 @@ class Devices(FrozenModel):
         default=0,
         ge=0,
         le=256,
-        description="loader processes of each training process; 0 = inside of it; null = as many as it has CPU threads where "
-        "it has a GPU, else 0",
+        description=(
+            "loader processes of each training process; 0 = inside of it; null = as many as it has"
+            " CPU threads where it has a GPU, else 0"
+        ),
     )
     kept_mb: float = Field(
         default=256,
         ge=0,
-        description="megabytes of prepared training images that a process keeps in memory; larger sets are read anew",
+        description=(
+            "megabytes of prepared training images that a process keeps in memory; larger sets are"
+            " read anew"
+        ),
     )
     threads: int = Field(
         default=1, gt=0, le=1024, description="CPU threads on one host, shared by its processes"
     )
     compile: bool = Field(
         default=False,
-        description="let torch.compile write the kernels of the training passes; evaluation stays as it is",
+        description=(
+            "let torch.compile write the kernels of the training passes; evaluation stays as it is"
+        ),
     )
     compile_backend: Literal["inductor", "aot_eager", "eager"] = Field(
         default="inductor", description="of torch.compile; the other two write no kernels"

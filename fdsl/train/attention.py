@@ -1,4 +1,6 @@
-"""Where a pre-trained vision transformer looks: attention of its last block on images that it was trained on."""
+"""Where a pre-trained vision transformer looks: attention of its last block on images that it was
+trained on.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,8 @@ def write_attention(
     Parameters
     ----------
     path
-        An .npz file: `images` uint8 (n, S, S, C), as the network sees them, and `attention` float32 (n, h, w), one value for each
-        patch, adding up to 1.
+        An .npz file: `images` uint8 (n, S, S, C), as the network sees them, and `attention` float32
+        (n, h, w), one value for each patch, adding up to 1.
     images
         uint8 (H, W) or (H, W, 3).
     weights_file
@@ -56,8 +58,8 @@ def write_attention(
 def attention(network: nn.Module, images: Tensor) -> NDArray[np.float32]:
     """Return how much attention each patch receives in the last block, mean over heads.
 
-    With a class token, the attention that it pays; without, the mean of what all patches pay. Attention to prefix tokens is left
-    out and the rest is scaled to a sum of 1.
+    With a class token, the attention that it pays; without, the mean of what all patches pay.
+    Attention to prefix tokens is left out and the rest is scaled to a sum of 1.
 
     Parameters
     ----------
@@ -100,7 +102,8 @@ def _last_attention(network: nn.Module) -> nn.Module:
     block = getattr(blocks[-1], "attn", None) if isinstance(blocks, nn.Sequential) else None
     if not hasattr(block, "attn_drop") or not hasattr(network, "num_prefix_tokens"):
         raise ValueError(
-            f"{type(network).__name__} has no attention over all patches in its last block: attention maps exist for timm's vision transformers"
+            f"{type(network).__name__} has no attention over all patches in its last block:"
+            " attention maps exist for timm's vision transformers"
         )
     return block
 

@@ -1,8 +1,9 @@
 """Snapshots of a running training that survive a kill at any moment.
 
-A snapshot is two files: `step-000000120.pt`, and `step-000000120.json` with its SHA-256, the identity of the training and a
-digest of itself, which is written last. The newest two are kept, and an older one goes only when the newest has been read back.
-A snapshot without its JSON does not count.
+A snapshot is two files: `step-000000120.pt`, and `step-000000120.json` with its SHA-256, the
+identity of the training and a digest of itself, which is written last. The newest two are kept, and
+an older one goes only when the newest has been read back. A snapshot without its JSON does not
+count.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class ForeignCheckpoint(ValueError):
 
 
 def save(folder: str | Path, content: dict[str, Any], *, step: int, identity: Identity) -> None:
-    """Store a snapshot durably and remove those that it replaces, and damaged ones of later updates.
+    """Store a snapshot durably and remove those that it replaces, and damaged ones of later
+    updates.
 
     Parameters
     ----------
@@ -48,7 +50,8 @@ def save(folder: str | Path, content: dict[str, Any], *, step: int, identity: Id
     Raises
     ------
     DamagedFile
-        If the written file does not read back as it was written; the earlier snapshots are left alone.
+        If the written file does not read back as it was written; the earlier snapshots are left
+        alone.
     """
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -76,7 +79,8 @@ def load(folder: str | Path, *, identity: Identity) -> dict[str, Any] | None:
     Raises
     ------
     ForeignCheckpoint
-        If a snapshot is of another training; the message holds both values of everything that differs.
+        If a snapshot is of another training; the message holds both values of everything that
+        differs.
     """
     for pointer in _pointers(folder):
         try:
@@ -93,7 +97,9 @@ def discard(folder: str | Path) -> None:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove what a killed process left half-written. One process alone may call it, before the first `save`."""
+    """Remove what a killed process left half-written. One process alone may call it, before the
+    first `save`.
+    """
     for temporary in Path(folder).glob(".step-*.tmp"):
         temporary.unlink()
 
@@ -124,20 +130,23 @@ def _require_same(theirs: dict[str, Any], ours: dict[str, Any], folder: Path) ->
     theirs, ours = _flat(theirs), _flat(ours)
     names = sorted(theirs.keys() | ours.keys())
     differ = [
-        f"  {name}: {theirs.get(name, 'absent')!r} in the checkpoint, {ours.get(name, 'absent')!r} now"
+        f"  {name}: {theirs.get(name, 'absent')!r} in the checkpoint,"
+        f" {ours.get(name, 'absent')!r} now"
         for name in names
         if theirs.get(name) != ours.get(name)
     ]
     if differ:
         lines = "\n".join(differ)
         raise ForeignCheckpoint(
-            f"{folder} holds a checkpoint of another training:\n{lines}\n"
-            "Delete the folder to start this training from its beginning, or undo the change to go on."
+            f"{folder} holds a checkpoint of another training:\n{lines}\nDelete the folder to start"
+            " this training from its beginning, or undo the change to go on."
         )
 
 
 def _flat(content: Any, name: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, with names joined by dots; lists as tuples do, so that JSON changes nothing."""
+    """Return nested mappings as one, with names joined by dots; lists as tuples do, so that JSON
+    changes nothing.
+    """
     if not isinstance(content, Mapping):
         return {name: list(content) if isinstance(content, tuple) else content}
     parts = [_flat(value, f"{name}.{key}".lstrip(".")) for key, value in content.items()]

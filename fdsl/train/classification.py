@@ -1,4 +1,6 @@
-"""Learning labels: one or several of an image, with smoothing and mixing, and a running average of the weights where the recipe has one."""
+"""Learning labels: one or several of an image, with smoothing and mixing, and a running average of
+the weights where the recipe has one.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,9 @@ Finished = Callable[[Batch, int], tuple[Tensor, Tensor]]
 class Classification:
     """The objective of supervised training.
 
-    `finish` turns a batch and the number of the update into float images (B, channels, S, S) on the device, and targets:
-    class indices (B,), or shares or answers (B, classes) that are smoothed already. An image counts as correct where its likeliest class
-    is the (mixed) target's.
+    `finish` turns a batch and the number of the update into float images (B, channels, S, S) on the
+    device, and targets: class indices (B,), or shares or answers (B, classes) that are smoothed
+    already. An image counts as correct where its likeliest class is the (mixed) target's.
     """
 
     network: nn.Module
@@ -111,7 +113,9 @@ def classification(task: Task, processes: Processes, prepare: Prepare) -> Classi
 
 
 def finished(task: Task, processes: Processes, *, train: bool) -> Finished:
-    """Return what turns a batch and the number of the update into what the network and the loss take."""
+    """Return what turns a batch and the number of the update into what the network and the loss
+    take.
+    """
     channels = models.channels(task.model)
     finish = BatchTransform(task.recipe, channels=channels, classes=task.classes, train=train)
 

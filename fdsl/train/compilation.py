@@ -12,14 +12,17 @@ from fdsl.train import Devices
 
 
 def compiler(devices: Devices) -> Callable[[nn.Module], nn.Module]:
-    """Return what gives a network compiled kernels, or leaves it as it is where `devices.compile` is off.
+    """Return what gives a network compiled kernels, or leaves it as it is where `devices.compile`
+    is off.
 
-    The network that comes in keeps its modules and the names of its tensors, so checkpoints and weights are the same with
-    and without; only what comes out runs compiled. Dropout and stochastic depth draw what they draw without compilation:
-    the default backend would otherwise use a generator of its own, and results would differ by more than rounding.
+    The network that comes in keeps its modules and the names of its tensors, so checkpoints and
+    weights are the same with and without; only what comes out runs compiled. Dropout and stochastic
+    depth draw what they draw without compilation: the default backend would otherwise use a
+    generator of its own, and results would differ by more than rounding.
 
-    Compilation happens in the first update: from ten seconds to minutes. Where the backend cannot work (inductor needs a
-    C++ compiler on a CPU), that update fails with torch's message; there is no silent way back.
+    Compilation happens in the first update: from ten seconds to minutes. Where the backend cannot
+    work (inductor needs a C++ compiler on a CPU), that update fails with torch's message; there is
+    no silent way back.
     """
     if not devices.compile:
         return _unchanged

@@ -1,8 +1,10 @@
-"""Learning without labels: DINO (Caron et al. 2021, arXiv:2104.14294), with the loss and the head of lightly.
+"""Learning without labels: DINO (Caron et al. 2021, arXiv:2104.14294), with the loss and the head
+of lightly.
 
-A student learns to give for every view of an image what a teacher gives for the two large views; the teacher is a running
-average of the student and is what remains. Schedules are those of the released main_dino.py, per update, but for the
-temperature and the frozen last layer, which go by epochs there too.
+A student learns to give for every view of an image what a teacher gives for the two large views;
+the teacher is a running average of the student and is what remains. Schedules are those of the
+released main_dino.py, per update, but for the temperature and the frozen last layer, which go by
+epochs there too.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ class Projected(nn.Module):
         self.backbone, self.head = backbone, head
 
     def forward(self, *crops: Tensor) -> Tensor:
-        """Return (views, B, out_dim) of views (B, V, C, S, S) of any sizes; views of one size go through together."""
+        """Return (views, B, out_dim) of views (B, V, C, S, S) of any sizes; views of one size go
+        through together.
+        """
         batch = len(crops[0])
         features = [self.backbone(views.transpose(0, 1).flatten(0, 1)) for views in crops]
         projected: Tensor = self.head(torch.cat(features))
@@ -65,7 +69,9 @@ class Loss(DINOLoss):
         self._means.append(teacher_out.mean(dim=(0, 1), keepdim=True))
 
     def settle(self) -> None:
-        """Move the centre by what was remembered, averaged over all processes; every process must call it."""
+        """Move the centre by what was remembered, averaged over all processes; every process must
+        call it.
+        """
         super().update_center(torch.cat(self._means))
         self._means.clear()
 
@@ -73,23 +79,26 @@ class Loss(DINOLoss):
 class SelfDistillation:
     """The objective of DINO.
 
-    An image counts as correct where the student's likeliest output for its second large view is the teacher's for the
-    first: near 1 / out_dim at the beginning, and at 100 % all along in a training that has collapsed to one output.
+    An image counts as correct where the student's likeliest output for its second large view is the
+    teacher's for the first: near 1 / out_dim at the beginning, and at 100 % all along in a training
+    that has collapsed to one output.
 
     Parameters
     ----------
     task
         Its recipe has a section `dino`.
     processes
-        Who shares the training; normalisation of batches in a network goes by process, as in DINO without SyncBatchNorm.
+        Who shares the training; normalisation of batches in a network goes by process, as in DINO
+        without SyncBatchNorm.
     prepare
         Puts weights into the fresh student.
 
     Raises
     ------
     ValueError
-        If the recipe has no section `dino`, if the network cannot take its small views, or if only deterministic kernels
-        are allowed on a GPU: torch has none for the gradient of the position embedding that is resampled for small views.
+        If the recipe has no section `dino`, if the network cannot take its small views, or if only
+        deterministic kernels are allowed on a GPU: torch has none for the gradient of the position
+        embedding that is resampled for small views.
     """
 
     def __init__(self, task: Task, processes: Processes, prepare: Prepare) -> None:
@@ -98,7 +107,8 @@ class SelfDistillation:
         self.recipe, self.settings, self.device = task.recipe, task.recipe.dino, processes.device
         if self.device.type == "cuda" and task.devices.deterministic:
             raise ValueError(
-                f"{task.run}: deterministic = true, but DINO has no deterministic gradient on a GPU; use false"
+                f"{task.run}: deterministic = true, but DINO has no deterministic gradient on a"
+                " GPU; use false"
             )
         self.counts = True
         self.clip_each = self.settings.clip_each
@@ -192,8 +202,13 @@ class SelfDistillation:
     def _normalised(self, views: Tensor, batch: Batch, step: int) -> Tensor:
         """Return uint8 views (B, V, C, S, S) as float32 on the device."""
         flat, _ = self._finish(
-            views.flatten(0, 1), batch.labels, batch.keys, seed=self._seed, step=step, device=self.device
-        )  # fmt: skip
+            views.flatten(0, 1),
+            batch.labels,
+            batch.keys,
+            seed=self._seed,
+            step=step,
+            device=self.device,
+        )
         return flat.unflatten(0, views.shape[:LARGE])
 
 
@@ -220,5 +235,6 @@ def _require_whole_patches(backbone: nn.Module, settings: Dino, task: Task) -> N
     side = settings.views.local_size_px
     if patches is not None and any(side % patch for patch in patches):
         raise ValueError(
-            f"{task.run}: dino.views.local_size_px = {side} is no multiple of the network's patches of {patches[0]} px"
+            f"{task.run}: dino.views.local_size_px = {side} is no multiple of the network's patches"
+            f" of {patches[0]} px"
         )

@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Place:
-    """A process among those that share a training: number `rank` of `world`, and `local_rank` on its host."""
+    """A process among those that share a training: number `rank` of `world`, and `local_rank` on
+    its host.
+    """
 
     rank: int = 0
     world: int = 1
@@ -68,7 +70,9 @@ class Processes:
             dist.barrier()
 
     def parallel(self, model: nn.Module) -> nn.Module:
-        """Return the model that averages its gradients over all processes; the model itself when alone."""
+        """Return the model that averages its gradients over all processes; the model itself when
+        alone.
+        """
         if self.world == 1:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
@@ -78,8 +82,9 @@ class Processes:
 def place(environment: Mapping[str, str] = os.environ) -> Place:
     """Read from the environment which of how many processes this is.
 
-    torchrun sets RANK, WORLD_SIZE and LOCAL_RANK; srun sets SLURM_PROCID, SLURM_STEP_NUM_TASKS and SLURM_LOCALID. A batch
-    script's own Python, which srun did not start, is alone even where the job has more tasks.
+    torchrun sets RANK, WORLD_SIZE and LOCAL_RANK; srun sets SLURM_PROCID, SLURM_STEP_NUM_TASKS and
+    SLURM_LOCALID. A batch script's own Python, which srun did not start, is alone even where the
+    job has more tasks.
     """
     if "WORLD_SIZE" in environment:
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
@@ -97,7 +102,9 @@ def place(environment: Mapping[str, str] = os.environ) -> Place:
 
 
 def rendezvous(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return MASTER_ADDR and MASTER_PORT: those that are set, else the first host of the SLURM step and a port from its job."""
+    """Return MASTER_ADDR and MASTER_PORT: those that are set, else the first host of the SLURM step
+    and a port from its job.
+    """
     if "MASTER_ADDR" in environment and "MASTER_PORT" in environment:
         return {name: environment[name] for name in ("MASTER_ADDR", "MASTER_PORT")}
     if "SLURM_STEP_NODELIST" not in environment:
@@ -123,12 +130,16 @@ def first_host(nodelist: str) -> str:
 
 
 def threads_each(threads: int, environment: Mapping[str, str] = os.environ) -> int:
-    """Return one process's part of a host's CPU threads, at least 1; torchrun sets LOCAL_WORLD_SIZE."""
+    """Return one process's part of a host's CPU threads, at least 1; torchrun sets
+    LOCAL_WORLD_SIZE.
+    """
     return max(threads // int(environment.get("LOCAL_WORLD_SIZE", "1")), 1)
 
 
 def loaders(devices: Devices, *, device: torch.device) -> int:
-    """Return the loader processes of one training process: the user's number, else one for each of its threads beside a GPU."""
+    """Return the loader processes of one training process: the user's number, else one for each of
+    its threads beside a GPU.
+    """
     if devices.loader_workers is not None:
         return devices.loader_workers
     return threads_each(devices.threads) if device.type == "cuda" else 0
@@ -150,7 +161,9 @@ def choose_device(wanted: str, *, local_rank: int) -> torch.device:
 
 @contextmanager
 def processes(devices: Devices) -> Iterator[Processes]:
-    """Join the processes of this training, with threads and determinism set, and leave them at the end of the block."""
+    """Join the processes of this training, with threads and determinism set, and leave them at the
+    end of the block.
+    """
     here = place()
     device = choose_device(devices.device, local_rank=here.local_rank)
     torch.set_num_threads(threads_each(devices.threads))

@@ -1,4 +1,6 @@
-"""Exact evaluation: every image once, counted in integers, whatever the batch or the number of processes."""
+"""Exact evaluation: every image once, counted in integers, whatever the batch or the number of
+processes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Features of a frozen network: what stands before its classifier, for every image once and in order."""
+"""Features of a frozen network: what stands before its classifier, for every image once and in
+order.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ def features(
     batch: int,
     workers: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Compute features as timm defines them: `forward_features`, then `forward_head(pre_logits=True)`.
+    """Compute features as timm defines them: `forward_features`, then
+    `forward_head(pre_logits=True)`.
 
     Images go through the evaluation transform, also those of a training part: nothing is random.
 
@@ -67,8 +70,12 @@ def features(
     cuda = device.type == "cuda"
     batches = evaluation_batches(
         EvaluationImages(source, EvalTransform(preparation)),
-        rank=0, world=1, batch=batch, workers=workers, pin_memory=cuda,
-    )  # fmt: skip
+        rank=0,
+        world=1,
+        batch=batch,
+        workers=workers,
+        pin_memory=cuda,
+    )
     finish = BatchTransform(preparation, channels=channels, classes=source.classes, train=False)
     training = network.training
     network.eval()
@@ -79,8 +86,8 @@ def features(
             found = network.forward_head(network.forward_features(prepared), pre_logits=True)
         if found.ndim != 2 or len(found) != len(images.labels):
             raise TypeError(
-                f"{type(network).__name__} gives features {tuple(found.shape)} of {len(images.labels)} images: "
-                "one vector per image is needed"
+                f"{type(network).__name__} gives features {tuple(found.shape)} of"
+                f" {len(images.labels)} images: one vector per image is needed"
             )
         values.append(found.float().cpu())
         labels.append(images.labels)
@@ -89,7 +96,7 @@ def features(
     broken = np.flatnonzero(~np.isfinite(together).all(axis=1))
     if len(broken):
         raise RuntimeError(
-            f"the features of {len(broken)} of {len(together)} images are not finite, image {broken[0]} first: "
-            "the network's weights have diverged"
+            f"the features of {len(broken)} of {len(together)} images are not finite, image"
+            f" {broken[0]} first: the network's weights have diverged"
         )
     return together, torch.cat(labels).numpy()

@@ -1,4 +1,6 @@
-"""Fine-tuning on a downstream dataset, from pre-trained weights or from scratch, with an exact evaluation at the end."""
+"""Fine-tuning on a downstream dataset, from pre-trained weights or from scratch, with an exact
+evaluation at the end.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,9 @@ def finetune(
 ) -> None:
     """Train a network on labelled real images and count its right answers on the test images.
 
-    The same recipe serves scratch and pre-trained starts: only the weights differ. Started again after an interruption it
-    goes on from the newest checkpoint. The other parameters are those of `Task`.
+    The same recipe serves scratch and pre-trained starts: only the weights differ. Started again
+    after an interruption it goes on from the newest checkpoint. The other parameters are those of
+    `Task`.
 
     Parameters
     ----------
@@ -61,8 +64,8 @@ def finetune(
     Raises
     ------
     ValueError
-        Before training, if names, classes, batch and number of processes do not fit together, if the weights are not of
-        this network, or if the checkpoints are of another training.
+        Before training, if names, classes, batch and number of processes do not fit together, if
+        the weights are not of this network, or if the checkpoints are of another training.
     Interrupted
         After saving a checkpoint, on SIGTERM, SIGUSR1 or the end of the wall time: exit code 85.
     NonFiniteLoss

@@ -1,4 +1,6 @@
-"""What pre-training and fine-tuning have in common: from a task to a trained network, through any number of restarts."""
+"""What pre-training and fine-tuning have in common: from a task to a trained network, through any
+number of restarts.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,11 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def exclusive(task: Task, *, processes: Processes) -> Iterator[None]:
-    """Let nobody else train this while the block runs: from the first checkpoint until results stand in its place.
+    """Let nobody else train this while the block runs: from the first checkpoint until results
+    stand in its place.
 
-    A job whose Snakemake was killed may still be running, and two writers would spoil each other's checkpoints, or remove them
-    where the other one looks for the last.
+    A job whose Snakemake was killed may still be running, and two writers would spoil each other's
+    checkpoints, or remove them where the other one looks for the last.
 
     Raises
     ------
@@ -56,7 +59,8 @@ def fit(
     prepare: Prepare,
     objective: MakeObjective = classification,
 ) -> tuple[TrainState, History]:
-    """Train to the end of the recipe, from the newest checkpoint if there is one; inside `exclusive`.
+    """Train to the end of the recipe, from the newest checkpoint if there is one; inside
+    `exclusive`.
 
     Parameters
     ----------
@@ -101,7 +105,8 @@ def fit(
                     _report(task, loop_config, error)
                 raise
             except interrupt.Interrupted as error:
-                # whoever started the processes ends all of them when the first one leaves: none may, before the leader has saved
+                # whoever started the processes ends all of them when the first one leaves: none
+                # may, before the leader has saved
                 processes.wait()
                 log.warning("%s: %s; saved after update %d", task.run, stop.reason(), error.step)
                 raise
@@ -143,7 +148,8 @@ def _require_agreement(step: int, processes: Processes) -> None:
     found = processes.sum(steps).tolist()
     if len(set(found)) > 1:
         raise RuntimeError(
-            f"the processes found checkpoints of updates {found}: the folder must be the same one on every host"
+            f"the processes found checkpoints of updates {found}: the folder must be the same one"
+            " on every host"
         )
 
 

@@ -1,4 +1,6 @@
-"""Published weights become what a pre-training of this workflow leaves, so that a fine-tuning can start from them."""
+"""Published weights become what a pre-training of this workflow leaves, so that a fine-tuning can
+start from them.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,8 @@ def adopt(
     DamagedFile, RefusedPickle
         As `published_weights.read`.
     WeightsMismatch
-        If a tensor is missing, unknown to the network, of another shape, or of another image or patch size.
+        If a tensor is missing, unknown to the network, of another shape, or of another image or
+        patch size.
     ConfigError
         If timm does not know the network.
     """
@@ -77,8 +80,8 @@ def adopt(
         model, image_size_px=entry.image_size_px, classes=entry.classes, drop_path=0.0, seed=0
     )
     remedy = (
-        f"Correct model, classes or image_size_px of {name} in workflow/catalog/released.yaml, or get "
-        f"{entry.file} from {entry.page} again."
+        f"Correct model, classes or image_size_px of {name} in workflow/catalog/released.yaml, or"
+        f" get {entry.file} from {entry.page} again."
     )
     translated = translate(found.tensors, network, path=file, remedy=remedy)
     weights.require_fit(translated.tensors, network.state_dict(), file, remedy=remedy)
@@ -131,23 +134,26 @@ def adopt(
 def translate(
     theirs: Mapping[str, Tensor], network: nn.Module, *, path: str | Path, remedy: str
 ) -> Translated:
-    """Bring tensors to the names and forms of the installed timm, through the filter that timm keeps for the network.
+    """Bring tensors to the names and forms of the installed timm, through the filter that timm
+    keeps for the network.
 
-    The filters know the names of timm since 0.4 and of the networks' first releases: Swin's stages and head, `pre_logits`,
-    linear patch embeddings. Networks without one (ResNet) have kept their names.
+    The filters know the names of timm since 0.4 and of the networks' first releases: Swin's stages
+    and head, `pre_logits`, linear patch embeddings. Networks without one (ResNet) have kept their
+    names.
 
     Raises
     ------
     WeightsMismatch
-        If the filter fails, leaves out a tensor that a network needs, or resampled one: then the file is of another image
-        or patch size than the catalogue says.
+        If the filter fails, leaves out a tensor that a network needs, or resampled one: then the
+        file is of another image or patch size than the catalogue says.
     """
     filter_ = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     try:
         ours: dict[str, Tensor] = dict(filter_(dict(theirs), network) if filter_ else theirs)
     except Exception as error:
         raise WeightsMismatch(
-            f"{path}: timm's filter for {type(network).__name__} fails on its tensors ({error!r}). {remedy}"
+            f"{path}: timm's filter for {type(network).__name__} fails on its tensors ({error!r})."
+            f" {remedy}"
         ) from error
     places = {_place(tensor): name for name, tensor in theirs.items()}
     made = [name for name, tensor in ours.items() if _place(tensor) not in places]
@@ -161,7 +167,8 @@ def translate(
     dropped = sorted(theirs.keys() - kept.keys())
     if lost := [name for name in dropped if not DISPENSABLE.search(name)]:
         raise WeightsMismatch(
-            f"{path} does not belong to this network: unknown to the network: {', '.join(lost)}. {remedy}"
+            f"{path} does not belong to this network: unknown to the network: {', '.join(lost)}."
+            f" {remedy}"
         )
     for old, new in renamed.items():
         log.info("%s: %s is %s now", path, old, new)
@@ -199,7 +206,10 @@ def _card(
     stated = model_card.table(options) if options else "Nothing."
     limits = [
         f"- {model_card.FORMULA_DRIVEN}".replace("\n", "\n  "),
-        "- Others trained these weights. Only their form was changed here; their images and recipe were not checked.",
+        (
+            "- Others trained these weights. Only their form was changed here; their images and"
+            " recipe were not checked."
+        ),
         *([f"- {markdown(entry.notes)}"] if entry.notes else []),
     ]
     return model_card.page(

@@ -17,7 +17,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 class Interrupted(SystemExit):
-    """The training saved a checkpoint and stopped on request; uncaught, the process ends with exit code 85."""
+    """The training saved a checkpoint and stopped on request; uncaught, the process ends with exit
+    code 85.
+    """
 
     def __init__(self, step: int) -> None:
         super().__init__(EXIT_CODE)
@@ -25,7 +27,9 @@ class Interrupted(SystemExit):
 
 
 class StopRequest:
-    """Whether the training has been asked to stop: by a signal, or because its wall time is used up."""
+    """Whether the training has been asked to stop: by a signal, or because its wall time is used
+    up.
+    """
 
     def __init__(self, *, wall_seconds: float | None = None) -> None:
         self._deadline = None if wall_seconds is None else time.monotonic() + wall_seconds
@@ -46,7 +50,9 @@ class StopRequest:
 
 @contextmanager
 def listening(*, wall_seconds: float | None) -> Iterator[StopRequest]:
-    """Turn SIGTERM and SIGUSR1 into a StopRequest while the block runs (in the main thread; elsewhere wall time only)."""
+    """Turn SIGTERM and SIGUSR1 into a StopRequest while the block runs (in the main thread;
+    elsewhere wall time only).
+    """
     request = StopRequest(wall_seconds=wall_seconds)
     if threading.current_thread() is not threading.main_thread():
         yield request

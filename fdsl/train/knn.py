@@ -18,11 +18,12 @@ def predict(
 ) -> NDArray[np.int64]:
     """Classify features by the votes of their nearest training features.
 
-    The k training features of largest cosine vote for their class with weight exp(cosine / temperature). Where the
-    released code leaves the choice to the sort, ours is fixed: of equally near neighbours at the k-th place those of
-    lower index vote, and of equal sums the lower class wins. Cosines are computed in double and compared in single
-    precision, so that equal images are equally near whatever the order of summation. A feature of length 0 has
-    cosine 0 with everything.
+    The k training features of largest cosine vote for their class with weight exp(cosine /
+    temperature). Where the released code leaves the choice to the sort, ours is fixed: of equally
+    near neighbours at the k-th place those of lower index vote, and of equal sums the lower class
+    wins. Cosines are computed in double and compared in single precision, so that equal images are
+    equally near whatever the order of summation. A feature of length 0 has cosine 0 with
+    everything.
 
     Parameters
     ----------

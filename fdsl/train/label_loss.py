@@ -16,15 +16,17 @@ def loss(logits: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
     logits
         float32 (B, classes).
     targets
-        cross_entropy: labels int64 (B,), which are smoothed here, or shares float32 (B, classes), which are smoothed
-        already. binary: float32 (B, classes) from 0 to 1, smoothed already; below 0 where the answer is unknown.
+        cross_entropy: labels int64 (B,), which are smoothed here, or shares float32 (B, classes),
+        which are smoothed already. binary: float32 (B, classes) from 0 to 1, smoothed already;
+        below 0 where the answer is unknown.
     recipe
         `objective` and `label_smoothing`.
 
     Returns
     -------
-    A scalar: the mean over images; with binary over images × classes, where an unknown answer counts as 0. Both are means
-    over a fixed number, so the mean over equal micro-batches is that of the whole batch.
+    A scalar: the mean over images; with binary over images × classes, where an unknown answer
+    counts as 0. Both are means over a fixed number, so the mean over equal micro-batches is that of
+    the whole batch.
     """
     if recipe.objective == "binary":
         known = (targets >= 0).to(logits.dtype)
@@ -36,8 +38,8 @@ def loss(logits: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
 def right(logits: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
     """Return how many images have their likeliest class right, int64 ().
 
-    Right is the target's class, or its largest share. With binary it is any class whose target is the image's largest;
-    of an image without a class that is every class.
+    Right is the target's class, or its largest share. With binary it is any class whose target is
+    the image's largest; of an image without a class that is every class.
     """
     answers = logits.detach().argmax(1)
     if recipe.objective == "binary":

@@ -1,4 +1,6 @@
-"""A linear probe: multinomial logistic regression on frozen features, its penalty chosen on training images only."""
+"""A linear probe: multinomial logistic regression on frozen features, its penalty chosen on
+training images only.
+"""
 
 from __future__ import annotations
 
@@ -76,12 +78,14 @@ def fit(
     max_iterations: int,
     seed: int,
 ) -> LinearProbe:
-    """Fit a probe with L2 penalty (not on the intercept) by a Newton method, which needs no careful learning rate.
+    """Fit a probe with L2 penalty (not on the intercept) by a Newton method, which needs no careful
+    learning rate.
 
-    The protocol is that of Kornblith et al. 2019 (arXiv:1805.08974, A.3) with cross-validation instead of a validation
-    part. Features are standardised with the statistics of the images that are fitted, in each fold anew. Of candidates
-    with equally many right answers the strongest penalty is taken. Everything is held in memory in double precision:
-    n × (d + classes) numbers a few times over.
+    The protocol is that of Kornblith et al. 2019 (arXiv:1805.08974, A.3) with cross-validation
+    instead of a validation part. Features are standardised with the statistics of the images that
+    are fitted, in each fold anew. Of candidates with equally many right answers the strongest
+    penalty is taken. Everything is held in memory in double precision: n × (d + classes) numbers a
+    few times over.
 
     Parameters
     ----------
@@ -92,7 +96,8 @@ def fit(
     inverse_penalties
         Candidates for scikit-learn's C, ascending.
     folds
-        2 or more; as many as the smallest class has images where that is less, so that every fold fits every class.
+        2 or more; as many as the smallest class has images where that is less, so that every fold
+        fits every class.
     tolerance
         Largest element of the gradient at which a fit is finished.
     max_iterations
@@ -103,7 +108,8 @@ def fit(
     Raises
     ------
     ValueError
-        If there is one class only, or a class with a single image, which cannot be both fitted and held out.
+        If there is one class only, or a class with a single image, which cannot be both fitted and
+        held out.
     """
     folds = possible_folds(labels, folds=folds)
     fold = stratified_folds(labels, folds=folds, seed=seed)
@@ -127,7 +133,9 @@ def fit(
 
 
 def possible_folds(labels: NDArray[np.int64], *, folds: int) -> int:
-    """Return `folds`, or the size of the smallest class where that is less; ValueError if nothing can be held out."""
+    """Return `folds`, or the size of the smallest class where that is less; ValueError if nothing
+    can be held out.
+    """
     names, sizes = np.unique(labels, return_counts=True)
     if len(names) < 2:
         raise ValueError(
@@ -147,7 +155,9 @@ def _path(
     inverse_penalties: Sequence[float],
     **limits: float,
 ) -> Iterator[tuple[Any, bool]]:
-    """Yield the same regression fitted at one candidate after the other, each from the one before, and whether it finished."""
+    """Yield the same regression fitted at one candidate after the other, each from the one before,
+    and whether it finished.
+    """
     from sklearn.linear_model import LogisticRegression
 
     regression = LogisticRegression(solver="newton-cg", warm_start=True, **limits)

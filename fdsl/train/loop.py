@@ -25,7 +25,9 @@ from fdsl.train.schedule import Schedule, Split
 
 @dataclass
 class TrainState:
-    """What a training changes; together with the journal's history this is all that a checkpoint holds."""
+    """What a training changes; together with the journal's history this is all that a checkpoint
+    holds.
+    """
 
     objective: Objective
     optimizer: Optimizer
@@ -58,7 +60,8 @@ class TrainState:
 class LoopConfig:
     """What stays the same from the first update to the last.
 
-    `compiled` may give a network faster kernels for the training passes; its parameters stay those of the network that it is given.
+    `compiled` may give a network faster kernels for the training passes; its parameters stay those
+    of the network that it is given.
     """
 
     recipe: Optimisation
@@ -94,7 +97,8 @@ def train(
     journal
         Takes every update's measurements.
     evaluate, save
-        Called by every process at the same update; `evaluate` does nothing where the result is there already.
+        Called by every process at the same update; `evaluate` does nothing where the result is
+        there already.
     save_due
         Whether this process wants a checkpoint.
     stop
@@ -151,7 +155,9 @@ def _gradients(
     batches: Iterator[Batch],
     step: int,
 ) -> Tensor:
-    """Fill the gradients of one global batch; return float64 (2,) this process's part of mean loss and correct images."""
+    """Fill the gradients of one global batch; return float64 (2,) this process's part of mean loss
+    and correct images.
+    """
     split, processes = loop_config.split, loop_config.processes
     measured = torch.zeros(2, dtype=torch.float64, device=processes.device)
     network.zero_grad(set_to_none=True)
@@ -170,13 +176,15 @@ def _gradients(
 def seed_layers(seed: int, *, step: int, number: int) -> None:
     """Seed torch's generators for dropout and stochastic depth in slice `number` of update `step`.
 
-    Done anew each time, so that no generator's state has to be carried over a restart or shared among processes.
+    Done anew each time, so that no generator's state has to be carried over a restart or shared
+    among processes.
     """
     state = tree.sequence(seed, step, number, 0, Stage.STOCHASTIC_LAYERS).generate_state(
         1, "uint64"
     )
     value = int(state[0])
-    # not torch.manual_seed: it formats a traceback for a CUDA that never starts, 0.2 ms for every micro-batch
+    # not torch.manual_seed: it formats a traceback for a CUDA that never starts, 0.2 ms for every
+    # micro-batch
     torch.default_generator.manual_seed(value)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(value)

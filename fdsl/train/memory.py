@@ -13,11 +13,13 @@ TRIM_BYTES = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep freed blocks of up to 32 MiB, for the rest of the process; say whether it does.
+    """Tell glibc to keep freed blocks of up to 32 MiB, for the rest of the process; say whether it
+    does.
 
-    By default it hands every larger tensor back to the system and gets it anew, zeroed page by page, in the next update:
-    5,000 page faults and a quarter of the processor time in each update of the laptop scale. Results do not change, and
-    the most memory that a training takes hardly does. Other C libraries (musl, macOS) are left as they are.
+    By default it hands every larger tensor back to the system and gets it anew, zeroed page by
+    page, in the next update: 5,000 page faults and a quarter of the processor time in each update
+    of the laptop scale. Results do not change, and the most memory that a training takes hardly
+    does. Other C libraries (musl, macOS) are left as they are.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

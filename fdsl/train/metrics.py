@@ -1,14 +1,19 @@
-"""What a training has measured so far: kept in its checkpoints, shown in metrics.jsonl, condensed in its record.
+"""What a training has measured so far: kept in its checkpoints, shown in metrics.jsonl, condensed
+in its record.
 
-metrics.jsonl holds one JSON object a line, in order, without gaps or repetitions, also after a restart:
+metrics.jsonl holds one JSON object a line, in order, without gaps or repetitions, also after a
+restart:
 
-- training: `{"kind": "train", "step", "epoch", "lr", "loss", "correct", "images", "images_per_second"}` — `step` counts the
-  updates done, `epoch` is the fraction of the stream in epochs; `loss` is the mean objective, `correct` of `images` the
-  augmented training images whose likeliest class is the (mixed) target's (or what the objective counts in its place: see
-  `fdsl.train.dino`), all over the updates since the line before.
-  Where the objective counts nothing, as in detection, there is no `correct`.
-- evaluation: `{"kind": "evaluation", "step", "epoch", "correct", "images", "loss"}`; where images have several labels,
-  `"mean_average_precision"` and `"average_precision"` (percent, and of each class) stand in the place of `"correct"`.
+- training: `{"kind": "train", "step", "epoch", "lr", "loss", "correct", "images",
+"images_per_second"}` — `step` counts the
+  updates done, `epoch` is the fraction of the stream in epochs; `loss` is the mean objective,
+  `correct` of `images` the augmented training images whose likeliest class is the (mixed) target's
+  (or what the objective counts in its place: see `fdsl.train.dino`), all over the updates since the
+  line before. Where the objective counts nothing, as in detection, there is no `correct`.
+- evaluation: `{"kind": "evaluation", "step", "epoch", "correct", "images", "loss"}`; where images
+have several labels,
+  `"mean_average_precision"` and `"average_precision"` (percent, and of each class) stand in the
+  place of `"correct"`.
 """
 
 from __future__ import annotations
@@ -40,8 +45,8 @@ class NonFiniteLoss(RuntimeError):
 
     def __init__(self, *, step: int, lr: float, loss: float) -> None:
         super().__init__(
-            f"loss = {loss} at update {step} with lr = {lr:g}: lower the learning rate, lengthen the warm-up, set clip_norm, "
-            "or use precision fp32"
+            f"loss = {loss} at update {step} with lr = {lr:g}: lower the learning rate, lengthen"
+            " the warm-up, set clip_norm, or use precision fp32"
         )
         self.step, self.lr, self.loss = step, lr, loss
 
@@ -78,8 +83,9 @@ class Sums:
 class History:
     """What goes into checkpoints: everything that has been measured.
 
-    `last_epoch` counts the updates of the final `images` positions of the stream; `seconds` is wall time of all attempts,
-    `training_seconds` without start-up, evaluation and checkpoints; `restarts` counts the times that a checkpoint was taken up.
+    `last_epoch` counts the updates of the final `images` positions of the stream; `seconds` is wall
+    time of all attempts, `training_seconds` without start-up, evaluation and checkpoints;
+    `restarts` counts the times that a checkpoint was taken up.
     """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -99,9 +105,11 @@ class History:
 
 
 class Journal:
-    """Takes the measurements of every update and evaluation to the history, the display and metrics.jsonl.
+    """Takes the measurements of every update and evaluation to the history, the display and
+    metrics.jsonl.
 
-    `counts` says whether images can be right or wrong. Readings of a CUDA device are taken one update late, so that the host never waits for the device.
+    `counts` says whether images can be right or wrong. Readings of a CUDA device are taken one
+    update late, so that the host never waits for the device.
     """
 
     def __init__(
@@ -134,7 +142,8 @@ class Journal:
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def receive(self, step: int, *, lr: float, measured: Tensor) -> Requests:
-        """Take update `step`'s measurements: float64 (4,) mean loss, correct images, processes that want to stop, to save.
+        """Take update `step`'s measurements: float64 (4,) mean loss, correct images, processes that
+        want to stop, to save.
 
         Raises
         ------

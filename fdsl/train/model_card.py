@@ -1,7 +1,9 @@
-"""What stands beside `model.safetensors` so that others can use it: timm's `config.json`, and README.md, the model card.
+"""What stands beside `model.safetensors` so that others can use it: timm's `config.json`, and
+README.md, the model card.
 
-Both hold what decides the weights, and nothing of when and where they were made: equal trainings leave equal bytes.
-`timm.create_model("local-dir:FOLDER", pretrained=True)` makes the network, `num_classes=10` gives it a fresh head.
+Both hold what decides the weights, and nothing of when and where they were made: equal trainings
+leave equal bytes. `timm.create_model("local-dir:FOLDER", pretrained=True)` makes the network,
+`num_classes=10` gives it a fresh head.
 """
 
 from __future__ import annotations
@@ -133,7 +135,8 @@ class Code(str):
 def page(
     *, title: str, banner: str, licence: str, parts: Mapping[str, str], about: Mapping[str, Any]
 ) -> str:
-    """Return a model card: YAML for the hubs, title, banner, parts under headings, how to load, licence.
+    """Return a model card: YAML for the hubs, title, banner, parts under headings, how to load,
+    licence.
 
     Parameters
     ----------
@@ -147,7 +150,10 @@ def page(
         What `config` returned.
     """
     known = MIT if licence == MIT else "other"
-    head = f"---\nlibrary_name: timm\nlicense: {known}\ntags:\n- image-classification\n- formula-driven-supervised-learning\n---\n"
+    head = (
+        f"---\nlibrary_name: timm\nlicense: {known}\ntags:\n- image-classification\n-"
+        " formula-driven-supervised-learning\n---\n"
+    )
     sections = {**parts, "How to load it": _how_to_load(about)}
     body = "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items())
     says = "MIT, like the code that made it." if licence == MIT else markdown(licence)
@@ -180,12 +186,15 @@ def _of_pretraining(
         "Published sizes and settings": origin.source or "not stated",
     }
     limits = [
-        "- The loss above is that of training images. Nothing here was tested; records of fine-tunings are beside the tables."
+        "- The loss above is that of training images. Nothing here was tested; records of"
+        " fine-tunings are beside the tables."
     ]
     parameters = ""
     if origin.drawn is not None:
         data |= {
-            "Formula": f"{origin.drawn.formula}, {origin.drawn.instances:,} images of each category",
+            "Formula": (
+                f"{origin.drawn.formula}, {origin.drawn.instances:,} images of each category"
+            ),
             "Root seed of the images": origin.drawn.seed,
         }
         parameters = f"\n\nParameters of the formula:\n\n{_json(origin.drawn.settings)}"
@@ -199,10 +208,14 @@ def _of_pretraining(
         "Weights": _which_weights(recipe),
         "Updates": f"{result['steps']:,} of {recipe.global_batch:,} images",
         "Loss of the last epoch": f"{result['final_loss']:.4g}",
-        "Views that student and teacher answer alike" if recipe.dino else "Right on augmented training images": f"{result['training_correct']:,} of {result['training_images']:,}",
+        (
+            "Views that student and teacher answer alike"
+            if recipe.dino
+            else "Right on augmented training images"
+        ): f"{result['training_correct']:,} of {result['training_images']:,}",
         "Seed": task.seed,
         "Digest of the code": Code(task.code),
-    }  # fmt: skip
+    }
     values = recipe.model_dump(mode="json")
     augmentation = values.pop("augmentation")
     dino = (
@@ -214,10 +227,15 @@ def _of_pretraining(
         licence=_licence(origin),
         parts={
             "What it was pre-trained on": f"{table(data)}{parameters}",
-            "Training": f"{table(training)}\n\nRecipe:\n\n{table(values)}\n\nAugmentation:\n\n{table(augmentation)}{dino}",
+            "Training": (
+                f"{table(training)}\n\nRecipe:\n\n{table(values)}\n\nAugmentation:\n\n{table(augmentation)}{dino}"
+            ),
             "Limits": "\n".join(limits),
-            "Where it comes from": "`record.json` beside this file holds the digests of the images that were read, the "
-            "versions and the machine; `model.safetensors` repeats what decided the weights in its metadata.",
+            "Where it comes from": (
+                "`record.json` beside this file holds the digests of the images that were read, the"
+                " versions and the machine; `model.safetensors` repeats what decided the weights in"
+                " its metadata."
+            ),
         },
         about=about,
     )

@@ -30,7 +30,8 @@ def build(
     Parameters
     ----------
     entry
-        Name and arguments of a timm network. `in_chans` among the arguments sets the image channels (3 if absent).
+        Name and arguments of a timm network. `in_chans` among the arguments sets the image channels
+        (3 if absent).
     image_size_px
         Side of the square that the network will see; given to networks that are made for one size.
     classes
@@ -40,13 +41,14 @@ def build(
     seed
         Root seed; the global torch generator is left as it was.
     any_size
-        Whether the network takes images of other sizes as well (timm's `dynamic_img_size`, which resamples the position
-        embedding at each call). The tensors are the same ones.
+        Whether the network takes images of other sizes as well (timm's `dynamic_img_size`, which
+        resamples the position embedding at each call). The tensors are the same ones.
 
     Raises
     ------
     ConfigError
-        If timm does not know the network or an argument, or if the entry sets what the recipe decides.
+        If timm does not know the network or an argument, or if the entry sets what the recipe
+        decides.
     """
     import timm
 
@@ -74,9 +76,11 @@ def channels(entry: ModelEntry) -> int:
 
 
 def choose_attention(model: nn.Module, *, device: torch.device, precision: str) -> None:
-    """Take the fastest attention kernel, in place: torch's fused one, but plain products for half precision on a CPU.
+    """Take the fastest attention kernel, in place: torch's fused one, but plain products for half
+    precision on a CPU.
 
-    There the fused kernel's backward pass is slow: a ViT of 4 blocks trains about twice as fast without it.
+    There the fused kernel's backward pass is slow: a ViT of 4 blocks trains about twice as fast
+    without it.
     """
     if device.type != "cpu" or precision == "fp32":
         return
@@ -109,8 +113,8 @@ def arguments(entry: ModelEntry, image_size_px: int) -> dict[str, Any]:
         )
     if stated.get("img_size", image_size_px) != image_size_px:
         raise ConfigError(
-            f"{where}: img_size = {stated['img_size']} contradicts the recipe's image_size_px = {image_size_px}; "
-            "remove img_size"
+            f"{where}: img_size = {stated['img_size']} contradicts the recipe's image_size_px ="
+            f" {image_size_px}; remove img_size"
         )
     published = timm.models.get_pretrained_cfg(entry.timm)
     fixed = published is not None and published.fixed_input_size

@@ -20,7 +20,9 @@ class Objective(Protocol):
     """What gradients change; on the training's device."""
 
     counts: bool
-    """Whether an image can be answered correctly; if not, `loss` gives 0, and nothing is said of it."""
+    """Whether an image can be answered correctly; if not, `loss` gives 0, and nothing is said of
+    it.
+    """
 
     clip_each: bool
     """Whether the recipe's `clip_norm` is for each tensor by itself."""
@@ -33,7 +35,8 @@ class Objective(Protocol):
         """Return what turns a stored image into what `loss` gets of it."""
 
     def loss(self, network: nn.Module, batch: Batch, *, step: int) -> tuple[Tensor, Tensor]:
-        """Return the mean loss of a micro-batch, float32 (), and how many of its images count as answered correctly.
+        """Return the mean loss of a micro-batch, float32 (), and how many of its images count as
+        answered correctly.
 
         Parameters
         ----------
@@ -46,7 +49,9 @@ class Objective(Protocol):
         """
 
     def before_update(self, optimizer: Optimizer, *, step: int) -> None:
-        """Change gradients or the optimiser's settings before update `step`; its first group is the one with weight decay."""
+        """Change gradients or the optimiser's settings before update `step`; its first group is the
+        one with weight decay.
+        """
 
     def after_update(self, *, step: int) -> None:
         """Follow the network after update `step`."""

@@ -15,8 +15,9 @@ from fdsl.schema.recipe import Optimisation, Recipe
 def optimizer(model: nn.Module, *, recipe: Optimisation) -> Optimizer:
     """Return AdamW (betas 0.9 and 0.999, epsilon 1e-8), or SGD with or without Nesterov momentum.
 
-    Weight decay is not applied to vectors (biases, norms) nor to what the network names, such as position embeddings and
-    class tokens, as in the papers' released code. With `layer_decay` the layers' learning rates differ (`layer_groups`).
+    Weight decay is not applied to vectors (biases, norms) nor to what the network names, such as
+    position embeddings and class tokens, as in the papers' released code. With `layer_decay` the
+    layers' learning rates differ (`layer_groups`).
     """
     if recipe.layer_decay is None:
         decayed, exempt = decay_groups(model)
@@ -47,10 +48,11 @@ def decay_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Paramete
 def layer_groups(
     model: nn.Module, *, weight_decay: float, layer_decay: float
 ) -> list[dict[str, Any]]:
-    """Split the trained parameters by layer, each with its own learning rate (timm's `param_groups_layer_decay`).
+    """Split the trained parameters by layer, each with its own learning rate (timm's
+    `param_groups_layer_decay`).
 
-    The layer below the head by k has the factor `layer_decay` ** k as `lr_scale`; the head itself has 1. Which parameters
-    have weight decay is as in `decay_groups`.
+    The layer below the head by k has the factor `layer_decay` ** k as `lr_scale`; the head itself
+    has 1. Which parameters have weight decay is as in `decay_groups`.
     """
     from timm.optim import param_groups_layer_decay
 
@@ -70,7 +72,9 @@ def _spared(model: nn.Module) -> set[str]:
 
 
 def average(model: nn.Module, *, recipe: Recipe) -> nn.Module | None:
-    """Return the exponential moving average of the weights (timm's ModelEmaV3), or None if the recipe has none."""
+    """Return the exponential moving average of the weights (timm's ModelEmaV3), or None if the
+    recipe has none.
+    """
     if recipe.ema_decay is None:
         return None
     from timm.utils import ModelEmaV3
@@ -79,7 +83,9 @@ def average(model: nn.Module, *, recipe: Recipe) -> nn.Module | None:
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Give every parameter the learning rate of this update, times its layer's factor where layers have one."""
+    """Give every parameter the learning rate of this update, times its layer's factor where layers
+    have one.
+    """
     for group in optimizer.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
 
@@ -92,7 +98,8 @@ def update(
     clip_norm: float | None,
     clip_each: bool = False,
 ) -> None:
-    """Change the weights by the gradients that are there; fp16 gradients that overflowed change nothing.
+    """Change the weights by the gradients that are there; fp16 gradients that overflowed change
+    nothing.
 
     Parameters
     ----------

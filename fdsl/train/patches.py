@@ -1,4 +1,6 @@
-"""Patch embedding as a matrix product: the same function as the strided convolution, cheaper on a CPU."""
+"""Patch embedding as a matrix product: the same function as the strided convolution, cheaper on a
+CPU.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from torch.nn import functional
 
 
 class PatchProduct(nn.Conv2d):
-    """A convolution whose kernels lie side by side, written as one product; parameters and their names are the convolution's."""
+    """A convolution whose kernels lie side by side, written as one product; parameters and their
+    names are the convolution's.
+    """
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, D, H / h, W / w) for kernels of h × w that fill the image."""
@@ -23,9 +27,10 @@ class PatchProduct(nn.Conv2d):
 def choose_patches(model: nn.Module, *, device: torch.device, image_size_px: int) -> None:
     """Let the patch embedding of a network be a product where that is faster, in place: on a CPU.
 
-    The backward pass of a strided convolution of one channel costs a CPU eight times what the product's does, a
-    fifteenth of an update of the laptop scale's network. Results differ in rounding only. Convolutions whose kernels
-    overlap, are padded, or do not fill the image are left alone, and so is everything on a GPU.
+    The backward pass of a strided convolution of one channel costs a CPU eight times what the
+    product's does, a fifteenth of an update of the laptop scale's network. Results differ in
+    rounding only. Convolutions whose kernels overlap, are padded, or do not fill the image are left
+    alone, and so is everything on a GPU.
     """
     if device.type != "cpu":
         return

@@ -1,4 +1,6 @@
-"""Pre-training on synthetic or real images: images in, `model.safetensors` with model card, and `record.json` out."""
+"""Pre-training on synthetic or real images: images in, `model.safetensors` with model card, and
+`record.json` out.
+"""
 
 from __future__ import annotations
 
@@ -43,23 +45,27 @@ def pretrain(
     asked: Mapping[str, Any] | None = None,
     objective: MakeObjective = classification,
 ) -> None:
-    """Train a network from fresh weights, to tell the classes of a dataset apart unless the objective is another.
+    """Train a network from fresh weights, to tell the classes of a dataset apart unless the
+    objective is another.
 
-    Started again after an interruption it goes on from the newest checkpoint. The other parameters are those of `Task`.
+    Started again after an interruption it goes on from the newest checkpoint. The other parameters
+    are those of `Task`.
 
     Parameters
     ----------
     out
-        Where the weights go: the averaged ones where the recipe has an average, the teacher's for DINO;
-        `config.json` and README.md stand beside them.
+        Where the weights go: the averaged ones where the recipe has an average, the teacher's for
+        DINO; `config.json` and README.md stand beside them.
     objective
-        `classification`, or `fdsl.train.dino.SelfDistillation` (then `classes` is 0: the result has no head).
+        `classification`, or `fdsl.train.dino.SelfDistillation` (then `classes` is 0: the result has
+        no head).
 
     Raises
     ------
     ValueError
-        Before training, if classes, objective, recipe, batch and number of processes do not fit together, if the images
-        cannot be varied as the recipe's `augmentation.ofdb` says, or if the checkpoints are of another training.
+        Before training, if classes, objective, recipe, batch and number of processes do not fit
+        together, if the images cannot be varied as the recipe's `augmentation.ofdb` says, or if the
+        checkpoints are of another training.
     Interrupted
         After saving a checkpoint, on SIGTERM, SIGUSR1 or the end of the wall time: exit code 85.
     NonFiniteLoss

@@ -1,4 +1,6 @@
-"""A frozen network is judged: its features are computed once and classified by k-NN and by a linear probe."""
+"""A frozen network is judged: its features are computed once and classified by k-NN and by a linear
+probe.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +50,12 @@ def probe(
     devices: Devices,
     asked: Mapping[str, Any] | None = None,
 ) -> None:
-    """Count the right answers of k-NN and of a linear probe on the test images, without training the network.
+    """Count the right answers of k-NN and of a linear probe on the test images, without training
+    the network.
 
-    From scratch the features are those of random weights: the baseline that a pre-training has to beat. Test images
-    decide nothing but the counts. Takes seconds to minutes, so there are no checkpoints.
+    From scratch the features are those of random weights: the baseline that a pre-training has to
+    beat. Test images decide nothing but the counts. Takes seconds to minutes, so there are no
+    checkpoints.
 
     Parameters
     ----------
@@ -68,9 +72,9 @@ def probe(
     classes
         That both have.
     record
-        The JSON file to write, of kind "probe". `result` holds images, train_images, classes, features (their number);
-        `knn`: correct, top1 (percent), k, temperature; `linear`: correct, top1, C, cv_accuracy (percent of the training
-        images, each held out once), folds, finished.
+        The JSON file to write, of kind "probe". `result` holds images, train_images, classes,
+        features (their number); `knn`: correct, top1 (percent), k, temperature; `linear`: correct,
+        top1, C, cv_accuracy (percent of the training images, each held out once), folds, finished.
     code, inputs, environment, asked
         As in a fine-tuning's record.
     devices
@@ -79,8 +83,8 @@ def probe(
     Raises
     ------
     ValueError
-        Before anything is computed, if names, images, k and folds do not fit together or several processes are started;
-        then if the weights are not of this network.
+        Before anything is computed, if names, images, k and folds do not fit together or several
+        processes are started; then if the weights are not of this network.
     RuntimeError
         If features are not finite.
     """
@@ -88,7 +92,8 @@ def probe(
     world = place().world
     if world > 1:
         raise ValueError(
-            f"{run}: {world} processes were started; a probe is one process, so start it without torchrun or srun -n"
+            f"{run}: {world} processes were started; a probe is one process, so start it without"
+            " torchrun or srun -n"
         )
     _check(run, dataset, train, test, classes=classes, settings=settings)
     from threadpoolctl import threadpool_limits
@@ -216,7 +221,8 @@ def _check(
             raise ValueError(f"{run}: the {name} images of {dataset} are none")
         if source.classes != classes:
             raise ValueError(
-                f"{run}: {dataset} has {source.classes} classes in its {name} images, {classes} are stated"
+                f"{run}: {dataset} has {source.classes} classes in its {name} images, {classes} are"
+                " stated"
             )
     knn.require_neighbours(settings.k, len(train))
     linear_probe.possible_folds(np.asarray(train.labels), folds=settings.folds)

@@ -1,4 +1,6 @@
-"""What a person sees of a running training: a bar on a terminal, a line every ten seconds in a log, curves in TensorBoard."""
+"""What a person sees of a running training: a bar on a terminal, a line every ten seconds in a log,
+curves in TensorBoard.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,9 @@ class Display:
 
     @contextmanager
     def _optional(self) -> Iterator[None]:
-        """Go on without event files where they cannot be written: what is lost with them is a picture of the journal."""
+        """Go on without event files where they cannot be written: what is lost with them is a
+        picture of the journal.
+        """
         try:
             yield
         except OSError as error:

@@ -1,7 +1,8 @@
 """Weights that others published, read without running anything that stands in their files.
 
-Files of torch are pickles, and a pickle is a program. They go through torch's restricted unpickler with one more class,
-`argparse.Namespace`, in which timm keeps the options of a training. Whatever else a pickle asks for is refused by name.
+Files of torch are pickles, and a pickle is a program. They go through torch's restricted unpickler
+with one more class, `argparse.Namespace`, in which timm keeps the options of a training. Whatever
+else a pickle asks for is refused by name.
 """
 
 from __future__ import annotations
@@ -33,9 +34,28 @@ SAFE_CLASSES = [argparse.Namespace]
 PLAIN = ("state_dict", "model")  # of timm's saver, and of DeiT's and the scripts that follow it
 AVERAGED = ("state_dict_ema", "model_ema")
 TOLD = (
-    "model", "arch", "epochs", "batch_size", "opt", "lr", "min_lr", "warmup_epochs", "warmup_lr", "sched", "weight_decay",
-    "drop_path", "smoothing", "mixup", "cutmix", "reprob", "aa", "repeated_aug", "num_classes", "seed", "amp",
-)  # fmt: skip
+    "model",
+    "arch",
+    "epochs",
+    "batch_size",
+    "opt",
+    "lr",
+    "min_lr",
+    "warmup_epochs",
+    "warmup_lr",
+    "sched",
+    "weight_decay",
+    "drop_path",
+    "smoothing",
+    "mixup",
+    "cutmix",
+    "reprob",
+    "aa",
+    "repeated_aug",
+    "num_classes",
+    "seed",
+    "amp",
+)
 
 
 class RefusedPickle(ValueError):
@@ -49,14 +69,15 @@ class Released:
     Attributes
     ----------
     tensors
-        By the publisher's names, without the prefixes of DistributedDataParallel and torch.compile; on the CPU.
+        By the publisher's names, without the prefixes of DistributedDataParallel and torch.compile;
+        on the CPU.
     layout
         Key that they stood under, or "bare".
     sha256
         Digest of the file.
     about
-        What the file says of its training: plain values of `epoch`, `arch`, `version`, `metric` and of the options that
-        decide a training; folders and names of machines are left out.
+        What the file says of its training: plain values of `epoch`, `arch`, `version`, `metric` and
+        of the options that decide a training; folders and names of machines are left out.
     """
 
     tensors: dict[str, Tensor]
@@ -71,19 +92,20 @@ def read(path: str | Path, *, sha256: str | None = None, average: bool = False) 
     Parameters
     ----------
     path
-        `.safetensors`; anything else is a file of `torch.save`, in its zip form or the form before torch 1.6. Layouts:
-        timm's saver (`state_dict`, `args`, …), `{"model": …}`, or the tensors alone.
+        `.safetensors`; anything else is a file of `torch.save`, in its zip form or the form before
+        torch 1.6. Layouts: timm's saver (`state_dict`, `args`, …), `{"model": …}`, or the tensors
+        alone.
     sha256
-        What the file must have, or None. Without it a changed byte inside a tensor is found in zip files (they hold
-        checksums), but not in the form before torch 1.6 nor in .safetensors.
+        What the file must have, or None. Without it a changed byte inside a tensor is found in zip
+        files (they hold checksums), but not in the form before torch 1.6 nor in .safetensors.
     average
         Take the moving average of the weights that stands beside them.
 
     Raises
     ------
     DamagedFile
-        If the file is larger than 16 GiB, has another digest, cannot be read, holds no weights in a known layout, or
-        tensors that are not numbers.
+        If the file is larger than 16 GiB, has another digest, cannot be read, holds no weights in a
+        known layout, or tensors that are not numbers.
     RefusedPickle
         If the file asks for a class or a function that weights do not need. Nothing of it was run.
     """
@@ -96,7 +118,8 @@ def read(path: str | Path, *, sha256: str | None = None, average: bool = False) 
     found = storage.digest(path)
     if sha256 is not None and found != sha256:
         raise DamagedFile(
-            f"{path} has sha256 {found}, expected {sha256}: it is damaged or not the published file; get it again"
+            f"{path} has sha256 {found}, expected {sha256}: it is damaged or not the published"
+            " file; get it again"
         )
     content = weight_files.read_foreign(path) if path.suffix == ".safetensors" else _unpickled(path)
     layout, tensors = _weights(content, path, average=average)
@@ -116,9 +139,10 @@ def _unpickled(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         if names := _refused(str(error), path):
             raise RefusedPickle(
-                f"{path} asks for {', '.join(names)}, which weights do not need; nothing of it was run. Get the file from "
-                "its page again. If it is what was published, save its tensors alone as .safetensors where running "
-                "foreign code does no harm, and use that file."
+                f"{path} asks for {', '.join(names)}, which weights do not need; nothing of it was"
+                " run. Get the file from its page again. If it is what was published, save its"
+                " tensors alone as .safetensors where running foreign code does no harm, and use"
+                " that file."
             ) from None
         raise DamagedFile(_unreadable(path, error)) from None
     except Exception as error:  # noqa: BLE001 a damaged or hostile file can fail in any way
@@ -136,9 +160,11 @@ def _unreadable(path: Path, error: Exception) -> str:
 
 
 def _require_sound_archive(path: Path) -> None:
-    """Raise DamagedFile for a zip archive with wrong checksums, which torch does not compare, or whose members are larger than it.
+    """Raise DamagedFile for a zip archive with wrong checksums, which torch does not compare, or
+    whose members are larger than it.
 
-    torch.save never packs, and a packed member could unpack to anything; so could members that share their bytes.
+    torch.save never packs, and a packed member could unpack to anything; so could members that
+    share their bytes.
     """
     if not _is_zip(path):
         return
@@ -153,13 +179,13 @@ def _require_sound_archive(path: Path) -> None:
         raise DamagedFile(_unreadable(path, error)) from None
     if packed:
         raise DamagedFile(
-            f"{path}: {packed[0].filename} is packed ({packed[0].file_size:,} bytes unpacked), which torch.save never does: "
-            "get the file again"
+            f"{path}: {packed[0].filename} is packed ({packed[0].file_size:,} bytes unpacked),"
+            " which torch.save never does: get the file again"
         )
     if shared:
         raise DamagedFile(
-            f"{path} has {path.stat().st_size:,} bytes, but its {len(members)} members together {unpacked:,}: "
-            "get the file again"
+            f"{path} has {path.stat().st_size:,} bytes, but its {len(members)} members together"
+            f" {unpacked:,}: get the file again"
         )
     if changed is not None:
         raise DamagedFile(f"{path}: {changed} differs from its checksum; get the file again")
@@ -180,7 +206,9 @@ def _refused(said: str, path: Path) -> list[str]:
 
 
 def _names(path: Path) -> set[str]:
-    """Return the classes and functions that a file's pickles name. They are only looked at, as far as they can be followed."""
+    """Return the classes and functions that a file's pickles name. They are only looked at, as far
+    as they can be followed.
+    """
     found: set[str] = set()
     try:
         for file in _pickles(path):
@@ -245,7 +273,9 @@ def _weights(content: Any, path: Path, *, average: bool) -> tuple[str, dict[str,
 
 
 def _checked(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Return the tensors, or raise DamagedFile for those that are not plain arrays of finite numbers."""
+    """Return the tensors, or raise DamagedFile for those that are not plain arrays of finite
+    numbers.
+    """
     for name, tensor in tensors.items():
         plain = (
             tensor.layout == torch.strided

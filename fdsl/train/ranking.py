@@ -1,4 +1,6 @@
-"""Exact evaluation where images show several classes: mean average precision over all images, each ranked once."""
+"""Exact evaluation where images show several classes: mean average precision over all images, each
+ranked once.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class Ranking:
     average_precision
         Percent, of each class.
     loss
-        Mean binary cross-entropy in nats over the pairs of image and class whose answer is known, without smoothing.
+        Mean binary cross-entropy in nats over the pairs of image and class whose answer is known,
+        without smoothing.
     """
 
     images: int
@@ -63,8 +66,8 @@ def rank(
 ) -> Ranking:
     """Evaluate a network on images with several labels; every process must call it.
 
-    Each process fills the rows of its own images in tables that are then summed, so all ranks rank the same images in the
-    same order. The tables take 12 bytes per image and class.
+    Each process fills the rows of its own images in tables that are then summed, so all ranks rank
+    the same images in the same order. The tables take 12 bytes per image and class.
 
     Parameters
     ----------
@@ -98,8 +101,8 @@ def rank(
     scores, answers, seen = (processes.sum(table) for table in (scores, answers, seen))
     if not bool((seen == 1).all()):
         raise RuntimeError(
-            f"evaluated {int(seen.sum())} images, {int((seen > 0).sum())} different ones of {images}: "
-            "the processes' shares overlap or leave some out"
+            f"evaluated {int(seen.sum())} images, {int((seen > 0).sum())} different ones of"
+            f" {images}: the processes' shares overlap or leave some out"
         )
     known = answers >= 0
     loss = functional.binary_cross_entropy_with_logits(
@@ -117,9 +120,10 @@ def rank(
 def average_precision(scores: ArrayLike, answers: ArrayLike) -> float:
     """Return the average precision of one class, as Pascal VOC defines it since 2010.
 
-    The area under the precision-recall curve after each precision is raised to the largest one at the same or a higher
-    recall (VOC 2012 development kit, section 3.4.1; not the 11-point mean of 2007, nor scikit-learn's sum, which does not
-    raise). Images of equal score enter together, so their order does not matter; the kit leaves that open.
+    The area under the precision-recall curve after each precision is raised to the largest one at
+    the same or a higher recall (VOC 2012 development kit, section 3.4.1; not the 11-point mean of
+    2007, nor scikit-learn's sum, which does not raise). Images of equal score enter together, so
+    their order does not matter; the kit leaves that open.
 
     Parameters
     ----------

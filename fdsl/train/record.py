@@ -16,10 +16,11 @@ from fdsl.train.task import Task
 def result(task: Task, train_state: TrainState, history: History) -> dict[str, Any]:
     """Return what the training found: the part of the record that is the same every time.
 
-    `final_loss` is the mean training objective, `training_correct` of `training_images` the right answers on augmented
-    training images, over the updates of the last epoch. With test images: `correct` of `images` and `top1_last` (percent)
-    belong to the last epoch and are the headline; `top1_best` and `best_epoch` were chosen on the test images and are for
-    comparison with papers that report them. With objective binary, `metric` is "mAP", and `map_last`, `map_best` (percent)
+    `final_loss` is the mean training objective, `training_correct` of `training_images` the right
+    answers on augmented training images, over the updates of the last epoch. With test images:
+    `correct` of `images` and `top1_last` (percent) belong to the last epoch and are the headline;
+    `top1_best` and `best_epoch` were chosen on the test images and are for comparison with papers
+    that report them. With objective binary, `metric` is "mAP", and `map_last`, `map_best` (percent)
     and `average_precision` (of each class, last epoch) stand in the place of `correct` and top-1.
     """
     last = history.last_epoch
@@ -79,7 +80,9 @@ def cost(history: History, *, world: int) -> dict[str, Any]:
 def leave(
     task: Task, train_state: TrainState, history: History, *, processes: Processes, out: Path | None
 ) -> None:
-    """Write the weights (unless `out` is None; a pre-training's with model card), the record, then remove the checkpoints."""
+    """Write the weights (unless `out` is None; a pre-training's with model card), the record, then
+    remove the checkpoints.
+    """
     if not processes.leads:
         return
     found = result(task, train_state, history)

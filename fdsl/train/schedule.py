@@ -1,4 +1,6 @@
-"""Everything of a training that is arithmetic: how many updates, which positions, which learning rate. No torch here."""
+"""Everything of a training that is arithmetic: how many updates, which positions, which learning
+rate. No torch here.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ class Schedule:
     gamma: float = 1.0
 
     def lr_at(self, step: int) -> float:
-        """Return the learning rate of update `step`, 0 … `steps` - 1 (see `lr_at` and `stepped_lr_at`)."""
+        """Return the learning rate of update `step`, 0 … `steps` - 1 (see `lr_at` and
+        `stepped_lr_at`).
+        """
         if self.milestones is not None:
             return stepped_lr_at(
                 step,
@@ -68,7 +72,9 @@ class Schedule:
         return steps_done * self.global_batch // self.images
 
     def evaluation_due(self, steps_done: int, *, every_epochs: int) -> bool:
-        """Say whether to evaluate after `steps_done` updates: at the end, and every so many epochs (0 = only at the end)."""
+        """Say whether to evaluate after `steps_done` updates: at the end, and every so many epochs
+        (0 = only at the end).
+        """
         if steps_done == self.steps:
             return True
         if every_epochs == 0 or steps_done == 0:
@@ -80,8 +86,9 @@ class Schedule:
 def schedule(recipe: Optimisation, *, images: int) -> Schedule:
     """Turn a recipe's epochs into updates.
 
-    The updates are cut from an endless stream without regard to the borders of epochs, so that no image is dropped; only
-    what is left of the last epoch when it does not fill a batch is not trained on.
+    The updates are cut from an endless stream without regard to the borders of epochs, so that no
+    image is dropped; only what is left of the last epoch when it does not fill a batch is not
+    trained on.
 
     Raises
     ------
@@ -91,8 +98,9 @@ def schedule(recipe: Optimisation, *, images: int) -> Schedule:
     curve_steps = recipe.epochs * images // recipe.global_batch
     if curve_steps < 1:
         raise ValueError(
-            f"{recipe.epochs} epochs of {images} images do not fill one global_batch = {recipe.global_batch}: "
-            f"use a global_batch of at most {recipe.epochs * images}, or more epochs or images"
+            f"{recipe.epochs} epochs of {images} images do not fill one global_batch ="
+            f" {recipe.global_batch}: use a global_batch of at most {recipe.epochs * images}, or"
+            " more epochs or images"
         )
     steps = recipe.all_epochs * images // recipe.global_batch
 
@@ -125,9 +133,10 @@ def lr_at(
 ) -> float:
     """Return the learning rate of one update of a cosine schedule, a pure function of its number.
 
-    Linear from `warmup_lr` (update 0) to `lr` (update `warmup_steps`), then half a cosine that would reach `min_lr` at
-    update `steps` - `cooldown_steps` and stays there. Iteration-wise as in the released code of the FDSL papers (`cosine_iter`); that the cosine begins where
-    the warm-up ends is ours, theirs counts it from update 0.
+    Linear from `warmup_lr` (update 0) to `lr` (update `warmup_steps`), then half a cosine that
+    would reach `min_lr` at update `steps` - `cooldown_steps` and stays there. Iteration-wise as in
+    the released code of the FDSL papers (`cosine_iter`); that the cosine begins where the warm-up
+    ends is ours, theirs counts it from update 0.
 
     Parameters
     ----------
@@ -158,8 +167,9 @@ def stepped_lr_at(
 ) -> float:
     """Return the learning rate of one update of a step schedule, a pure function of its number.
 
-    Linear from `warmup_lr` (update 0) to `lr` (update `warmup_steps`), then `lr` × `gamma` to the power of the milestones
-    that `step` has reached, as PyTorch's MultiStepLR in the released code of FractalDB's ResNet.
+    Linear from `warmup_lr` (update 0) to `lr` (update `warmup_steps`), then `lr` × `gamma` to the
+    power of the milestones that `step` has reached, as PyTorch's MultiStepLR in the released code
+    of FractalDB's ResNet.
 
     Parameters
     ----------
@@ -194,10 +204,12 @@ def cosine(step: int, *, steps: int, start: float, end: float) -> float:
 
 @dataclass(frozen=True)
 class Split:
-    """How one global batch reaches the devices: `global_batch` = `world` × `micro_batch` × `accumulate`.
+    """How one global batch reaches the devices: `global_batch` = `world` × `micro_batch` ×
+    `accumulate`.
 
-    A global batch is a row of world × accumulate slices of `micro_batch` stream positions. Slice number s belongs to rank
-    s % world, so that which images share a slice does not depend on how many processes share the work.
+    A global batch is a row of world × accumulate slices of `micro_batch` stream positions. Slice
+    number s belongs to rank s % world, so that which images share a slice does not depend on how
+    many processes share the work.
     """
 
     world: int
@@ -210,7 +222,9 @@ class Split:
         return self.world * self.micro_batch * self.accumulate
 
     def slices(self, step: int, *, rank: int) -> list[range]:
-        """Return the stream positions of one rank's micro-batches of one update, in order of their use."""
+        """Return the stream positions of one rank's micro-batches of one update, in order of their
+        use.
+        """
         first = step * self.global_batch
         numbers = range(rank, self.world * self.accumulate, self.world)
         starts = [first + number * self.micro_batch for number in numbers]
@@ -237,15 +251,16 @@ def split(global_batch: int, *, world: int, micro_batch: int | None) -> Split:
     if global_batch % world:
         fitting = [n for n in range(1, world + 1) if global_batch % n == 0]
         raise ValueError(
-            f"global_batch = {global_batch} cannot be shared by {world} processes: use {_list(fitting)} processes"
+            f"global_batch = {global_batch} cannot be shared by {world} processes: use"
+            f" {_list(fitting)} processes"
         )
     share = global_batch // world
     micro = share if micro_batch is None else min(micro_batch, share)
     if share % micro:
         fitting = [n for n in range(1, share + 1) if share % n == 0]
         raise ValueError(
-            f"micro_batch = {micro} does not divide {share} images per process (global_batch {global_batch} / {world}): "
-            f"use {_list(fitting)}"
+            f"micro_batch = {micro} does not divide {share} images per process (global_batch"
+            f" {global_batch} / {world}): use {_list(fitting)}"
         )
     return Split(world, micro, share // micro)
 

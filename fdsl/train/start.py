@@ -11,5 +11,6 @@ def require_start(pretraining: str, weights: Path | None) -> None:
     """Raise ValueError if a run from scratch has weights, or another run has none."""
     if (weights is None) != (pretraining == SCRATCH):
         raise ValueError(
-            f"pretraining = {pretraining!r} with weights = {weights}: scratch has no weights, everything else needs them"
+            f"pretraining = {pretraining!r} with weights = {weights}: scratch has no weights,"
+            " everything else needs them"
         )

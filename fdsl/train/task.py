@@ -19,7 +19,9 @@ from fdsl.train.schedule import schedule, split
 
 @dataclass(frozen=True)
 class Drawn:
-    """A synthetic dataset: its formula with all parameters, defaults included, its images of each category, its root seed."""
+    """A synthetic dataset: its formula with all parameters, defaults included, its images of each
+    category, its root seed.
+    """
 
     formula: str
     settings: Mapping[str, Any]
@@ -74,7 +76,8 @@ class Task:
     classes
         Outputs of the network; 0 for self-supervised training, which takes no notice of labels.
     record, checkpoints
-        The JSON file, and the folder that is removed on success. metrics.jsonl stands beside the record.
+        The JSON file, and the folder that is removed on success. metrics.jsonl stands beside the
+        record.
     code, inputs
         Digest of the code, and of every input file by its path.
     environment
@@ -88,7 +91,8 @@ class Task:
     origin
         Of a pre-training's images, for its model card.
     asked
-        Further entries of the record, such as the order and when the job began; they decide nothing.
+        Further entries of the record, such as the order and when the job began; they decide
+        nothing.
     """
 
     kind: str
@@ -119,7 +123,9 @@ class Task:
         return {name: getattr(self, name) for name in names} | {"model": self.recipe.model}
 
     def identity(self) -> dict[str, Any]:
-        """Return everything that decides the course of the training; a checkpoint of another identity is refused."""
+        """Return everything that decides the course of the training; a checkpoint of another
+        identity is refused.
+        """
         return {
             **self.names(),
             "recipe": self.recipe.model_dump(mode="json"),
@@ -150,7 +156,9 @@ class Task:
         )
 
     def check(self, *, world: int) -> None:
-        """Refuse what cannot work before anything expensive begins; ValueError with value and remedy."""
+        """Refuse what cannot work before anything expensive begins; ValueError with value and
+        remedy.
+        """
         check(self, world=world)
 
 
@@ -165,7 +173,8 @@ def check(task: Task, *, world: int) -> None:
             continue
         if source.classes != task.classes:
             raise ValueError(
-                f"{task.run}: {task.dataset} has {source.classes} classes in its {name} images, {task.classes} are stated"
+                f"{task.run}: {task.dataset} has {source.classes} classes in its {name} images,"
+                f" {task.classes} are stated"
             )
         _check_labels(task, name, source)
     schedule(task.recipe, images=task.stream().images)
@@ -174,18 +183,21 @@ def check(task: Task, *, world: int) -> None:
     varied = task.train.augmentations if isinstance(task.train, VaryingSource) else ()
     if varied != augmentation.ofdb:
         raise ValueError(
-            f"{task.run}: augmentation.ofdb = {list(augmentation.ofdb)}, but the images of {task.dataset} are varied by "
-            f"{list(varied)}: ofdb works in a pre-training on a synthetic dataset alone, use [] elsewhere"
+            f"{task.run}: augmentation.ofdb = {list(augmentation.ofdb)}, but the images of"
+            f" {task.dataset} are varied by {list(varied)}: ofdb works in a pre-training on a"
+            " synthetic dataset alone, use [] elsewhere"
         )
     if parts.micro_batch % 2 and (augmentation.mixup > 0 or augmentation.cutmix > 0):
         raise ValueError(
-            f"{task.run}: mixup and cutmix mix pairs, and a device gets {parts.micro_batch} images at once: "
-            "use an even micro_batch"
+            f"{task.run}: mixup and cutmix mix pairs, and a device gets {parts.micro_batch} images"
+            " at once: use an even micro_batch"
         )
 
 
 def _check_labels(task: Task, name: str, source: ImageSource) -> None:
-    """Refuse an objective that does not go with the labels, and classes whose score would not be defined."""
+    """Refuse an objective that does not go with the labels, and classes whose score would not be
+    defined.
+    """
     several = source.labels.ndim == 2
     if several != (task.recipe.objective == "binary"):
         raise ValueError(

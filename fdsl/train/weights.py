@@ -1,4 +1,6 @@
-"""`model.safetensors`: networks on disk, and how pre-trained weights come into a network with another head or image size."""
+"""`model.safetensors`: networks on disk, and how pre-trained weights come into a network with
+another head or image size.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,9 @@ def save(path: str | Path, model: nn.Module, *, metadata: Mapping[str, Any]) -> 
     model
         On any device.
     metadata
-        Plain JSON data; all of it stands under one key, because safetensors does not keep the order of several. A digest of it
-        and of the tensors is added, which `read` checks: the format itself has none.
+        Plain JSON data; all of it stands under one key, because safetensors does not keep the order
+        of several. A digest of it and of the tensors is added, which `read` checks: the format
+        itself has none.
 
     Raises
     ------
@@ -83,7 +86,8 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def read_foreign(path: str | Path) -> dict[str, Tensor]:
-    """Return the tensors, on the CPU, of a file that others wrote; nothing in it says whether it was altered.
+    """Return the tensors, on the CPU, of a file that others wrote; nothing in it says whether it
+    was altered.
 
     Raises
     ------
@@ -94,7 +98,9 @@ def read_foreign(path: str | Path) -> dict[str, Tensor]:
 
 
 def content_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
-    """Return the SHA-256, 64 hexadecimal digits, of plain metadata and of all names, types, shapes and values."""
+    """Return the SHA-256, 64 hexadecimal digits, of plain metadata and of all names, types, shapes
+    and values.
+    """
     found = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
@@ -118,9 +124,10 @@ def _opened(path: str | Path) -> tuple[dict[str, Tensor], str | None]:
 def load(model: nn.Module, path: str | Path) -> None:
     """Put pre-trained weights into a network that has another task, in place.
 
-    The head keeps its fresh weights: its classes are others, even where their number happens to be the same. A position
-    embedding of another length is resampled (bicubic), and so are tables of relative positions (Swin) of another window
-    (on a grid that is denser near 0), both by timm. Everything else must fit exactly.
+    The head keeps its fresh weights: its classes are others, even where their number happens to be
+    the same. A position embedding of another length is resampled (bicubic), and so are tables of
+    relative positions (Swin) of another window (on a grid that is denser near 0), both by timm.
+    Everything else must fit exactly.
 
     Parameters
     ----------
@@ -177,7 +184,9 @@ def _resample_positions(
 
 
 def _resample_relative_positions(theirs: dict[str, Tensor], ours: Mapping[str, Tensor]) -> None:
-    """Bring tables of relative positions ((2 × side - 1)², heads) to the network's windows, in place."""
+    """Bring tables of relative positions ((2 × side - 1)², heads) to the network's windows, in
+    place.
+    """
     from timm.layers import resize_rel_pos_bias_table
 
     for name in sorted(theirs.keys() & ours.keys()):
@@ -204,7 +213,9 @@ def require_fit(
     *,
     remedy: str = SAME_ENTRY,
 ) -> None:
-    """Raise WeightsMismatch, with every difference and the remedy, unless names and shapes are the same."""
+    """Raise WeightsMismatch, with every difference and the remedy, unless names and shapes are the
+    same.
+    """
     shapes = {
         name: (tuple(theirs[name].shape), tuple(ours[name].shape))
         for name in sorted(theirs.keys() & ours.keys())

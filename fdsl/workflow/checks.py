@@ -13,7 +13,8 @@ from fdsl.schema.study.paper import Study
 from fdsl.schema.study.tables import SCRATCH, Column
 from fdsl.workflow.config import Config
 
-# How a column is measured -> the labels that this needs, by the objective that they are fine-tuned with.
+# How a column is measured -> the labels that this needs, by the objective that they are fine-tuned
+# with.
 EVALUATED = {
     "finetune": "cross_entropy",
     "map": "binary",
@@ -107,13 +108,16 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
         recipe = config.recipe(name, config.finetuning(name, dataset))
         if needed is None or recipe.objective != needed:
             raise ConfigError(
-                f"{where}: finetune.{dataset}: objective = {recipe.objective}, but {config.downstream[dataset].title} "
+                f"{where}: finetune.{dataset}: objective = {recipe.objective}, but"
+                f" {config.downstream[dataset].title} "
                 + (f"needs {needed}" if needed else "has nothing to classify or no part to test on")
             )
 
 
 def _check_kinds(config: Config, scale: str, where: str) -> None:
-    """Raise ConfigError where labels would be learned by a recipe of self-supervision, or the other way round."""
+    """Raise ConfigError where labels would be learned by a recipe of self-supervision, or the other
+    way round.
+    """
     rules = config.scales[scale].pretrain
     without_labels = [config.recipe(scale, rule).dino is not None for rule in rules]
     kinds = dict.fromkeys(config.synthetic, "synthetic") | {
@@ -124,8 +128,10 @@ def _check_kinds(config: Config, scale: str, where: str) -> None:
             rule = config.pretraining(scale, name, model)
             if without_labels[rules.index(rule)] != (kinds[name] == "dino"):
                 raise ConfigError(
-                    f"{where}: pretrain: {name} is of kind {kinds[name]}, but its recipe {rule.recipe} is for "
-                    f"{'other kinds' if kinds[name] == 'dino' else 'kind dino'}; give it a rule of its own (of: [{name}])."
+                    f"{where}: pretrain: {name} is of kind {kinds[name]}, but its recipe"
+                    f" {rule.recipe} is for"
+                    f" {'other kinds' if kinds[name] == 'dino' else 'kind dino'}; give it a rule of"
+                    f" its own (of: [{name}])."
                 )
 
 

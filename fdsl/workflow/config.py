@@ -84,7 +84,9 @@ class Config(FrozenModel):
         )
 
     def stand_ins(self, scale: str, report: str) -> list[Column]:
-        """Return the columns that replace the paper's own in a table or figure at a scale, or nothing."""
+        """Return the columns that replace the paper's own in a table or figure at a scale, or
+        nothing.
+        """
         by_report = self.scales[scale].stand_ins
         return by_report.get(report, by_report.get("default", []))
 

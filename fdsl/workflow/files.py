@@ -72,7 +72,9 @@ class Files:
         return [*tables, *self.figures(), "results/claims.csv", "results/index.html"]
 
     def images(self, scale: str, key: str) -> list[str]:
-        """Return the big files that a pre-training reads: shards, or parameters where images are streamed, or none."""
+        """Return the big files that a pre-training reads: shards, or parameters where images are
+        streamed, or none.
+        """
         dataset = Run.read(key).pretraining
         if dataset not in self.config.synthetic:
             return []
@@ -80,26 +82,34 @@ class Files:
         return [path.removesuffix(".json") + suffix for path in self._image_digests(scale, dataset)]
 
     def image_digests(self, scale: str, key: str) -> list[str]:
-        """Return the small files that say what a pre-training reads: digests, or the manifest of real pictures."""
+        """Return the small files that say what a pre-training reads: digests, or the manifest of
+        real pictures.
+        """
         dataset = Run.read(key).pretraining
         if dataset in self.config.synthetic:
             return self._image_digests(scale, dataset)
         return [self.pretraining_manifest(scale, key)]
 
     def pretraining_manifest(self, scale: str, key: str) -> str:
-        """Return the manifest of the real pictures of a pre-training; empty for a synthetic dataset."""
+        """Return the manifest of the real pictures of a pre-training; empty for a synthetic
+        dataset.
+        """
         name = Run.read(key).pretraining
         if name in self.config.synthetic:
             return ""
         return f"results/{scale}/downstream/{self.config.real(scale, name).dataset}.json"
 
     def attention_manifest(self, scale: str, key: str) -> list[str]:
-        """Return the manifest of the real pictures that an `attention` job shows, or nothing where a formula draws them."""
+        """Return the manifest of the real pictures that an `attention` job shows, or nothing where
+        a formula draws them.
+        """
         manifest = self.pretraining_manifest(scale, key)
         return [manifest] if manifest else []
 
     def initial(self, scale: str, key: str, name: str) -> list[str]:
-        """Return the file `name` of what a downstream run starts from: a pre-training, published weights, or nothing (scratch)."""
+        """Return the file `name` of what a downstream run starts from: a pre-training, published
+        weights, or nothing (scratch).
+        """
         released = Run.read(key).pretraining
         if released in self.config.released:
             return [f"results/{scale}/released/{released}/{name}"]
@@ -111,7 +121,9 @@ class Files:
         return f"results/{scale}/downstream/{Run.read(key).downstream}.json"
 
     def composed(self, scale: str, dataset: str) -> list[str]:
-        """Return the folder that `compose` makes a downstream dataset in, or nothing if it comes from elsewhere."""
+        """Return the folder that `compose` makes a downstream dataset in, or nothing if it comes
+        from elsewhere.
+        """
         entry = self.config.downstream[dataset]
         return [] if entry.composed is None else [f"results/{scale}/composed/{entry.folder}"]
 

@@ -25,7 +25,9 @@ class Spread:
 
     @classmethod
     def read(cls, text: str) -> Spread:
-        """Return what is written as hosts x processes on each, for example 4x8; ValueError if it is not."""
+        """Return what is written as hosts x processes on each, for example 4x8; ValueError if it is
+        not.
+        """
         if re.fullmatch(SPREAD, text) is None:
             raise ValueError(f"{text!r} is not hosts x processes on each, for example 4x8")
         hosts, each = text.split("x")
@@ -35,15 +37,18 @@ class Spread:
 def launcher(spread: Spread, *, threads: int = 1, gpus: bool = False) -> str:
     """Return what stands before a verb of `fdsl` in a shell command.
 
-    `exec` puts the training in the place of the shell, which would die of a scheduler's SIGTERM and take the training along.
+    `exec` puts the training in the place of the shell, which would die of a scheduler's SIGTERM and
+    take the training along.
 
-    Processes on one host are started by torchrun, which tells them their ranks and finds a free port by itself. SIGTERM to
-    torchrun reaches all of them; they finish the update, save and leave. torchrun then ends with a code of its own, not
-    with 85, and the next attempt goes on all the same.
+    Processes on one host are started by torchrun, which tells them their ranks and finds a free
+    port by itself. SIGTERM to torchrun reaches all of them; they finish the update, save and leave.
+    torchrun then ends with a code of its own, not with 85, and the next attempt goes on all the
+    same.
 
-    Processes on many hosts are started by srun, so they need SLURM: it gives ranks, signals each process itself and hands on the
-    exit code. They meet at the first host of the step (`fdsl.train.distributed.rendezvous`). A job step inherits nothing of its
-    job's shape here, because Snakemake's plugin removes those variables: so the shape is written out.
+    Processes on many hosts are started by srun, so they need SLURM: it gives ranks, signals each
+    process itself and hands on the exit code. They meet at the first host of the step
+    (`fdsl.train.distributed.rendezvous`). A job step inherits nothing of its job's shape here,
+    because Snakemake's plugin removes those variables: so the shape is written out.
 
     Parameters
     ----------
@@ -57,10 +62,14 @@ def launcher(spread: Spread, *, threads: int = 1, gpus: bool = False) -> str:
     if spread.hosts > 1:
         each = max(threads // spread.each, 1)
         shape = (
-            f"--nodes={spread.hosts} --ntasks={spread.hosts * spread.each} --ntasks-per-node={spread.each} "
-            f"--cpus-per-task={each} {f'--gres=gpu:{spread.each} ' if gpus else ''}"
+            f"--nodes={spread.hosts} --ntasks={spread.hosts * spread.each}"
+            f" --ntasks-per-node={spread.each} --cpus-per-task={each}"
+            f" {f'--gres=gpu:{spread.each} ' if gpus else ''}"
         )
-        return f"exec env LOCAL_WORLD_SIZE={spread.each} srun {shape}--kill-on-bad-exit=1 python -m fdsl"
+        return (
+            f"exec env LOCAL_WORLD_SIZE={spread.each} srun {shape}--kill-on-bad-exit=1 python -m"
+            " fdsl"
+        )
     if spread.each == 1:
         return "exec python -m fdsl"
     torchrun = f"python -m torch.distributed.run --standalone --nproc-per-node {spread.each}"

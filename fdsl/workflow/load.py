@@ -72,7 +72,9 @@ def load(
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON schemas of all YAML files, for editors and for whoever reads workflow/schemas."""
+    """Return the JSON schemas of all YAML files, for editors and for whoever reads
+    workflow/schemas.
+    """
     entries: dict[str, type[FrozenModel]] = {
         "synthetic": SyntheticDataset,
         "downstream": DownstreamDataset,

@@ -1,7 +1,9 @@
-"""Everything that the Snakefile asks: the files of each job, its order, its code, and where it runs.
+"""Everything that the Snakefile asks: the files of each job, its order, its code, and where it
+runs.
 
-A job gets one JSON object, its *order*: all that decides what it computes. Where and how fast it computes (threads, device,
-loader processes) is not part of the order, so moving to another machine re-runs nothing.
+A job gets one JSON object, its *order*: all that decides what it computes. Where and how fast it
+computes (threads, device, loader processes) is not part of the order, so moving to another machine
+re-runs nothing.
 """
 
 from fdsl.workflow.config import Config

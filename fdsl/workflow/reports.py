@@ -35,7 +35,9 @@ class Reports:
         )
 
     def pictured(self, table: str) -> dict[str, Any]:
-        """Return the synthetic datasets whose images stand above a table, at their published settings."""
+        """Return the synthetic datasets whose images stand above a table, at their published
+        settings.
+        """
         shown = self.runs.table(table)
         names = shown.pretrainings if shown.pictures else []
         return {
@@ -56,7 +58,9 @@ class Reports:
         )
 
     def drawn(self, figure: Any) -> dict[str, Any]:
-        """Return the synthetic datasets that a figure draws: samples at their published settings, others as they are trained on."""
+        """Return the synthetic datasets that a figure draws: samples at their published settings,
+        others as they are trained on.
+        """
         if isinstance(figure, Samples):
             shown = {"classes": figure.categories, "instances": figure.instances}
             return {
@@ -74,7 +78,9 @@ class Reports:
         }
 
     def told(self, report: str) -> str:
-        """Return what Snakemake's report says of a table or figure: title, caption, and the scale where it is not the paper's."""
+        """Return what Snakemake's report says of a table or figure: title, caption, and the scale
+        where it is not the paper's.
+        """
         study, scale = self.runs.study(report), self.config.scales[self.scale]
         shown = study.tables.get(report) or study.figures[report]
         return restructured(f"{shown.title}. {shown.caption} {scale.banner}")

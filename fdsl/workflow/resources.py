@@ -1,4 +1,6 @@
-"""Where and how fast a job computes: never part of an order, so moving to another machine re-runs nothing."""
+"""Where and how fast a job computes: never part of an order, so moving to another machine re-runs
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from fdsl.workflow.runs import Run
 
 
 class Machine:
-    """Threads, GPUs, hosts, memory and time of jobs, and the command that starts a training on them."""
+    """Threads, GPUs, hosts, memory and time of jobs, and the command that starts a training on
+    them.
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -20,7 +24,9 @@ class Machine:
         return self.config.scales[scale].resources[rule]
 
     def spread(self, scale: str, rule: str, key: str) -> Spread:
-        """Return the processes that share one training: as the user spreads its network, the user's number, or one for each GPU."""
+        """Return the processes that share one training: as the user spreads its network, the user's
+        number, or one for each GPU.
+        """
         user = self.config.user
         wanted = user.spread.get(Run.read(key).model) if rule == "pretrain" else None
         if wanted is not None:
@@ -29,11 +35,15 @@ class Machine:
         return Spread(1, user.processes or max(gpus, 1))
 
     def threads(self, scale: str, rule: str, key: str) -> int:
-        """Return the CPU threads of one training on each host, all its processes together: at least one for each."""
+        """Return the CPU threads of one training on each host, all its processes together: at least
+        one for each.
+        """
         return max(self.resources(scale, rule).threads, self.spread(scale, rule, key).each)
 
     def gpus(self, scale: str, rule: str, key: str) -> int:
-        """Return the GPUs of one training on each host: the scale's, or one for each process of a network that the user spreads."""
+        """Return the GPUs of one training on each host: the scale's, or one for each process of a
+        network that the user spreads.
+        """
         if self.config.user.device == "cpu":
             return 0
         gpus = self.resources(scale, rule).gpu
@@ -46,13 +56,17 @@ class Machine:
         return launcher(self.spread(scale, rule, key), threads=threads, gpus=gpus)
 
     def devices(self, scale: str, rule: str, key: str) -> dict[str, int | str]:
-        """Return the resources of one training beyond threads, memory and time, under the names of Snakemake's SLURM plugin."""
+        """Return the resources of one training beyond threads, memory and time, under the names of
+        Snakemake's SLURM plugin.
+        """
         spread, gpus = self.spread(scale, rule, key), self.gpus(scale, rule, key)
         if spread.hosts == 1:
             return {"gpu": gpus}
         alone = spread.each == 1
         return {
-            "mpi": "srun",  # the training's command begins with srun, so the plugin must not put another before it
+            "mpi": (
+                "srun"
+            ),  # the training's command begins with srun, so the plugin must not put another before it
             "nodes": spread.hosts,
             # the plugin refuses tasks_per_node = 1
             **({"tasks": spread.hosts} if alone else {"tasks_per_node": spread.each}),

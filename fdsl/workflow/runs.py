@@ -19,7 +19,9 @@ Named = TypeVar("Named")
 
 @dataclass(frozen=True)
 class Run:
-    """One training: what was pre-trained on, which network, what is fine-tuned on (or nothing), and the seed."""
+    """One training: what was pre-trained on, which network, what is fine-tuned on (or nothing), and
+    the seed.
+    """
 
     pretraining: str
     model: str
@@ -50,7 +52,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A downstream run and the stage of the workflow that leaves its record: fine-tuning, frozen features or detection."""
+    """A downstream run and the stage of the workflow that leaves its record: fine-tuning, frozen
+    features or detection.
+    """
 
     stage: Stage
     run: Run
@@ -151,7 +155,9 @@ class Runs:
         return [run for run in dict.fromkeys(found) if run is not None]
 
     def pretraining(self, scale: str, run: Run) -> Run | None:
-        """Return the pre-training that a downstream run starts from; None from scratch and from published weights."""
+        """Return the pre-training that a downstream run starts from; None from scratch and from
+        published weights.
+        """
         if run.pretraining in {SCRATCH, *self.config.released}:
             return None
         shared = self.config.scales[scale].pretrain_seeds
@@ -159,7 +165,9 @@ class Runs:
         return replace(run, seed=seed, downstream=None)
 
     def skipped(self, pretraining: str, downstream: str) -> str | None:
-        """Return why this scale does not evaluate a pre-training on a downstream dataset, or None if it does."""
+        """Return why this scale does not evaluate a pre-training on a downstream dataset, or None
+        if it does.
+        """
         scale = self.config.scales[self.scale]
         if pretraining in scale.skip:
             return scale.skip[pretraining]
@@ -185,7 +193,9 @@ class Runs:
         return list(dict.fromkeys(found))
 
     def _offered(self, pretraining: str, column: Column) -> bool:
-        """Say whether a column can be filled; published weights are of one network, and of none that detects."""
+        """Say whether a column can be filled; published weights are of one network, and of none
+        that detects.
+        """
         if self.skipped(pretraining, str(column.dataset)) is not None:
             return False
         if pretraining not in self.config.released:

@@ -12,14 +12,18 @@ from fdsl.workflow.runs import Run
 
 
 class Sources:
-    """Folders and catalogue entries of downstream datasets and weights, as JSON, and whether they are here."""
+    """Folders and catalogue entries of downstream datasets and weights, as JSON, and whether they
+    are here.
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.scale = config.user.scale
 
     def pretraining_data(self, scale: str, key: str) -> str:
-        """Return where the real pictures of a pre-training are found; empty for a synthetic dataset."""
+        """Return where the real pictures of a pre-training are found; empty for a synthetic
+        dataset.
+        """
         name = Run.read(key).pretraining
         if name in self.config.synthetic:
             return ""
@@ -37,13 +41,17 @@ class Sources:
         return as_json(root=root, entry=entry.model_dump(mode="json"))
 
     def ingredient_data(self, dataset: str) -> str:
-        """Return where the pictures for a composed dataset are found, as JSON by name: never part of an order."""
+        """Return where the pictures for a composed dataset are found, as JSON by name: never part
+        of an order.
+        """
         composed = self.config.downstream[dataset].composed
         names = composed.sources if composed is not None else ()
         return as_json(**{name: json.loads(self.data(name)) for name in names})
 
     def weights(self, name: str) -> str:
-        """Return where published weights are found and all that is said of them, as JSON: never part of an order."""
+        """Return where published weights are found and all that is said of them, as JSON: never
+        part of an order.
+        """
         entry = self.config.released[name]
         return as_json(root=self.config.user.data_root, entry=entry.model_dump(mode="json"))
 
@@ -67,7 +75,9 @@ class Sources:
         )
 
     def require_downstream(self, names: Iterable[str]) -> None:
-        """Raise MissingData, naming every one of these downstream datasets that is neither here nor fetchable."""
+        """Raise MissingData, naming every one of these downstream datasets that is neither here nor
+        fetchable.
+        """
         from fdsl.datasets.downstream import require
 
         entries = {name: self.config.downstream[name] for name in names}

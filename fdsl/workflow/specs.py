@@ -14,8 +14,16 @@ from fdsl.workflow.runs import Run
 
 # What a probe takes from the order of the fine-tuning with the same key.
 PROBED = (
-    "run", "scale", "pretraining", "downstream", "classes", "run_seed", "train_labels", "test_images", "model",
-)  # fmt: skip
+    "run",
+    "scale",
+    "pretraining",
+    "downstream",
+    "classes",
+    "run_seed",
+    "train_labels",
+    "test_images",
+    "model",
+)
 
 
 class Orders:
@@ -115,7 +123,9 @@ class Orders:
         }
 
     def probing(self, scale: str, key: str) -> str:
-        """Return the order of a `probe` job: the images of the fine-tuning with the same key, and nothing of its training."""
+        """Return the order of a `probe` job: the images of the fine-tuning with the same key, and
+        nothing of its training.
+        """
         tuned = json.loads(self.finetuning(scale, key))
         return as_json(
             **{name: tuned[name] for name in PROBED},

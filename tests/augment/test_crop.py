@@ -29,18 +29,45 @@ CHEAP = {"crop": "pad_and_shift", "horizontal_flip": 0.5}
 
 def recipe(size=32, mean=0.5, **changes):
     augmentation = {
-        "crop": "none", "crop_scale": (0.08, 1.0), "crop_ratio": (3 / 4, 4 / 3), "shift_px": 4,
-        "horizontal_flip": 0.0, "vertical_flip": 0.0,
-        "rand_augment": None, "random_erasing": 0.0, "mixup": 0.0, "cutmix": 0.0, "repeated_aug": 1,
-        "one_per_category": False, "ofdb": (),
-    }  # fmt: skip
+        "crop": "none",
+        "crop_scale": (0.08, 1.0),
+        "crop_ratio": (3 / 4, 4 / 3),
+        "shift_px": 4,
+        "horizontal_flip": 0.0,
+        "vertical_flip": 0.0,
+        "rand_augment": None,
+        "random_erasing": 0.0,
+        "mixup": 0.0,
+        "cutmix": 0.0,
+        "repeated_aug": 1,
+        "one_per_category": False,
+        "ofdb": (),
+    }
     values = {
-        "model": "any", "image_size_px": size, "epochs": 1, "cooldown_epochs": 0, "global_batch": 8,
-        "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.0, "momentum": 0.9, "layer_decay": None,
-        "schedule": "cosine", "milestones": (), "gamma": None, "warmup_epochs": 0.0, "warmup_lr": 0.0,
-        "min_lr": 0.0, "clip_norm": None, "label_smoothing": 0.0, "drop_path": 0.0,
-        "ema_decay": None, "mean": mean, "std": 0.5, "precision": "fp32",
-    }  # fmt: skip
+        "model": "any",
+        "image_size_px": size,
+        "epochs": 1,
+        "cooldown_epochs": 0,
+        "global_batch": 8,
+        "optimizer": "adamw",
+        "lr": 1e-3,
+        "weight_decay": 0.0,
+        "momentum": 0.9,
+        "layer_decay": None,
+        "schedule": "cosine",
+        "milestones": (),
+        "gamma": None,
+        "warmup_epochs": 0.0,
+        "warmup_lr": 0.0,
+        "min_lr": 0.0,
+        "clip_norm": None,
+        "label_smoothing": 0.0,
+        "drop_path": 0.0,
+        "ema_decay": None,
+        "mean": mean,
+        "std": 0.5,
+        "precision": "fp32",
+    }
     return Recipe(**values, augmentation=Augmentation(**augmentation | changes))
 
 

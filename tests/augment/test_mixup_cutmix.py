@@ -17,18 +17,46 @@ CLASSES = 5
 
 def recipe(*, mean=0.5, std=0.25, smoothing=0.1, erasing=0.0, mixup=0.0, cutmix=0.0):
     augmentation = Augmentation(
-        crop="none", crop_scale=(0.08, 1.0), crop_ratio=(0.75, 1.3333), shift_px=0,
-        horizontal_flip=0.0, vertical_flip=0.0, rand_augment=None,
-        random_erasing=erasing, mixup=mixup, cutmix=cutmix, repeated_aug=1,
-        one_per_category=False, ofdb=(),
-    )  # fmt: skip
+        crop="none",
+        crop_scale=(0.08, 1.0),
+        crop_ratio=(0.75, 1.3333),
+        shift_px=0,
+        horizontal_flip=0.0,
+        vertical_flip=0.0,
+        rand_augment=None,
+        random_erasing=erasing,
+        mixup=mixup,
+        cutmix=cutmix,
+        repeated_aug=1,
+        one_per_category=False,
+        ofdb=(),
+    )
     return Recipe(
-        model="any", image_size_px=16, epochs=1, cooldown_epochs=0, global_batch=8, optimizer="adamw",
-        lr=1e-3, weight_decay=0.0, momentum=0.9, layer_decay=None, schedule="cosine", milestones=(),
-        gamma=None, warmup_epochs=0.0, warmup_lr=0.0, min_lr=0.0,
-        clip_norm=None, label_smoothing=smoothing, drop_path=0.0, ema_decay=None,
-        mean=mean, std=std, precision="fp32", augmentation=augmentation,
-    )  # fmt: skip
+        model="any",
+        image_size_px=16,
+        epochs=1,
+        cooldown_epochs=0,
+        global_batch=8,
+        optimizer="adamw",
+        lr=1e-3,
+        weight_decay=0.0,
+        momentum=0.9,
+        layer_decay=None,
+        schedule="cosine",
+        milestones=(),
+        gamma=None,
+        warmup_epochs=0.0,
+        warmup_lr=0.0,
+        min_lr=0.0,
+        clip_norm=None,
+        label_smoothing=smoothing,
+        drop_path=0.0,
+        ema_decay=None,
+        mean=mean,
+        std=std,
+        precision="fp32",
+        augmentation=augmentation,
+    )
 
 
 def batch(count=8, channels=1, side=16, seed=0):

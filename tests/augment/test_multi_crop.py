@@ -34,9 +34,7 @@ def test_two_large_and_some_small_views_of_gray_and_colour():
 def test_views_depend_on_their_key_and_number_alone():
     first = crops()
     assert equal(first, crops())
-    assert not any(
-        equal(first, crops(key=key)) for key in [(0, 2, 0), (1, 3, 0), (1, 2, 1)]
-    )  # fmt: skip
+    assert not any(equal(first, crops(key=key)) for key in [(0, 2, 0), (1, 3, 0), (1, 2, 1)])
     large, small = crops(views={"local_crops": 6})
     assert torch.equal(large, first[0])
     assert torch.equal(small[:2], first[1])
@@ -97,9 +95,13 @@ def test_gray_leaves_three_equal_channels():
 def test_jitter_stays_within_its_ranges():
     flat = np.full((16, 16), 100, np.uint8)
     means = [
-        float(crops(flat, (0, index, 0), views=CALM | {"jitter": 1.0, "contrast": 0.0})[0][0].float().mean())
+        float(
+            crops(flat, (0, index, 0), views=CALM | {"jitter": 1.0, "contrast": 0.0})[0][0]
+            .float()
+            .mean()
+        )
         for index in range(60)
-    ]  # fmt: skip
+    ]
     assert 60 <= min(means) < 75
     assert 125 < max(means) <= 140
 

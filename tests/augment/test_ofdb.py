@@ -1,4 +1,6 @@
-"""What stands in for instances: laws, oracles, and that nothing but seed, epoch, index and repeat decides."""
+"""What stands in for instances: laws, oracles, and that nothing but seed, epoch, index and repeat
+decides.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ def rng(number: int = 0):
 
 
 @pytest.mark.parametrize("formula", SETTINGS)
-@pytest.mark.parametrize("names", [("ifs",), ("pattern",), ("ifs", "pattern", "rotation", "texture")])  # fmt: skip
+@pytest.mark.parametrize(
+    "names", [("ifs",), ("pattern",), ("ifs", "pattern", "rotation", "texture")]
+)
 def test_an_image_is_a_function_of_index_and_generator(streamed, formula, names):
     images = Varied(streamed[formula], names)
     last = len(images) - 1
@@ -98,7 +102,9 @@ def test_without_variation_the_images_are_the_dataset_itself(streamed, formula):
 @pytest.mark.parametrize("formula", SETTINGS)
 @pytest.mark.parametrize("start", [{"weighted": False}, {"weighted": True, "instance_row": 0}])
 def test_fluctuations_are_the_datasets_of_each_weight(streamed, formula, start):
-    """The oracle: the same dataset with that row of the weights; all rows are as likely, the identity among them."""
+    """The oracle: the same dataset with that row of the weights; all rows are as likely, the
+    identity among them.
+    """
     source = changed(streamed[formula], **start)
     rows = weight_rows(source.settings)
     names = {
@@ -126,7 +132,9 @@ def test_fewer_steps_have_fewer_rows(streamed):
 @pytest.mark.parametrize("formula", SETTINGS)
 @pytest.mark.parametrize("start", [{"weighted": False}, {"weighted": True, "instance_row": 0}])
 def test_patterns_are_the_dataset_with_another_seed(streamed, formula, start):
-    """The oracle: the same parameters, category and instance, drawn from the seed that the generator gives."""
+    """The oracle: the same parameters, category and instance, drawn from the seed that the
+    generator gives.
+    """
     source = changed(streamed[formula], **start)
     index = len(source) - 1
     seed = int(rng(3).integers(tree.MAX_SEED, endpoint=True))

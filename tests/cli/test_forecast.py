@@ -33,10 +33,18 @@ def test_a_forecast_says_what_and_from_what():
     text = ok("forecast", TABLE3, "--scale", "paper", "--gpu", "RTX 4090")
     for words in (
         "table3.csv at paper scale, from nothing, trainings on the RTX 4090",
-        "render_shard", "total", "401", "shards (configured)", "stream (the other way)",
-        "from published rates", "This machine: none measured", "Shipped rates: 20", "imagenet1k 155 GB",
-        "size not stated: cars", "training on the RTX 4090: from the published speed of evaluation",
-    ):  # fmt: skip
+        "render_shard",
+        "total",
+        "401",
+        "shards (configured)",
+        "stream (the other way)",
+        "from published rates",
+        "This machine: none measured",
+        "Shipped rates: 20",
+        "imagenet1k 155 GB",
+        "size not stated: cars",
+        "training on the RTX 4090: from the published speed of evaluation",
+    ):
         assert words in text, words
 
 

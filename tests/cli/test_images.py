@@ -36,8 +36,19 @@ def test_images_to_files_and_back_to_their_parameters(tmp_path, verb):
 
 
 def test_tables_and_members(tmp_path):
-    ok("render", "rcdb1k", "--out", tmp_path, "--format", "parquet", "--workers", 0,
-       "--images-per-file", 5, *SIZES)  # fmt: skip
+    ok(
+        "render",
+        "rcdb1k",
+        "--out",
+        tmp_path,
+        "--format",
+        "parquet",
+        "--workers",
+        0,
+        "--images-per-file",
+        5,
+        *SIZES,
+    )
     file = tmp_path / "data" / "train-00001-of-00002.parquet"
     assert json.loads(ok("which", file, "--member", 2))["index"] == 7
 
@@ -53,8 +64,20 @@ def test_parameters_out_and_in(tmp_path):
 
 
 def test_official_images(tmp_path):
-    ok("render", "visualatom1k", "--out", tmp_path, "--official", "--threads", 2, "--workers", 0,
-       "--set", "orbits=[1, 3]", *SIZES)  # fmt: skip
+    ok(
+        "render",
+        "visualatom1k",
+        "--out",
+        tmp_path,
+        "--official",
+        "--threads",
+        2,
+        "--workers",
+        0,
+        "--set",
+        "orbits=[1, 3]",
+        *SIZES,
+    )
     names = sorted(p.name for p in (tmp_path / "00001").iterdir())
     assert len(names) == 4
     assert names[3].endswith("_instance_0003.png")

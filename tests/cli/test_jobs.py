@@ -49,7 +49,11 @@ def test_adopt_weights_leaves_a_pretraining(tmp_path):
     record = json.loads((tmp_path / "out/record.json").read_text())
     assert (record["kind"], record["run"], record["code"]) == ("released", NAME, "abc")
     assert record["order"] == order
-    assert {Path(name).name for name in record["outputs"]} == {"model.safetensors", "config.json", "README.md"}  # fmt: skip
+    assert {Path(name).name for name in record["outputs"]} == {
+        "model.safetensors",
+        "config.json",
+        "README.md",
+    }
     names = {"model.safetensors", "record.json", "config.json", "README.md"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
 

@@ -13,29 +13,58 @@ from fdsl.io import storage
 from fdsl.train import weights
 
 WORDS = {
-    "title": "Digits", "source": "a test", "terms": "CC BY 4.0", "model_title": "a small network", "banner": "a test",
-    "scale_title": "test scale", "comparable": False,
-}  # fmt: skip
+    "title": "Digits",
+    "source": "a test",
+    "terms": "CC BY 4.0",
+    "model_title": "a small network",
+    "banner": "a test",
+    "scale_title": "test scale",
+    "comparable": False,
+}
 
 
 def pretrain(folder, *, kind, plan):
     entry = layouts.entry("digits")
     storage.write_checksummed(folder / "digits.json", downstream.check(entry, "nowhere"))
     order = {
-        "kind": kind, "run": "r", "scale": "laptop", "pretraining": "pictures", "run_seed": 0,
-        "recipe": plan.model_dump(mode="json"), "model": ENTRY.model_dump(mode="json"),
-        "train_labels": 200, "left_out_seeds": [0, 1], "pictures": 100, "seed": 0,
-    }  # fmt: skip
+        "kind": kind,
+        "run": "r",
+        "scale": "laptop",
+        "pretraining": "pictures",
+        "run_seed": 0,
+        "recipe": plan.model_dump(mode="json"),
+        "model": ENTRY.model_dump(mode="json"),
+        "train_labels": 200,
+        "left_out_seeds": [0, 1],
+        "pictures": 100,
+        "seed": 0,
+    }
     return CliRunner().invoke(
         app,
         [
-            "pretrain", "--order", json.dumps(order), "--code", "abc",
-            "--data", json.dumps({"root": "nowhere", "entry": entry.model_dump(mode="json")}),
-            "--manifest", str(folder / "digits.json"), "--checkpoints", str(folder / "checkpoints"),
-            "--about", json.dumps(WORDS), "--machine", '{"device": "cpu"}', "--threads", "1",
-            "--weights", str(folder / "model.safetensors"), "--record", str(folder / "record.json"),
+            "pretrain",
+            "--order",
+            json.dumps(order),
+            "--code",
+            "abc",
+            "--data",
+            json.dumps({"root": "nowhere", "entry": entry.model_dump(mode="json")}),
+            "--manifest",
+            str(folder / "digits.json"),
+            "--checkpoints",
+            str(folder / "checkpoints"),
+            "--about",
+            json.dumps(WORDS),
+            "--machine",
+            '{"device": "cpu"}',
+            "--threads",
+            "1",
+            "--weights",
+            str(folder / "model.safetensors"),
+            "--record",
+            str(folder / "record.json"),
         ],
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

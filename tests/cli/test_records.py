@@ -18,7 +18,9 @@ def test_a_record_says_what_was_asked_by_whom_and_on_what(tmp_path):
     assert (found["order"], found["code"]) == ({"seed": 3}, "abc")
     assert found["inputs"] == {str(given): digest(given)}
     assert found["outputs"] == {str(made): {"sha256": digest(made), "bytes": 6}}
-    assert {"processor", "cores", "memory_mib", "python", "numpy", "fdsl"} <= found["environment"].keys()  # fmt: skip
+    assert {"processor", "cores", "memory_mib", "python", "numpy", "fdsl"} <= found[
+        "environment"
+    ].keys()
     assert found["started"] <= found["finished"]
 
 

@@ -1,7 +1,9 @@
-"""A SLURM cluster of two nodes on this host, on the loopback device, without systemd and without accounting.
+"""A SLURM cluster of two nodes on this host, on the loopback device, without systemd and without
+accounting.
 
-The commands of SLURM read one file, /etc/slurm/slurm.conf: the plugin's job steps drop SLURM_CONF from their environment. So
-the file is written there, which needs root, and a cluster that somebody else has configured is left alone.
+The commands of SLURM read one file, /etc/slurm/slurm.conf: the plugin's job steps drop SLURM_CONF
+from their environment. So the file is written there, which needs root, and a cluster that somebody
+else has configured is left alone.
 """
 
 import os
@@ -68,7 +70,10 @@ def why_not() -> str | None:
     """Return why no cluster can be brought up here, or None."""
     missing = [name for name in PROGRAMS if _program(name) is None]
     if missing:
-        return f"{', '.join(missing)} not installed: `make test-cluster` installs Debian's slurm-wlm and munge"
+        return (
+            f"{', '.join(missing)} not installed: `make test-cluster` installs Debian's slurm-wlm"
+            " and munge"
+        )
     if os.geteuid() != 0:
         return "not root: the daemons of SLURM and /etc/slurm need it"
     conf = CONFIGURATION / "slurm.conf"
@@ -129,7 +134,9 @@ class Cluster:
         return dict(line.split("|") for line in lines)
 
     def jobs(self, rule: str, *, state: str = "RUNNING") -> list[str]:
-        """Return the numbers of the jobs of a rule that are in a state, or in `all`; tasks of an array are like 1_2."""
+        """Return the numbers of the jobs of a rule that are in a state, or in `all`; tasks of an
+        array are like 1_2.
+        """
         listed = run("squeue", "--noheader", f"--states={state}", "--format=%i|%k", check=False)
         lines = [line.split("|") for line in listed.splitlines()]
         return [number for number, comment in lines if comment.startswith(f"rule_{rule}_")]
@@ -150,7 +157,9 @@ class Cluster:
         run("scancel", number)
 
     def preempt(self, number: str) -> None:
-        """Send a job of a few seconds to a partition of higher priority; it needs all of the node where the other one runs."""
+        """Send a job of a few seconds to a partition of higher priority; it needs all of the node
+        where the other one runs.
+        """
         node = self.node_of(number)
         whole = ["--exclusive", "--nodes=1", f"--nodelist={node}", "--output=/dev/null"]
         run("sbatch", "--partition=urgent", *whole, "--wrap=sleep 3")
@@ -259,7 +268,8 @@ def _with_descendants(pids: list[int]) -> list[int]:
     parents = {}
     for pid in _processes():
         with suppress(OSError):
-            # the fields after the name, which may hold spaces and stands in brackets: state, parent, ...
+            # the fields after the name, which may hold spaces and stands in brackets: state,
+            # parent, ...
             parents[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     found = list(pids)
     for pid in found:

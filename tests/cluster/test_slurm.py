@@ -1,4 +1,6 @@
-"""The SLURM profile on a real, small cluster: arrays, two nodes, and faults that must not change a number."""
+"""The SLURM profile on a real, small cluster: arrays, two nodes, and faults that must not change a
+number.
+"""
 
 import os
 import re
@@ -21,14 +23,22 @@ TABLE = "results/tables/table3.csv"
 RUN = "fractaldb1k-vit_micro-s0"
 SHARDS = [f"results/laptop/images/fractaldb1k/shard-000{number}.arrow" for number in range(2)]
 RECORD = f"results/laptop/pretrain/{RUN}/record.json"
-# 3,000 updates: SLURM looks at time limits every 30 s only, and the training must still be running then
+# 3,000 updates: SLURM looks at time limits every 30 s only, and the training must still be running
+# then
 EPOCHS = 750
 SHORT = 100
 # What depends on this cluster and on patience; everything else is the profile as it is.
 HERE = [
-    "--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2",
-    "--seconds-between-status-checks", "2", "--latency-wait", "20",
-]  # fmt: skip
+    "--slurm-no-account",
+    "--slurm-status-command",
+    "squeue",
+    "--slurm-init-seconds-before-status-checks",
+    "2",
+    "--seconds-between-status-checks",
+    "2",
+    "--latency-wait",
+    "20",
+]
 
 
 def reduced(folder, *, epochs):
@@ -70,9 +80,13 @@ def sent(project, target, *options):
     environment = project.environment() | {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
     with output.open("w") as file:
         process = subprocess.Popen(
-            [str(part) for part in command], cwd=project.root, env=environment, stdout=file, stderr=file,
+            [str(part) for part in command],
+            cwd=project.root,
+            env=environment,
+            stdout=file,
+            stderr=file,
             start_new_session=True,
-        )  # fmt: skip
+        )
     try:
         yield process
         process.wait(timeout=600)
@@ -85,7 +99,9 @@ def sent(project, target, *options):
 
 
 def results(project):
-    """Return what must be the same after every way to the end: digests of data and weights, results of records."""
+    """Return what must be the same after every way to the end: digests of data and weights, results
+    of records.
+    """
     root = project.work / "results"
     files = [path for end in ("parquet", "arrow", "safetensors") for path in root.rglob(f"*.{end}")]
     held = {str(path.relative_to(root)): digest(path) for path in files}
@@ -106,7 +122,9 @@ def newest_update(project):
 
 
 class Pretraining:
-    """The pre-training as SLURM and its checkpoints show it; each fault strikes when it has gone on since the one before."""
+    """The pre-training as SLURM and its checkpoints show it; each fault strikes when it has gone on
+    since the one before.
+    """
 
     def __init__(self, cluster, project, snakemake):
         self.cluster, self.project, self.snakemake = cluster, project, snakemake
@@ -209,7 +227,9 @@ def test_two_nodes_share_a_pretraining_that_is_cancelled_once(cluster, short, tm
 
 @contextmanager
 def mounted(folder, *options):
-    """Mount something on a folder while the block runs; without the right to do so the test is skipped."""
+    """Mount something on a folder while the block runs; without the right to do so the test is
+    skipped.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(["mount", *options, str(folder)], check=False, capture_output=True)
     if done.returncode != 0:

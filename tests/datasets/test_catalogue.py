@@ -1,4 +1,6 @@
-"""The catalogue of downstream datasets: complete, strict, and equal to torchvision's own names and digests."""
+"""The catalogue of downstream datasets: complete, strict, and equal to torchvision's own names and
+digests.
+"""
 
 import hashlib
 import re

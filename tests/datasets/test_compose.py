@@ -1,4 +1,6 @@
-"""Composed datasets: what hides what, which pictures stand where, and that a canvas depends on nothing else."""
+"""Composed datasets: what hides what, which pictures stand where, and that a canvas depends on
+nothing else.
+"""
 
 import json
 

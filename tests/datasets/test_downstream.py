@@ -173,7 +173,10 @@ def test_finding_needs_no_heavy_package():
     heavy = (
         "{'torch', 'torchvision', 'sklearn', 'scipy', 'pandas', 'numba', 'pyarrow', 'pycocotools'}"
     )
-    code = f"import sys, fdsl.datasets.downstream, fdsl.datasets.fetch; print({heavy} & set(sys.modules))"
+    code = (
+        f"import sys, fdsl.datasets.downstream, fdsl.datasets.fetch; print({heavy} &"
+        " set(sys.modules))"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code], check=True, capture_output=True, text=True

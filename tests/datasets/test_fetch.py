@@ -165,9 +165,17 @@ def test_a_faster_process_wins(tmp_path, served, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     [
-        "cars", "places30", "places365", "imagenet100", "imagenet1k", "imagenet21k", "pass", "coco2017", "cifar10_parquet",
+        "cars",
+        "places30",
+        "places365",
+        "imagenet100",
+        "imagenet1k",
+        "imagenet21k",
+        "pass",
+        "coco2017",
+        "cifar10_parquet",
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_fetched_says_how_to_get_it(name, tmp_path):
     entry = layouts.entry(name)
     with pytest.raises(MissingData, match="is missing") as caught:

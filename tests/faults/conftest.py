@@ -1,4 +1,6 @@
-"""One undisturbed run of the whole tiny workflow, and the book in which what the faults did is noted."""
+"""One undisturbed run of the whole tiny workflow, and the book in which what the faults did is
+noted.
+"""
 
 import os
 import time
@@ -41,7 +43,9 @@ def struck(undisturbed, tmp_path):
 
 @pytest.fixture
 def note(request):
-    """A function that notes rows about the faults of a test; they go to the file $FAULTS_SUMMARY, if that is set."""
+    """A function that notes rows about the faults of a test; they go to the file $FAULTS_SUMMARY,
+    if that is set.
+    """
     began = time.monotonic()
 
     def write(section, rows, **about):

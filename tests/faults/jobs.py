@@ -23,7 +23,9 @@ class Job:
         return self in set(running([self.pid]))
 
     def cpu_seconds(self):
-        """Return the processor time of the job so far, which tells how far it is on a busy machine, too; 0 if it has ended."""
+        """Return the processor time of the job so far, which tells how far it is on a busy machine,
+        too; 0 if it has ended.
+        """
         return sum(map(int, _stat(self.pid)[11:15])) / TICKS
 
 
@@ -55,7 +57,9 @@ class Started:
         return running(self.processes())
 
     def kill(self, whom, job):
-        """Send SIGKILL to one job alone, to Snakemake alone, or to Snakemake and all that it started; or SIGINT, as Ctrl-C does."""
+        """Send SIGKILL to one job alone, to Snakemake alone, or to Snakemake and all that it
+        started; or SIGINT, as Ctrl-C does.
+        """
         if whom == "interrupt":
             os.killpg(self.process.pid, signal.SIGINT)
         elif whom == "all":
@@ -110,7 +114,9 @@ def _words(pid):
 
 
 def _session(pid):
-    """Return the session of a living process; None if it has ended, also when nobody has noticed yet."""
+    """Return the session of a living process; None if it has ended, also when nobody has noticed
+    yet.
+    """
     fields = _stat(pid)
     return int(fields[3]) if fields and fields[0] != "Z" else None
 

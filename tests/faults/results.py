@@ -11,9 +11,11 @@ TIMED = ("record.json", "metrics.jsonl")  # files that hold a time, so that thei
 
 
 def held(project):
-    """Return {name: what it holds} of all files of the results: digests, and the content of records without circumstances.
+    """Return {name: what it holds} of all files of the results: digests, and the content of records
+    without circumstances.
 
-    Event files of TensorBoard are left out, and the locks of trainings, which stay; a checkpoint or a half-written file is not.
+    Event files of TensorBoard are left out, and the locks of trainings, which stay; a checkpoint or
+    a half-written file is not.
     """
     root = project.work / "results"
     files = [path for path in root.rglob("*") if path.is_file()]

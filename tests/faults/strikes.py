@@ -1,4 +1,6 @@
-"""SIGKILL at random moments of chosen rules, until the workflow has been struck as often as planned; then it must end well."""
+"""SIGKILL at random moments of chosen rules, until the workflow has been struck as often as
+planned; then it must end well.
+"""
 
 import csv
 import math
@@ -18,7 +20,9 @@ MISSES = 60  # of strikes that came after the end of their job; then the plan is
 
 @dataclass(frozen=True)
 class Strike:
-    """One kill: in a job of which rule, whom, and after which share of the processor time that it takes undisturbed."""
+    """One kill: in a job of which rule, whom, and after which share of the processor time that it
+    takes undisturbed.
+    """
 
     rule: str
     whom: str
@@ -29,8 +33,8 @@ class Strike:
 class Outcome:
     """What became of a plan.
 
-    `struck` are the kills that met a living job, `missed` counts those that came too late and were drawn again, `faults` are
-    runs that stopped although nobody had struck them.
+    `struck` are the kills that met a living job, `missed` counts those that came too late and were
+    drawn again, `faults` are runs that stopped although nobody had struck them.
     """
 
     struck: list[dict] = field(default_factory=list)
@@ -40,7 +44,9 @@ class Outcome:
 
 
 def plan(rules, *, each, seed):
-    """Return `each` strikes for every rule; all three kinds of victims in turn, the first one at random."""
+    """Return `each` strikes for every rule; all three kinds of victims in turn, the first one at
+    random.
+    """
     rng = random.Random(seed)
     strikes = []
     for rule in rules:
@@ -52,7 +58,9 @@ def plan(rules, *, each, seed):
 
 
 def durations(project):
-    """Return {rule: processor seconds of one job}, the least that Snakemake measured in a finished run."""
+    """Return {rule: processor seconds of one job}, the least that Snakemake measured in a finished
+    run.
+    """
     found = {}
     for path in (project.work / "benchmarks").rglob("*.tsv"):
         names = path.relative_to(project.work / "benchmarks").parts
@@ -64,7 +72,8 @@ def durations(project):
 
 
 def strike(project, strikes, *, typical, arguments, targets):
-    """Run one command again and again, with a strike in each run, until all have met; return the outcome.
+    """Run one command again and again, with a strike in each run, until all have met; return the
+    outcome.
 
     Parameters
     ----------
@@ -75,7 +84,8 @@ def strike(project, strikes, *, typical, arguments, targets):
     typical
         {rule: processor seconds of a job}.
     arguments, targets
-        The command, always the same. Where it has ended and a rule is still to be struck, what was made from the rule on is removed.
+        The command, always the same. Where it has ended and a rule is still to be struck, what was
+        made from the rule on is removed.
     """
     pending = list(strikes)
     outcome, orphans = Outcome(), []
@@ -106,7 +116,9 @@ def strike(project, strikes, *, typical, arguments, targets):
 
 
 def _strike_once(started, pending, typical, outcome):
-    """Wait for a job that is to be struck, strike it, and return the strike; None if Snakemake ended before."""
+    """Wait for a job that is to be struck, strike it, and return the strike; None if Snakemake
+    ended before.
+    """
     began, seen = time.monotonic(), set()
     while not started.ended():
         for job in started.jobs():
@@ -136,7 +148,9 @@ def _hasten(pending, rules, outcome):
 
 
 def _remove(project, rules):
-    """Remove what some rules made and all that comes after it, since Snakemake makes a file again only where one after it is missing."""
+    """Remove what some rules made and all that comes after it, since Snakemake makes a file again
+    only where one after it is missing.
+    """
     order = list(MADE)
     for rule in order[min(map(order.index, rules), default=len(order)) :]:
         for path in project.work.glob(MADE[rule]):

@@ -1,4 +1,6 @@
-"""The machine-written summary of the faults, and the tables of docs/reliability.md that are made from it."""
+"""The machine-written summary of the faults, and the tables of docs/reliability.md that are made
+from it.
+"""
 
 import json
 import os
@@ -34,7 +36,9 @@ def note(path, section, *, rows, about):
 
 
 def tables(content):
-    """Return {place in the document: Markdown} of a summary; a fault that it does not speak of was not measured."""
+    """Return {place in the document: Markdown} of a summary; a fault that it does not speak of was
+    not measured.
+    """
     found = {"kills": _kills(content["kills"]) if "kills" in content else "Not measured yet.\n"}
     for name, parts in CASES.items():
         measured = [content[part] for part in parts if part in content]
@@ -59,9 +63,10 @@ def _kills(section):
     totals = [sum(counts[rule, whom] for rule in rules) for whom in VICTIMS]
     rows.append(["**in all**", *totals, sum(totals)])
     words = (
-        f"Seed {section['seed']}; {section['runs']} starts of the same command in {section['seconds']:.0f} s; "
-        f"{section['missed']} kills fell after the end of their job and were drawn again. Of {section['files']} result files, "
-        f"{section['differing']} differed at the end."
+        f"Seed {section['seed']}; {section['runs']} starts of the same command in"
+        f" {section['seconds']:.0f} s; {section['missed']} kills fell after the end of their job"
+        f" and were drawn again. Of {section['files']} result files, {section['differing']}"
+        " differed at the end."
     )
     return _markdown(["Killed in a job of", *VICTIMS.values(), "kills"], rows) + "\n" + words + "\n"
 

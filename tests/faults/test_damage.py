@@ -1,4 +1,6 @@
-"""A flipped bit, or a lost half, in every kind of file that a job reads: refused by name, or never used."""
+"""A flipped bit, or a lost half, in every kind of file that a job reads: refused by name, or never
+used.
+"""
 
 import os
 import random
@@ -20,7 +22,9 @@ SEED = 20261
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of file, a pattern of its name, the job that reads it, and that job's files, of which the first is asked for."""
+    """A kind of file, a pattern of its name, the job that reads it, and that job's files, of which
+    the first is asked for.
+    """
 
     kind: str
     file: str
@@ -36,20 +40,70 @@ COMPOSED = "results/laptop/composed/composed_pictures"
 # In an order in which little is made again for the next one.
 CASES = [
     Case("figure", "results/figures/figure5.png", "page", ("results/index.html",)),
-    Case("record of a fine-tuning", f"{FINETUNE}/record.json", "table", ("results/tables/table3.csv",)),
-    Case("record of a probe", f"results/laptop/probe/{TUNED}/record.json", "table", ("results/tables/table3.csv",)),
-    Case("attention maps", f"results/laptop/attention/{PRETRAINED}.npz", "figure", ("results/figures/figure5.png",)),
-    Case("manifest of real pictures", "results/laptop/downstream/digits.json", "probe", (f"results/laptop/probe/{TUNED}/record.json",)),
-    Case("composed picture", f"{COMPOSED}/train/*.png", "detect", (f"results/laptop/detect/{DETECTED}/record.json",)),
-    Case("annotations of composed pictures", f"{COMPOSED}/annotations/instances_train.json", "detect", (f"results/laptop/detect/{DETECTED}/record.json",)),
-    Case("parameters", "results/laptop/parameters/rcdb1k.parquet", "render_shard", (f"{SHARD}.arrow", f"{SHARD}.json")),
-    Case("digest of parameters", "results/laptop/parameters/rcdb1k.json", "render_shard", (f"{SHARD}.arrow", f"{SHARD}.json")),
-    Case("weights", f"{PRETRAIN}/model.safetensors", "attention", (f"results/laptop/attention/{PRETRAINED}.npz",)),
-    Case("learning curve", f"{PRETRAIN}/metrics.jsonl", "figure", ("results/figures/training_curves.png",)),
+    Case(
+        "record of a fine-tuning",
+        f"{FINETUNE}/record.json",
+        "table",
+        ("results/tables/table3.csv",),
+    ),
+    Case(
+        "record of a probe",
+        f"results/laptop/probe/{TUNED}/record.json",
+        "table",
+        ("results/tables/table3.csv",),
+    ),
+    Case(
+        "attention maps",
+        f"results/laptop/attention/{PRETRAINED}.npz",
+        "figure",
+        ("results/figures/figure5.png",),
+    ),
+    Case(
+        "manifest of real pictures",
+        "results/laptop/downstream/digits.json",
+        "probe",
+        (f"results/laptop/probe/{TUNED}/record.json",),
+    ),
+    Case(
+        "composed picture",
+        f"{COMPOSED}/train/*.png",
+        "detect",
+        (f"results/laptop/detect/{DETECTED}/record.json",),
+    ),
+    Case(
+        "annotations of composed pictures",
+        f"{COMPOSED}/annotations/instances_train.json",
+        "detect",
+        (f"results/laptop/detect/{DETECTED}/record.json",),
+    ),
+    Case(
+        "parameters",
+        "results/laptop/parameters/rcdb1k.parquet",
+        "render_shard",
+        (f"{SHARD}.arrow", f"{SHARD}.json"),
+    ),
+    Case(
+        "digest of parameters",
+        "results/laptop/parameters/rcdb1k.json",
+        "render_shard",
+        (f"{SHARD}.arrow", f"{SHARD}.json"),
+    ),
+    Case(
+        "weights",
+        f"{PRETRAIN}/model.safetensors",
+        "attention",
+        (f"results/laptop/attention/{PRETRAINED}.npz",),
+    ),
+    Case(
+        "learning curve",
+        f"{PRETRAIN}/metrics.jsonl",
+        "figure",
+        ("results/figures/training_curves.png",),
+    ),
     Case("shard", f"{SHARD}.arrow", "pretrain", (f"{PRETRAIN}/record.json",)),
     Case("digest of a shard", f"{SHARD}.json", "pretrain", (f"{PRETRAIN}/record.json",)),
     Case("record of a pre-training", f"{PRETRAIN}/record.json", "page", ("results/index.html",)),
-]  # fmt: skip
+]
 
 
 def flip(path, rng):
@@ -105,7 +159,8 @@ def suffer(project, case, how, rng, expected):
         assert not wrong, f"{case.kind}, {done}: not noticed, and {wrong} differ"
         return row | {"outcome": "not noticed, nothing differs"}
     said = complaints(project, ran.stdout + ran.stderr)
-    # another job that reads the file may come before, since a digest that was made again makes others again
+    # another job that reads the file may come before, since a digest that was made again makes
+    # others again
     assert said, f"{case.kind}, {done}: {ran.stdout + ran.stderr}"
     reader = case.reader if case.reader in said else min(said)
     row["where"] = f"{case.kind}, read by `{reader}`"
@@ -142,7 +197,9 @@ def _restore(project, rows, case, expected):
 
 
 def _checkpoint(project, suffix, how, rng):
-    """Kill a pre-training after two checkpoints, damage the newest one, and let it go on from the one before."""
+    """Kill a pre-training after two checkpoints, damage the newest one, and let it go on from the
+    one before.
+    """
     weights = (project.work / PRETRAIN / "model.safetensors").read_bytes()
     shutil.rmtree(project.work / PRETRAIN)
     target = f"{PRETRAIN}/record.json"

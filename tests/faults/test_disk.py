@@ -1,4 +1,6 @@
-"""A disk that is full, and a folder that cannot be written: one clear error, and then the same command goes on."""
+"""A disk that is full, and a folder that cannot be written: one clear error, and then the same
+command goes on.
+"""
 
 import random
 import subprocess
@@ -65,12 +67,22 @@ def test_a_full_disk_stops_with_the_file_s_name_and_with_space_the_same_command_
             assert "results/" in message, message
         rules = ", ".join(f"`{rule}`" for rule in sorted(found))
         rows.append(
-            {"fault": f"tmpfs of {kibibytes:,} KiB as results folder", "where": rules, "outcome": "stopped: “No space left on device” with the file's name"}
-        )  # fmt: skip
+            {
+                "fault": f"tmpfs of {kibibytes:,} KiB as results folder",
+                "where": rules,
+                "outcome": "stopped: “No space left on device” with the file's name",
+            }
+        )
     remount("size=1g")
     ended = project.snakemake("--cores", "2")
     wrong = differing(held(project), expected)
-    rows.append({"fault": "the same command with space again", "where": "all rules", "outcome": f"exit {ended.returncode}, {len(wrong)} of {len(expected)} files differ"})  # fmt: skip
+    rows.append(
+        {
+            "fault": "the same command with space again",
+            "where": "all rules",
+            "outcome": f"exit {ended.returncode}, {len(wrong)} of {len(expected)} files differ",
+        }
+    )
     note("disk", rows, seed=SEED)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert not wrong
@@ -96,6 +108,13 @@ def test_a_results_folder_that_cannot_be_written_is_named(mounted, expected, not
     assert ended.returncode == 0, ended.stdout + ended.stderr
     found = held(project)
     wrong = differing(found, {name: expected[name] for name in found})
-    row = {"fault": "results folder mounted read-only", "where": "before the first job", "outcome": "stopped: “Read-only file system” with the name; writable again, the same command ended the same"}  # fmt: skip
+    row = {
+        "fault": "results folder mounted read-only",
+        "where": "before the first job",
+        "outcome": (
+            "stopped: “Read-only file system” with the name; writable again, the same command ended"
+            " the same"
+        ),
+    }
     note("read-only", [row])
     assert not wrong

@@ -19,9 +19,15 @@ def test_killed_at_random_moments_in_every_rule_the_same_command_ends_with_the_s
     ended = struck.snakemake("--cores", "2")
     wrong = differing(held(struck), expected)
     note(
-        "kills", outcome.struck, seed=SEED, runs=outcome.runs, missed=outcome.missed, exit=ended.returncode,
-        files=len(expected), differing=len(wrong),
-    )  # fmt: skip
+        "kills",
+        outcome.struck,
+        seed=SEED,
+        runs=outcome.runs,
+        missed=outcome.missed,
+        exit=ended.returncode,
+        files=len(expected),
+        differing=len(wrong),
+    )
     assert not outcome.faults, outcome.faults[0]
     assert len(outcome.struck) == len(strikes)
     assert ended.returncode == 0, ended.stdout + ended.stderr

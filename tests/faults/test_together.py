@@ -23,7 +23,9 @@ def begin(project, name, *targets):
 
 
 def same(project, expected):
-    """Return the names of results that differ; those of an undisturbed run that were not asked for may be missing."""
+    """Return the names of results that differ; those of an undisturbed run that were not asked for
+    may be missing.
+    """
     found = held(project)
     assert found
     return differing(found, {name: expected[name] for name in found if name in expected})
@@ -42,7 +44,11 @@ def test_a_second_snakemake_in_the_folder_stops_and_the_first_goes_on(struck, ex
     assert not first.ended()
     assert first.wait(seconds=600) == 0, first.said()
     assert not same(struck, expected)
-    row = {"fault": "a second Snakemake, while a job of the first runs", "where": "the same folder and target", "outcome": "the second said that another is at work and stopped, the first ended the same"}  # fmt: skip
+    row = {
+        "fault": "a second Snakemake, while a job of the first runs",
+        "where": "the same folder and target",
+        "outcome": "the second said that another is at work and stopped, the first ended the same",
+    }
     note("second", [row])
 
 
@@ -57,7 +63,11 @@ def test_two_snakemakes_that_start_at_the_same_moment_spoil_nothing(struck, expe
     ended = struck.snakemake("--cores", "1", targets=[PRETRAIN])
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert not same(struck, expected)
-    row = {"fault": "two Snakemakes, started at the same moment", "where": "the same folder and target", "outcome": f"{codes.count(0)} of 2 ended, the other stopped; the same results"}  # fmt: skip
+    row = {
+        "fault": "two Snakemakes, started at the same moment",
+        "where": "the same folder and target",
+        "outcome": f"{codes.count(0)} of 2 ended, the other stopped; the same results",
+    }
     note("moment", [row])
 
 
@@ -81,7 +91,14 @@ def test_files_from_the_future_stop_with_a_clear_error_and_are_never_wrong(struc
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (struck.work / PRETRAIN).read_bytes() == record, "the pre-training was repeated"
     assert not same(struck, expected)
-    row = {"fault": "clock set back by a year: all files so far get times of a year ahead", "where": "after `pretrain`", "outcome": "Snakemake stopped: “older modification time … clock skew”; with the times of today the same command went on, and nothing was repeated"}  # fmt: skip
+    row = {
+        "fault": "clock set back by a year: all files so far get times of a year ahead",
+        "where": "after `pretrain`",
+        "outcome": (
+            "Snakemake stopped: “older modification time … clock skew”; with the times of today the"
+            " same command went on, and nothing was repeated"
+        ),
+    }
     note("clock", [row])
 
 

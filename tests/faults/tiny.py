@@ -1,11 +1,17 @@
 """The whole workflow, every rule of it, at a scale of seconds."""
 
 SKIPPED = (
-    "fractaldb1k", "exfractaldb1k", "exfractaldb21k", "rcdb21k", "rcdb1k_broken", "imagenet1k_supervised", "imagenet1k_dino",
+    "fractaldb1k",
+    "exfractaldb1k",
+    "exfractaldb21k",
+    "rcdb21k",
+    "rcdb1k_broken",
+    "imagenet1k_supervised",
+    "imagenet1k_dino",
     "imagenet21k_supervised",
-)  # fmt: skip
-# Every rule that makes something for the tables, figures, claims and the page, and what it makes; `adopt_weights` needs a file
-# that others publish.
+)
+# Every rule that makes something for the tables, figures, claims and the page, and what it makes;
+# `adopt_weights` needs a file that others publish.
 MADE = {
     "sample_parameters": "results/laptop/parameters/*",
     "render_shard": "results/laptop/images/*/*",
@@ -27,7 +33,9 @@ DETECTED = "rcdb1k-vit_micro-composed_pictures-s0"
 
 
 def reduce(project):
-    """Leave RCDB against scratch on Digits and on canvases composed of Digits: 2 tables, 3 figures, claims, the page."""
+    """Leave RCDB against scratch on Digits and on canvases composed of Digits: 2 tables, 3 figures,
+    claims, the page.
+    """
     project.edit("workflow/scales/laptop.yaml", _scale)
     project.edit("workflow/studies/contours.yaml", _study)
     project.edit("workflow/catalog/downstream.yaml", _composed)

@@ -14,7 +14,8 @@ from fdsl.schema.base import ConfigError
 
 ALL = ["all"]
 TABLE3 = ["results/tables/table3.csv"]
-# The rates were measured apart from this run, that of detection in an earlier one (machine_rates.json says so).
+# The rates were measured apart from this run, that of detection in an earlier one
+# (machine_rates.json says so).
 LONG = ["sample_parameters", "render_shard", "pretrain", "finetune", "probe", "detect"]
 RUN = "results/paper/pretrain/rcdb1k-vit_tiny-s0/record.json"
 
@@ -30,7 +31,9 @@ def line(found, rule):
 
 
 def actual():
-    """Return what the laptop scale really took, by rule: sums of all jobs, or of those that had ended times what is left."""
+    """Return what the laptop scale really took, by rule: sums of all jobs, or of those that had
+    ended times what is left.
+    """
     text = (Path(__file__).parent / "laptop_run.csv").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     found = {}
@@ -141,10 +144,14 @@ def test_a_measured_gpu_is_taken_first():
     rates = shipped()
     fast = rates.shipped.training[0].model_copy(
         update={
-            "device": "My GPU", "network": "vit_tiny", "image_size_px": 224, "precision": "fp32",
-            "training_images_per_s": 1e4, "inference_images_per_s": 3e4,
+            "device": "My GPU",
+            "network": "vit_tiny",
+            "image_size_px": 224,
+            "precision": "fp32",
+            "training_images_per_s": 1e4,
+            "inference_images_per_s": 3e4,
         }
-    )  # fmt: skip
+    )
     mine = rates.shipped.model_copy(update={"training": (fast,)})
     found = of([RUN], scale="paper", loader_workers=256, rates=type(rates)(rates.shipped, mine))
     assert found.gpu == "My GPU"
@@ -174,8 +181,9 @@ def test_an_unknown_gpu_is_refused_with_those_that_are_known():
 
 def test_a_forecast_of_the_whole_paper_takes_seconds_and_no_torch():
     program = (
-        "import sys; from fdsl.cli import app; app(['forecast', 'all', '--scale', 'paper'], standalone_mode=False);"
-        "heavy = {'torch', 'timm', 'numba', 'pandas', 'matplotlib', 'pyarrow'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        "import sys; from fdsl.cli import app; app(['forecast', 'all', '--scale', 'paper'],"
+        " standalone_mode=False);heavy = {'torch', 'timm', 'numba', 'pandas', 'matplotlib',"
+        " 'pyarrow'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
     )
     began = children_s()
     done = subprocess.run(

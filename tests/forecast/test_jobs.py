@@ -1,4 +1,6 @@
-"""Which jobs some targets need, against the rules' own files; the numbers against Snakemake: tests/workflow/test_forecast_jobs.py."""
+"""Which jobs some targets need, against the rules' own files; the numbers against Snakemake:
+tests/workflow/test_forecast_jobs.py.
+"""
 
 import re
 from collections import Counter
@@ -27,9 +29,15 @@ def test_the_rules_are_those_of_the_workflow():
 
 def test_every_output_of_a_rule_leads_to_it():
     examples = {
-        "scale": "paper", "dataset": "rcdb1k", "run": "rcdb1k-vit_tiny-s0", "shard": "0001", "stage": "finetune",
-        "released": "authors_rcdb21k", "table": "table3", "figure": "figure4",
-    }  # fmt: skip
+        "scale": "paper",
+        "dataset": "rcdb1k",
+        "run": "rcdb1k-vit_tiny-s0",
+        "shard": "0001",
+        "stage": "finetune",
+        "released": "authors_rcdb21k",
+        "table": "table3",
+        "figure": "figure4",
+    }
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
         for text in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
             rule = text.split(":", 1)[0]

@@ -1,4 +1,6 @@
-"""Measuring a machine leaves rates that a forecast can be made from; how well they hold, benchmarks and runs say."""
+"""Measuring a machine leaves rates that a forecast can be made from; how well they hold, benchmarks
+and runs say.
+"""
 
 import pytest
 from forecast.given import configuration, shipped
@@ -36,8 +38,9 @@ def test_everything_that_a_forecast_needs_is_measured(measured):
             getattr(x, key) for x in getattr(theirs, kind)
         }
     assert {(x.network, x.precision) for x in ours.training} >= {
-        ("vit_micro", "bf16"), ("vit_micro", "fp32"),
-    }  # fmt: skip
+        ("vit_micro", "bf16"),
+        ("vit_micro", "fp32"),
+    }
     # the same work, so the same order of magnitude on any machine of these years
     for mine, other in (
         (ours.judging.seconds, theirs.judging.seconds),

@@ -34,7 +34,8 @@ def test_equals_its_oracle(options, category):
     image = bezier.render(chosen, rows, seed=5, category=category, instance=2)
     state = tree.kernel_state(5, bezier.FORMULA_ID, category, 2, Stage.RENDER)
     values = [rows[name].tolist() for name in bezier.PARAMETERS]
-    # the oracle rounds in another order, so that a point on a pixel's edge may fall to the other side
+    # the oracle rounds in another order, so that a point on a pixel's edge may fall to the other
+    # side
     assert (image != slow.draw(chosen, *values, state)).mean() <= 1e-4
 
 

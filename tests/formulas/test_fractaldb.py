@@ -25,7 +25,8 @@ def row(values, **options):
 
 
 def test_the_published_search_accepts_the_same_candidates():
-    # candidates of the released search, NumPy's legacy generator with seed 1: its first four categories are numbers 24, 29, 68 and 88
+    # candidates of the released search, NumPy's legacy generator with seed 1: its first four
+    # categories are numbers 24, 29, 68 and 88
     rng, accepted = np.random.RandomState(1), []
     for candidate in range(1, 91):
         maps = rng.randint(2, 8)

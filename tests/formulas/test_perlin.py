@@ -30,7 +30,8 @@ def test_equals_its_oracle(options, across, down):
     image = perlin.render(chosen, cells(across, down), seed=5, category=3, instance=2)
     state = tree.kernel_state(5, perlin.FORMULA_ID, 3, 2, Stage.RENDER)
     expected = slow.draw(chosen, across, down, state).astype(int)
-    # the oracle's sine and order of sums are others, so that a value at a half may round to the other side
+    # the oracle's sine and order of sums are others, so that a value at a half may round to the
+    # other side
     assert (image != expected).mean() <= 1e-4
     assert np.abs(image - expected).max() <= 1
 

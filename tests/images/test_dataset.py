@@ -22,7 +22,10 @@ def load(**changes):
 
 
 def test_import_costs_nothing():
-    code = "import sys, fdsl; print(sorted({'numpy', 'numba', 'pandas', 'pyarrow', 'pydantic', 'yaml'} & set(sys.modules)))"
+    code = (
+        "import sys, fdsl; print(sorted({'numpy', 'numba', 'pandas', 'pyarrow', 'pydantic', 'yaml'}"
+        " & set(sys.modules)))"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
     with pytest.raises(AttributeError, match="laod"):

@@ -1,4 +1,6 @@
-"""Parameter files that others made: they are checked as wholes, and the formulas check their values."""
+"""Parameter files that others made: they are checked as wholes, and the formulas check their
+values.
+"""
 
 import json
 

@@ -27,7 +27,10 @@ def folder(tmp_path):
 
 
 def recovering(folder, then=""):
-    code = f"from pathlib import Path; from fdsl.io import locks; locks.recover(Path({str(folder)!r})); {then}"
+    code = (
+        "from pathlib import Path; from fdsl.io import locks;"
+        f" locks.recover(Path({str(folder)!r})); {then}"
+    )
     return [sys.executable, "-c", textwrap.dedent(code)]
 
 

@@ -6,7 +6,12 @@ import pytest
 from fdsl.io import records
 from fdsl.io.storage import DamagedFile, digest
 
-CONTENT = {"kind": "probe", "run": "a", "result": {"top1": 33.333333333333336, "counts": (1, 2)}, "numbers": {10: "ten", 9: "nine"}}  # fmt: skip
+CONTENT = {
+    "kind": "probe",
+    "run": "a",
+    "result": {"top1": 33.333333333333336, "counts": (1, 2)},
+    "numbers": {10: "ten", 9: "nine"},
+}
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
@@ -19,7 +24,10 @@ def test_a_record_is_read_as_it_was_written(tmp_path):
     assert datetime.fromisoformat(found["finished"]).utcoffset().total_seconds() == 0
 
 
-@pytest.mark.parametrize(("old", "new"), [("33.333333333333336", "33.333333333333343"), ('"a"', '"b"'), ('"nine"', '"none"')])  # fmt: skip
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("33.333333333333336", "33.333333333333343"), ('"a"', '"b"'), ('"nine"', '"none"')],
+)
 def test_a_changed_digit_shows(tmp_path, old, new):
     path = tmp_path / "record.json"
     records.write(path, CONTENT)

@@ -24,7 +24,8 @@ if __name__ == "__main__":
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    # the pipe closes when the last process that holds it has ended, so reading it to its end is the test
+    # the pipe closes when the last process that holds it has ended, so reading it to its end is the
+    # test
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
         worker = int(parent.stdout.readline())
         parent.kill()

@@ -1,4 +1,6 @@
-"""A finished table without its computations: files of a few bytes, with the records that the jobs behind it would leave."""
+"""A finished table without its computations: files of a few bytes, with the records that the jobs
+behind it would leave.
+"""
 
 import csv
 import json
@@ -13,7 +15,14 @@ from fdsl.workflow.load import load
 from fdsl.workflow.plan import Plan
 
 TABLE = "results/tables/table3.csv"
-ENVIRONMENT = {"python": "3.11.7", "system": "Linux", "processor": "test", "cores": 2, "fdsl": "0.1.0", "snakemake": "9.27.1"}  # fmt: skip
+ENVIRONMENT = {
+    "python": "3.11.7",
+    "system": "Linux",
+    "processor": "test",
+    "cores": 2,
+    "fdsl": "0.1.0",
+    "snakemake": "9.27.1",
+}
 CELL = ("FractalDB-1k", "Digits, 200 labels")
 
 
@@ -55,7 +64,9 @@ def run(job):
     for path in job.outputs:  # the small digest beside a big file
         if job.kind in {"sample_parameters", "render_shard"} and path.endswith(".json"):
             big = Path(job.outputs[0])
-            storage.write_json(path, {"file": big.name, "sha256": storage.digest(big), "bytes": big.stat().st_size})  # fmt: skip
+            storage.write_json(
+                path, {"file": big.name, "sha256": storage.digest(big), "bytes": big.stat().st_size}
+            )
     inputs = {path: storage.digest(disk(path)) for path in job.inputs or ()}
     record_files.write(
         job.record,
@@ -85,7 +96,9 @@ def content(job, path, rng):
         return table(job).encode()
     if job.kind == "fetch_downstream":
         part = {"images": 3, "per_class": [1, 2], "sha256": "0" * 64}
-        return json.dumps({"title": Path(path).stem, "parts": {"train": part, "test": part}}).encode()  # fmt: skip
+        return json.dumps(
+            {"title": Path(path).stem, "parts": {"train": part, "test": part}}
+        ).encode()
     return shaped(Path(path).suffix, rng)
 
 
@@ -106,7 +119,9 @@ def table(job):
     mine = [path for path in job.inputs if "/finetune/fractaldb1k-vit_micro-digits-" in path]
     other = [path for path in job.inputs if "/finetune/scratch-vit_micro-digits-" in path]
     lines.append(["table3", *CELL, "49.26", "7.78", "3", "not comparable", ";".join(mine)])
-    lines.append(["table3", "Scratch", CELL[1], "38.61", "2.90", "3", "not comparable", ";".join(other)])  # fmt: skip
+    lines.append(
+        ["table3", "Scratch", CELL[1], "38.61", "2.90", "3", "not comparable", ";".join(other)]
+    )
     lines.append(["table3", "Scratch", "Cars", "", "", "0", "not run", "none: no pictures"])
     rows = [",".join(f'"{cell}"' for cell in line) for line in lines]
     assert mine

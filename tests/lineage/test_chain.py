@@ -40,7 +40,17 @@ def test_a_whole_table_leads_to_every_record(finished):
     assert found.cells[2].reason == "no pictures"
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, SHARD, PARAMETERS, MANIFEST, "results/tables/table3.md", "results/laptop/finetune/scratch-vit_micro-digits-s0/record.json"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        WEIGHTS,
+        SHARD,
+        PARAMETERS,
+        MANIFEST,
+        "results/tables/table3.md",
+        "results/laptop/finetune/scratch-vit_micro-digits-s0/record.json",
+    ],
+)
 def test_the_chain_of_anything_begins_with_its_record(finished, name):
     found = chain(Path(name))
     assert found.target == name
@@ -109,7 +119,10 @@ def test_a_damaged_record_stops_the_chain(finished):
         chain(Path(TABLE))
 
 
-@pytest.mark.parametrize(("cell", "message"), [(("Fractal", "x"), "FractalDB-1k"), ((CELL[0], "Cars"), "Digits, 200 labels")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [(("Fractal", "x"), "FractalDB-1k"), ((CELL[0], "Cars"), "Digits, 200 labels")],
+)
 def test_an_unknown_cell_names_those_that_there_are(finished, cell, message):
     with pytest.raises(ConfigError, match=message):
         chain(Path(TABLE), cell=cell)
@@ -146,7 +159,10 @@ def test_a_claim_leads_to_the_runs_that_it_compares(wanted, tmp_path, monkeypatc
     finish(wanted, "results/claims.csv")
     order = wanted.jobs["results/claims.record.json"].order
     name, claim = next(iter(order["studies"]["contours"]["claims"].items()))
-    lines = ["claim,sentence,table,effect,verdict,note", f'{name},"{claim["sentence"]}",t,1.00,supported,']  # fmt: skip
+    lines = [
+        "claim,sentence,table,effect,verdict,note",
+        f'{name},"{claim["sentence"]}",t,1.00,supported,',
+    ]
     Path("results/claims.csv").write_text("\n".join(lines) + "\n")
     found = chain(Path("results/claims.csv"), claim=name)
     compared = {*claim["better"], *claim["worse"]}

@@ -64,7 +64,15 @@ def test_every_file_is_carried_whole_with_size_and_digest(made):
         assert (str(path.stat().st_size), digest(path)) == (entity["contentSize"], entity["sha256"])
     carried = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert carried == {entity["@id"] for entity in files} | {"ro-crate-metadata.json"}
-    for name in [TABLE, RECORD, WEIGHTS, "Snakefile", "config.yaml", "workflow/studies/contours.yaml", "fdsl/workflow/specs.py"]:  # fmt: skip
+    for name in [
+        TABLE,
+        RECORD,
+        WEIGHTS,
+        "Snakefile",
+        "config.yaml",
+        "workflow/studies/contours.yaml",
+        "fdsl/workflow/specs.py",
+    ]:
         assert name in carried
     assert not any("__pycache__" in name for name in carried)
 
@@ -109,7 +117,12 @@ def test_the_run_leads_from_the_configuration_to_the_table(made):
     assert root["datePublished"] == run["endTime"]
     engine = found[found["#engine-run"]["instrument"]["@id"]]
     assert (engine["name"], engine["softwareVersion"]) == ("Snakemake", "9.27.1")
-    assert [p["@id"].rsplit("/", 2)[1] for p in root["conformsTo"]] == ["process", "workflow", "provenance", "workflow-ro-crate"]  # fmt: skip
+    assert [p["@id"].rsplit("/", 2)[1] for p in root["conformsTo"]] == [
+        "process",
+        "workflow",
+        "provenance",
+        "workflow-ro-crate",
+    ]
 
 
 def test_licences_of_pictures_are_told(made, configuration):
@@ -143,7 +156,10 @@ def test_large_files_are_described_and_not_carried(finished, configuration):
     found = entities(Path("crate"))
     entity = found[f"#{WEIGHTS}"]
     assert entity["@type"] == "CreativeWork"
-    assert (entity["contentSize"], entity["sha256"]) == (str(Path(WEIGHTS).stat().st_size), digest(WEIGHTS))  # fmt: skip
+    assert (entity["contentSize"], entity["sha256"]) == (
+        str(Path(WEIGHTS).stat().st_size),
+        digest(WEIGHTS),
+    )
     assert not Path("crate", WEIGHTS).exists()
     assert Path("crate", RECORD).exists()
     assert {"@id": f"#{WEIGHTS}"} in _list(found[f"#job-{RECORD}"]["object"])
@@ -174,7 +190,9 @@ def test_a_folder_and_an_archive_hold_the_same(finished, configuration):
 
 
 @pytest.mark.parametrize("name", ["crate", "crate.zip"])
-def test_nothing_is_overwritten_and_a_failure_leaves_nothing(finished, configuration, name, monkeypatch):  # fmt: skip
+def test_nothing_is_overwritten_and_a_failure_leaves_nothing(
+    finished, configuration, name, monkeypatch
+):
     before = sorted(Path.cwd().rglob("*"))
 
     def fail(*_):
@@ -214,12 +232,27 @@ def test_a_crate_needs_a_checkout(finished, configuration, tmp_path, monkeypatch
 
 @pytest.mark.skipif(
     VALIDATOR is None,
-    reason="rocrate-validator is neither on PATH nor named by ROCRATE_VALIDATOR; docs/provenance.md says how to install it",
+    reason=(
+        "rocrate-validator is neither on PATH nor named by ROCRATE_VALIDATOR; docs/provenance.md"
+        " says how to install it"
+    ),
 )
 def test_the_validator_finds_no_fault(made):
     folder, _ = made
     checked = subprocess.run(
-        [str(VALIDATOR), "-y", "validate", "--no-paging", "-l", "required", "-p", "provenance-run-crate-0.5", str(folder)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            str(VALIDATOR),
+            "-y",
+            "validate",
+            "--no-paging",
+            "-l",
+            "required",
+            "-p",
+            "provenance-run-crate-0.5",
+            str(folder),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -50,11 +50,15 @@ def test_no_two_jobs_make_one_file(wanted):
 
 
 def test_the_outputs_are_those_that_the_rules_declare(wanted):
-    """A path of each kind matches an output of its rule; reports leave a record that no rule declares."""
+    """A path of each kind matches an output of its rule; reports leave a record that no rule
+    declares.
+    """
     rules = "".join(p.read_text() for p in (workflow_folder() / "rules").glob("*.smk"))
     for kind in {job.kind for job in wanted.jobs.values()}:
         verb = VERBS.get(kind, kind)
-        body = re.search(rf"^rule {verb}:\n(.*?)^    (?:log|params):", rules, re.MULTILINE | re.DOTALL)  # fmt: skip
+        body = re.search(
+            rf"^rule {verb}:\n(.*?)^    (?:log|params):", rules, re.MULTILINE | re.DOTALL
+        )
         declared = [
             re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
             for path in re.findall(r'"(results/[^"]+)"', body[1].split("output:")[1])
@@ -79,7 +83,11 @@ def test_reports_are_made_from_records_and_printed_numbers(wanted):
     for name in found.config.studies["contours"].tables:
         job = wanted.jobs[f"results/tables/{name}.record.json"]
         assert set(job.inputs) == {*found.files.records(name), "workflow/published/tables.csv"}
-    for name in ("claims", "index", *(f"figures/{name}" for name in found.config.studies["contours"].figures)):  # fmt: skip
+    for name in (
+        "claims",
+        "index",
+        *(f"figures/{name}" for name in found.config.studies["contours"].figures),
+    ):
         assert "workflow/published/tables.csv" in wanted.jobs[f"results/{name}.record.json"].inputs
     assert set(found.files.claim_records()) < set(wanted.jobs["results/claims.record.json"].inputs)
 

@@ -11,7 +11,9 @@ def test_names_and_files_belong_together(tmp_path):
     assert place.find("workflow/published/tables.csv").is_file()
 
 
-@pytest.mark.parametrize("name", ["../a", "results/../../a", "/etc/hostname", "results", "weights.pth.tar", ""])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["../a", "results/../../a", "/etc/hostname", "results", "weights.pth.tar", ""]
+)
 def test_no_name_leads_elsewhere(tmp_path, name):
     assert Place(tmp_path).find(name) is None
 

@@ -7,10 +7,17 @@ from fdsl.lineage.structure import CHECKS, fault
 
 
 def whole(folder, suffix):
-    """Return a whole small file of a format, made by the library that usually writes it where that is light."""
+    """Return a whole small file of a format, made by the library that usually writes it where that
+    is light.
+    """
     path = folder / f"file{suffix}"
     if suffix == ".safetensors":
-        header = json.dumps({"__metadata__": {"a": "b"}, "w": {"dtype": "U8", "shape": [50], "data_offsets": [0, 50]}}).encode()  # fmt: skip
+        header = json.dumps(
+            {
+                "__metadata__": {"a": "b"},
+                "w": {"dtype": "U8", "shape": [50], "data_offsets": [0, 50]},
+            }
+        ).encode()
         path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(50))
     elif suffix in {".arrow", ".parquet"}:
         pa = pytest.importorskip("pyarrow")
@@ -41,7 +48,11 @@ def test_a_whole_file_has_no_fault_and_a_truncated_one_has(tmp_path, suffix):
     path = whole(tmp_path, suffix)
     assert fault(path) is None
     content = path.read_bytes()
-    lengths = [0] if suffix in {".csv", ".html", ".md", ".tex"} else [0, len(content) // 2, len(content) - 2]  # fmt: skip
+    lengths = (
+        [0]
+        if suffix in {".csv", ".html", ".md", ".tex"}
+        else [0, len(content) // 2, len(content) - 2]
+    )
     for length in lengths:
         path.write_bytes(content[:length])
         assert (length == 0 and suffix == ".jsonl") or fault(path), length

@@ -46,7 +46,9 @@ def test_a_finished_table_is_as_it_should_be(finished, wanted):
     assert records == set()
     assert found.undigested == ()
     outputs = {path for job in finished.values() for path in job.outputs}
-    assert found.files == len(outputs | {n for n in finished if "/tables/" not in n and _read(n, finished)})  # fmt: skip
+    assert found.files == len(
+        outputs | {n for n in finished if "/tables/" not in n and _read(n, finished)}
+    )
 
 
 def _read(record, jobs):
@@ -54,7 +56,9 @@ def _read(record, jobs):
 
 
 def test_every_changed_bit_is_found(finished, wanted):
-    """One file of each kind, whatever its format: the file or its record is named, and nothing else is damaged."""
+    """One file of each kind, whatever its format: the file or its record is named, and nothing else
+    is damaged.
+    """
     kinds = {}
     for name, job in finished.items():
         for path in (name, *job.outputs):
@@ -118,7 +122,9 @@ def test_remade_weights_make_their_readers_stale(finished, wanted):
     job = finished[f"results/laptop/pretrain/{KEY}/record.json"]
     inputs = {name: storage.digest(name) for name in job.inputs}
     content = json.loads(Path(job.record).read_text()) | {"inputs": inputs}
-    record_files.write(job.record, {k: v for k, v in content.items() if k != "checksum"}, outputs=job.outputs)  # fmt: skip
+    record_files.write(
+        job.record, {k: v for k, v in content.items() if k != "checksum"}, outputs=job.outputs
+    )
     found = findings(wanted, Status.STALE)
     assert f"{WEIGHTS} is another now" in found[RECORD]
     assert findings(wanted, Status.DAMAGED) == {}
@@ -150,8 +156,11 @@ def test_what_nothing_asks_for_is_foreign_and_no_failure(finished, wanted):
     verified = verify(RESULTS, wanted)
     found = {f.path: f.reason for f in verified.findings if f.status is Status.FOREIGN}
     assert found.keys() == {
-        stranger.as_posix(), "results/notes.txt", "results/paper/x.txt", "results/tables/.table3.csv.abc.tmp",
-    }  # fmt: skip
+        stranger.as_posix(),
+        "results/notes.txt",
+        "results/paper/x.txt",
+        "results/tables/.table3.csv.abc.tmp",
+    }
     assert "of scale paper" in found["results/paper/x.txt"]
     assert "killed" in found["results/tables/.table3.csv.abc.tmp"]
     stranger.unlink()  # which was truncated, too
@@ -159,7 +168,11 @@ def test_what_nothing_asks_for_is_foreign_and_no_failure(finished, wanted):
 
 
 def test_what_a_training_keeps_for_itself_is_not_foreign(finished, wanted):
-    for name in [f"pretrain/{KEY}/tensorboard/events.1", f"checkpoints/{KEY}.lock", f"checkpoints/{KEY}/step-000000010.pt"]:  # fmt: skip
+    for name in [
+        f"pretrain/{KEY}/tensorboard/events.1",
+        f"checkpoints/{KEY}.lock",
+        f"checkpoints/{KEY}/step-000000010.pt",
+    ]:
         path = RESULTS / "laptop" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"kept")
@@ -189,7 +202,18 @@ def test_no_record_leads_out_of_the_folder(finished, wanted, name):
     assert "no file below" in findings(wanted, Status.DAMAGED)[RECORD]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"kind": 1', "\x00", '{"kind": "finetune", "outputs": [1], "inputs": 3}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        '{"kind": 1',
+        "\x00",
+        '{"kind": "finetune", "outputs": [1], "inputs": 3}',
+    ],
+)
 def test_whatever_stands_in_a_record_is_told_of_it(finished, wanted, text):
     Path(RECORD).write_text(text)
     assert RECORD in findings(wanted, Status.DAMAGED) | findings(wanted, Status.FOREIGN)
@@ -226,8 +250,13 @@ def compose(wanted, job):
         finish(wanted, manifest)
     for number in range(3):
         storage.write_bytes(f"{target}/pictures/{number}.png", bytes(range(100)) + bytes([number]))
-    record = {"kind": "compose", "run": Path(target).name, "order": job.order, "code": job.code,
-              "inputs": {path: storage.digest(path) for path in job.inputs}}  # fmt: skip
+    record = {
+        "kind": "compose",
+        "run": Path(target).name,
+        "order": job.order,
+        "code": job.code,
+        "inputs": {path: storage.digest(path) for path in job.inputs},
+    }
     record_files.write(job.record, record, outputs=[target])
 
 
@@ -246,7 +275,9 @@ def test_a_job_that_ran_again_is_as_it_should_be(finished, wanted):
     for job in finished.values():
         run(job)
     stale = findings(wanted)
-    assert stale.keys() <= {n for n, job in finished.items() if any(p in finished for p in job.inputs or ())}  # fmt: skip
+    assert stale.keys() <= {
+        n for n, job in finished.items() if any(p in finished for p in job.inputs or ())
+    }
 
 
 def test_a_fault_of_the_configuration_is_named():

@@ -1,8 +1,10 @@
-"""Refuses the network to a Python process and to those that it starts, and writes down who asked for it.
+"""Refuses the network to a Python process and to those that it starts, and writes down who asked
+for it.
 
-Python imports this by itself where its folder is on PYTHONPATH. The hook sees every socket of Python, whatever library uses it,
-and no code can remove it. Sockets of one machine (Unix, loopback) stay. What other languages open is not seen:
-`tests/test_offline.py` takes the network away altogether, where it may.
+Python imports this by itself where its folder is on PYTHONPATH. The hook sees every socket of
+Python, whatever library uses it, and no code can remove it. Sockets of one machine (Unix, loopback)
+stay. What other languages open is not seen: `tests/test_offline.py` takes the network away
+altogether, where it may.
 """
 
 import os
@@ -47,7 +49,8 @@ def _watch(event, arguments):
     if LOG in os.environ:
         with open(os.environ[LOG], "a", encoding="utf-8") as log:  # noqa: PTH123  (pathlib would be loaded by every process)
             log.write(
-                f"{event} {where!r} by {sys.argv[:4]}\n{''.join(traceback.format_stack(limit=12))}\n"
+                f"{event} {where!r} by"
+                f" {sys.argv[:4]}\n{''.join(traceback.format_stack(limit=12))}\n"
             )
     raise NetworkRefused(f"the network is off in tests: {event} {where!r}")
 

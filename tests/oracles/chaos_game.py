@@ -1,4 +1,6 @@
-"""The chaos game, one step at a time: eight orbits taken in turn, the first map with u <= cumulative p."""
+"""The chaos game, one step at a time: eight orbits taken in turn, the first map with u <=
+cumulative p.
+"""
 
 from __future__ import annotations
 

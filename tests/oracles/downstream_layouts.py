@@ -1,7 +1,8 @@
 """Writers of the published layouts, from their descriptions and without the package's readers.
 
-Each takes a folder and pictures with labels, writes both parts, and returns what a reader must give back. Catalogue
-entries for such small copies come from `entry`, which overrides digests and counts but no behaviour.
+Each takes a folder and pictures with labels, writes both parts, and returns what a reader must give
+back. Catalogue entries for such small copies come from `entry`, which overrides digests and counts
+but no behaviour.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def md5_of(folder: Path, *names: str) -> dict[str, str]:
 
 
 def real_pictures(kind: str) -> list[Path]:
-    """Return the 20 real pictures of a dataset that the package foolbox ships, without importing it."""
+    """Return the 20 real pictures of a dataset that the package foolbox ships, without importing
+    it.
+    """
     package = importlib.util.find_spec("foolbox")
     if package is None or package.origin is None:
         pytest.skip("needs the pictures of foolbox: pip install --no-deps foolbox")
@@ -85,7 +88,9 @@ def python2_pickle(value: Any) -> bytes:
 def write_cifar(
     folder: Path, batches: dict[str, list[int]], *, kind: str, key: str
 ) -> dict[str, np.ndarray]:
-    """Write python batches: rows of 3,072 bytes, all red, then green, then blue. Labels are picture number % 2."""
+    """Write python batches: rows of 3,072 bytes, all red, then green, then blue. Labels are picture
+    number % 2.
+    """
     folder.mkdir(parents=True)
     images = [pixels(path) for path in real_pictures(kind)]
     for name, numbers in batches.items():
@@ -136,7 +141,9 @@ def cars(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
 
 
 def flowers(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
-    """Write imagelabels.mat (from 1, one per picture) and setid.mat (three unordered lists of picture numbers)."""
+    """Write imagelabels.mat (from 1, one per picture) and setid.mat (three unordered lists of
+    picture numbers).
+    """
     from scipy.io import savemat
 
     folder, real = root / "flowers-102", real_pictures("imagenet")[:9]
@@ -155,7 +162,9 @@ def flowers(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
 
 
 def voc(root: Path) -> tuple[DownstreamDataset, dict[str, list[tuple[int, int, int, int, int]]]]:
-    """Write one picture per part with all 20 classes as boxes (1-based, last pixel included), and difficult ones."""
+    """Write one picture per part with all 20 classes as boxes (1-based, last pixel included), and
+    difficult ones.
+    """
     folder, real = root / "VOCdevkit" / "VOC2012", real_pictures("imagenet")
     for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (folder / name).mkdir(parents=True)
@@ -208,7 +217,9 @@ def _voc_object(name: str, *box: Any, difficult: int = 0, part: bool = False) ->
 
 
 def places(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
-    """Write three categories with three pictures each, of which the class list (in another order) chooses two."""
+    """Write three categories with three pictures each, of which the class list (in another order)
+    chooses two.
+    """
     folder, real = root / "places365", real_pictures("imagenet")
     names = ["/a/airfield", "/b/bakery/shop", "/c/canyon"]
     (folder / "val_256").mkdir(parents=True)
@@ -237,7 +248,9 @@ def places(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
 
 
 def image_folder(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
-    """Write three wnid folders, of which the class list (in another order) chooses two; one picture is a link."""
+    """Write three wnid folders, of which the class list (in another order) chooses two; one picture
+    is a link.
+    """
     folder, real = root / "imagenet", real_pictures("imagenet")
     for number, wnid in enumerate(("n01440764", "n01443537", "n02869837")):
         for part, pictures in (
@@ -258,7 +271,9 @@ def image_folder(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
 def fashion_mnist(
     root: Path, *, zipped: bool = False
 ) -> tuple[DownstreamDataset, dict[str, np.ndarray]]:
-    """Write the four idx files: magic number, sizes as big-endian integers, bytes. Labels are picture number % 2."""
+    """Write the four idx files: magic number, sizes as big-endian integers, bytes. Labels are
+    picture number % 2.
+    """
     folder = root / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
     real = [np.array(Image.open(path)) for path in real_pictures("fashionMNIST")]
@@ -268,10 +283,12 @@ def fashion_mnist(
         labels = np.arange(len(images), dtype=np.uint8) % 2
         prefix = {"train": "train", "test": "t10k"}[part]
         files = {
-            f"{prefix}-images-idx3-ubyte": struct.pack(">IIII", 0x803, *images.shape)
-            + images.tobytes(),
-            f"{prefix}-labels-idx1-ubyte": struct.pack(">II", 0x801, len(labels))
-            + labels.tobytes(),
+            f"{prefix}-images-idx3-ubyte": (
+                struct.pack(">IIII", 0x803, *images.shape) + images.tobytes()
+            ),
+            f"{prefix}-labels-idx1-ubyte": (
+                struct.pack(">II", 0x801, len(labels)) + labels.tobytes()
+            ),
         }
         for name, data in files.items():
             digests[name] = hashlib.md5(data).hexdigest()
@@ -319,7 +336,9 @@ def unlabelled(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
 
 
 def table_of(files: list[Path], labels: list[int], *, names: list[str] | None = None) -> pa.Table:
-    """Return rows as the Hub stores them: image struct {bytes, path}, label int64, features noted in the schema."""
+    """Return rows as the Hub stores them: image struct {bytes, path}, label int64, features noted
+    in the schema.
+    """
     picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     rows = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
     table = pa.table({"image": pa.array(rows, picture), "label": pa.array(labels, pa.int64())})
@@ -350,7 +369,9 @@ def parquet(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
 
 
 def arrow(root: Path, *, stream: bool = False) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
-    """Write Arrow IPC files, or streams as the package datasets writes them, in batches of two rows."""
+    """Write Arrow IPC files, or streams as the package datasets writes them, in batches of two
+    rows.
+    """
     folder, real = root / "own", real_pictures("imagenet")
     folder.mkdir(parents=True)
     writer = pa.ipc.new_stream if stream else pa.ipc.new_file
@@ -378,7 +399,9 @@ def _own(loader: str, parts: dict[str, str], **values: Any) -> DownstreamDataset
 
 
 def coco(root: Path) -> DownstreamDataset:
-    """Write two pictures per part with polygons, run lengths and crowds, and one picture without objects."""
+    """Write two pictures per part with polygons, run lengths and crowds, and one picture without
+    objects.
+    """
     folder, real = root / "coco", real_pictures("imagenet")
     (folder / "annotations").mkdir(parents=True)
     for n, part in enumerate(("train2017", "val2017")):
@@ -414,9 +437,14 @@ def instances(pictures: list[dict[str, Any]]) -> dict[str, Any]:
         number: int, picture: int, category: int, box: list[float], shape: Any, crowd: int = 0
     ) -> Any:
         return {
-            "id": number, "image_id": picture, "category_id": category, "bbox": box,
-            "segmentation": shape, "iscrowd": crowd, "area": 100.5,
-        }  # fmt: skip
+            "id": number,
+            "image_id": picture,
+            "category_id": category,
+            "bbox": box,
+            "segmentation": shape,
+            "iscrowd": crowd,
+            "area": 100.5,
+        }
 
     return {
         "images": pictures,

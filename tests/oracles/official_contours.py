@@ -1,4 +1,6 @@
-"""RCDB and VisualAtom after the description of their released programs: Python's random, Pillow's lines, one thread."""
+"""RCDB and VisualAtom after the description of their released programs: Python's random, Pillow's
+lines, one thread.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""FractalDB after the description of its released program, one step at a time: the stream of numpy's legacy generator."""
+"""FractalDB after the description of its released program, one step at a time: the stream of
+numpy's legacy generator.
+"""
 
 from __future__ import annotations
 

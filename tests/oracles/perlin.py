@@ -1,4 +1,6 @@
-"""One-dimensional Perlin noise of the package `noise`, in single precision, written after its C source's formula."""
+"""One-dimensional Perlin noise of the package `noise`, in single precision, written after its C
+source's formula.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ def draw(settings, vertices: int, polygons: int, noise: float, step: float, stat
     grays = [int(rng.uniform() * 255) + (1 if dark else 0) for _ in range(polygons)]
     picture = Image.new("L", (size, size), 0 if dark else 255)
     pen = ImageDraw.Draw(picture)
-    # The table is the program's own: at a quarter turn math.cos is not 0, which can move a vertex by a pixel. It has tests of its own.
+    # The table is the program's own: at a quarter turn math.cos is not 0, which can move a vertex
+    # by a pixel. It has tests of its own.
     cosines, sines = np.empty((2, vertices))
     circle(np.arange(vertices) / vertices, cosines, sines)
     x = [c * (radius * ovals[0]) for c in cosines]

@@ -1,4 +1,6 @@
-"""What a browser would get of Markdown, HTML inside of it included: the readings of GitHub and of the hubs, without their sanitising."""
+"""What a browser would get of Markdown, HTML inside of it included: the readings of GitHub and of
+the hubs, without their sanitising.
+"""
 
 from html.parser import HTMLParser
 

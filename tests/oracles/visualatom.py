@@ -52,7 +52,9 @@ def draw(settings, atom: dict, state) -> np.ndarray:
 
 
 def turned(turns: list[float]) -> tuple[list[float], list[float]]:
-    """Cosines and sines of whole turns, of the program's own table: at a quarter turn math.cos is not 0, which can move a pixel."""
+    """Cosines and sines of whole turns, of the program's own table: at a quarter turn math.cos is
+    not 0, which can move a pixel.
+    """
     cosines, sines = np.empty((2, len(turns)))
     circle(np.array(turns), cosines, sines)
     for turn, cosine, sine in zip(turns, cosines, sines, strict=True):

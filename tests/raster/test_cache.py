@@ -1,4 +1,6 @@
-"""The compiled kernels: where they are kept, that processes can start at once, and that they do what their source says."""
+"""The compiled kernels: where they are kept, that processes can start at once, and that they do
+what their source says.
+"""
 
 from __future__ import annotations
 

@@ -124,7 +124,9 @@ def table3(study, folder):
 
 @pytest.fixture
 def laptop_records(record):
-    """Two formulas and scratch at the reduced scale: one helps everywhere, the other is worse than scratch on Digits."""
+    """Two formulas and scratch at the reduced scale: one helps everywhere, the other is worse than
+    scratch on Digits.
+    """
     correct = {
         ("scratch", "fashion_mnist"): (500, 510, 520),
         ("scratch", "digits"): (300, 310, 305),

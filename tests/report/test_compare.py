@@ -35,10 +35,16 @@ TABLE = Table(
     ],
 )
 PRINTED = {
-    ("Scratch", "A"): "50.0", ("Scratch", "B"): "60.0", ("Scratch", "Average"): "55.0",
-    ("Shapes", "A"): "70.0", ("Shapes", "B"): "80.0", ("Shapes", "Average"): "75.0",
-    ("Photographs", "A"): "90.0", ("Photographs", "B"): "", ("Photographs", "Average"): "",
-}  # fmt: skip
+    ("Scratch", "A"): "50.0",
+    ("Scratch", "B"): "60.0",
+    ("Scratch", "Average"): "55.0",
+    ("Shapes", "A"): "70.0",
+    ("Shapes", "B"): "80.0",
+    ("Shapes", "Average"): "75.0",
+    ("Photographs", "A"): "90.0",
+    ("Photographs", "B"): "",
+    ("Photographs", "Average"): "",
+}
 
 
 def published(printed=PRINTED):

@@ -15,19 +15,30 @@ from fdsl.schema.study.report_scale import ReportScale
 FULL = ReportScale(name="paper", title="paper scale", banner="published budget", comparable=True)
 PRINTED = pd.DataFrame(
     [
-        ("t", "Shapes", "A", "top-1 %", "70.0"), ("t", "Shapes", "B", "top-1 %", "80.0"),
-        ("t", "Noise", "A", "top-1 %", "60.0"), ("t", "Noise", "B", "top-1 %", ""),
+        ("t", "Shapes", "A", "top-1 %", "70.0"),
+        ("t", "Shapes", "B", "top-1 %", "80.0"),
+        ("t", "Noise", "A", "top-1 %", "60.0"),
+        ("t", "Noise", "B", "top-1 %", ""),
     ],
     columns=["table", "row", "column", "metric", "published"],
-)  # fmt: skip
+)
 
 
 def study(**claim):
     table = {
-        "title": "t", "caption": "c", "metric": "top-1 %",
-        "columns": [{"label": "A", "dataset": "a"}, {"label": "B", "dataset": "b"}, {"label": "Average", "dataset": None}],
-        "rows": [{"label": "Shapes", "pretraining": "shapes"}, {"label": "Noise", "pretraining": "noise"}],
-    }  # fmt: skip
+        "title": "t",
+        "caption": "c",
+        "metric": "top-1 %",
+        "columns": [
+            {"label": "A", "dataset": "a"},
+            {"label": "B", "dataset": "b"},
+            {"label": "Average", "dataset": None},
+        ],
+        "rows": [
+            {"label": "Shapes", "pretraining": "shapes"},
+            {"label": "Noise", "pretraining": "noise"},
+        ],
+    }
     values = {
         "sentence": "s",
         "stated": "p",
@@ -75,8 +86,13 @@ def test_claims_stand_in_the_order_of_tables_and_figures(contours):
 
 def test_the_effect_is_paired_by_seed_and_averaged_over_datasets():
     found = decided(
-        {("shapes", "a"): [70, 75], ("noise", "a"): [60, 70], ("shapes", "b"): [50, 50], ("noise", "b"): [48, 49]}
-    )  # fmt: skip
+        {
+            ("shapes", "a"): [70, 75],
+            ("noise", "a"): [60, 70],
+            ("shapes", "b"): [50, 50],
+            ("noise", "b"): [48, 49],
+        }
+    )
     assert found.effect == pytest.approx(np.mean([(10 + 2) / 2, (5 + 1) / 2]))
     assert (found.low, found.high) == (3.0, 6.0)
     assert (found.verdict, found.seeds, found.datasets) == ("supported", 2, ("A", "B"))
@@ -133,7 +149,13 @@ def test_a_claim_about_what_does_not_exist_is_refused(claim, says):
 def test_the_files_have_every_claim(tmp_path, laptop, laptop_records, published_csv, contours):
     scales = dict.fromkeys([*contours.tables, *contours.figures], laptop)
     out = tmp_path / "claims.csv"
-    write_claims({"contours": contours}, scales=scales, records=laptop_records, published=published_csv, out=out)  # fmt: skip
+    write_claims(
+        {"contours": contours},
+        scales=scales,
+        records=laptop_records,
+        published=published_csv,
+        out=out,
+    )
     table = pd.read_csv(out, keep_default_na=False, dtype=str).set_index("claim")
     assert tuple(table.columns) == COLUMNS[1:]
     assert set(table.index) == set(contours.claims)

@@ -1,4 +1,6 @@
-"""Titles, banners, labels and notes that try to be more than words: on pages, in Markdown, LaTeX, CSV and on a terminal."""
+"""Titles, banners, labels and notes that try to be more than words: on pages, in Markdown, LaTeX,
+CSV and on a terminal.
+"""
 
 import csv
 import io
@@ -26,9 +28,10 @@ from fdsl.schema.study.paper import Study
 from fdsl.schema.study.report_scale import ReportScale
 
 HOSTILE = (
-    "=cmd|' /C calc'!A0 </td></title><script>alert(1)</script><img src=x onerror=alert(1)> \" ' \\input{/etc/passwd} "
-    "\\end{tabular} % $x$ `id` $(id) [a](javascript:alert(1)) ![b](http://127.0.0.1/x) <http://127.0.0.1/x> |\n\n# head\r"
-    "\x1b[2J\x1b]0;owned\x07 \u202e {{ 7*7 }} [red]red[/red] :skull:"
+    "=cmd|' /C calc'!A0 </td></title><script>alert(1)</script><img src=x onerror=alert(1)> \" '"
+    " \\input{/etc/passwd} \\end{tabular} % $x$ `id` $(id) [a](javascript:alert(1))"
+    " ![b](http://127.0.0.1/x) <http://127.0.0.1/x> |\n\n# head\r\x1b[2J\x1b]0;owned\x07 \u202e {{"
+    " 7*7 }} [red]red[/red] :skull:"
 )
 SUSPECTS = {"script", "img", "iframe", "a", "h6"}
 
@@ -133,9 +136,25 @@ def test_latex_sets_the_words_and_obeys_none(hostile):
     text = to_latex(hostile[0])
     commands = set(re.findall(r"(?<!\\)\\([a-zA-Z]+)", text))
     assert commands <= {
-        "usepackage", "begin", "end", "centering", "footnotesize", "caption", "label", "toprule", "midrule", "bottomrule",
-        "textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "textbar", "pm", "times",
-    }  # fmt: skip
+        "usepackage",
+        "begin",
+        "end",
+        "centering",
+        "footnotesize",
+        "caption",
+        "label",
+        "toprule",
+        "midrule",
+        "bottomrule",
+        "textbackslash",
+        "textasciitilde",
+        "textasciicircum",
+        "textless",
+        "textgreater",
+        "textbar",
+        "pm",
+        "times",
+    }
     assert text.count("\\begin{tabular}") == text.count("\\end{tabular}") > 0
     assert all(character == "\n" or " " <= character <= "~" for character in text)
     assert not re.search(r"\n\s*\n(?!\\begin\{table\})", text)  # no paragraph within a caption

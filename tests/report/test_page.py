@@ -1,4 +1,6 @@
-"""The page of all results, from invented records, and in a real browser where Chromium is installed."""
+"""The page of all results, from invented records, and in a real browser where Chromium is
+installed.
+"""
 
 import base64
 import hashlib
@@ -122,7 +124,9 @@ def test_a_damaged_record_is_named(page, folder):
 
 
 def browsed(page, script, *, width):
-    """Return what `script` finds on the page in a browser without network, and what the browser logged."""
+    """Return what `script` finds on the page in a browser without network, and what the browser
+    logged.
+    """
     probe = page.with_name("probe.html")
     report = f"document.body.dataset.found = JSON.stringify((() => {{{script}}})())"
     # the page's policy runs no script but its own, so the test's must be named beside it
@@ -131,12 +135,23 @@ def browsed(page, script, *, width):
     probe.write_text(text.replace("</body>", f"<script>{report}</script></body>"), encoding="utf-8")
     done = subprocess.run(
         [
-            BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
-            "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={page.parent / 'profile'}",
-            f"--window-size={width},900", "--dump-dom", probe.as_uri(),
+            BROWSER,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--v=0",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={page.parent / 'profile'}",
+            f"--window-size={width},900",
+            "--dump-dom",
+            probe.as_uri(),
         ],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     found = re.search(r'data-found="([^"]*)"', done.stdout)
     assert found, done.stdout[-500:]
     return json.loads(found.group(1).replace("&quot;", '"').replace("&amp;", "&")), done.stderr
@@ -186,11 +201,21 @@ def test_a_browser_runs_no_script_that_the_page_was_not_written_with(page):
     foreign.write_text(text, encoding="utf-8")
     done = subprocess.run(
         [
-            BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
-            f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", foreign.as_uri(),
+            BROWSER,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--v=0",
+            f"--user-data-dir={page.parent / 'profile'}",
+            "--dump-dom",
+            foreign.as_uri(),
         ],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     assert "data-owned" not in done.stdout
     assert "<button" in done.stdout  # its own script ran
     assert "violates the following Content Security Policy directive" in done.stderr

@@ -55,8 +55,11 @@ def test_values_are_in_range_and_every_row_has_a_source(published):
 def test_only_the_printed_dashes_of_table_3_are_empty(published):
     empty = published[published["published"] == ""]
     assert set(zip(empty["row"], empty["column"], strict=True)) == {
-        ("Places-365 (SL)", "P30"), ("Places-365 (SL)", "Average"), ("ImageNet-1k (SL)", "IN100"), ("ImageNet-1k (SL)", "Average"),
-    }  # fmt: skip
+        ("Places-365 (SL)", "P30"),
+        ("Places-365 (SL)", "Average"),
+        ("ImageNet-1k (SL)", "IN100"),
+        ("ImageNet-1k (SL)", "Average"),
+    }
     assert (empty["confidence"] == "seen (printed as a dash)").all()
     assert set(published.loc[published["published"] != "", "confidence"]) == {"seen"}
 
@@ -80,9 +83,11 @@ def test_tables_agree_where_they_print_the_same_pretraining(published):
     first, second, third = (table(published, f"table{number}") for number in (1, 2, 3))
     columns = ["C10", "C100", "Cars", "Flowers"]
     pairs = [
-        (first.loc["Scratch"], "Scratch"), (first.loc["FractalDB"], "FractalDB-1k"), (second.loc["RCDB"], "RCDB-1k"),
+        (first.loc["Scratch"], "Scratch"),
+        (first.loc["FractalDB"], "FractalDB-1k"),
+        (second.loc["RCDB"], "RCDB-1k"),
         (second.loc["ExFractalDB"], "ExFractalDB-1k"),
-    ]  # fmt: skip
+    ]
     for row, label in pairs:
         assert (row[columns] == third.loc[label, columns]).all(), label
 

@@ -135,8 +135,13 @@ def test_frozen_features_and_detection_have_scores_of_their_own(record):
     detect = record("rcdb1k", "coco2017", 0, 1, kind="detect", result=found)
     runs = read_runs([detect], scale="paper").set_index("evaluation")
     assert runs["score"].to_dict() == {
-        "box_ap50": 60.0, "box_ap": 40.0, "box_ap75": 42.0, "mask_ap50": 60.0, "mask_ap": 38.5, "mask_ap75": 42.0,
-    }  # fmt: skip
+        "box_ap50": 60.0,
+        "box_ap": 40.0,
+        "box_ap75": 42.0,
+        "mask_ap50": 60.0,
+        "mask_ap": 38.5,
+        "mask_ap75": 42.0,
+    }
 
 
 RANKED = {

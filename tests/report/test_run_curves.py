@@ -13,9 +13,15 @@ from fdsl.report.run_curves import write_curves
 
 def train(step, **changes):
     line = {
-        "kind": "train", "step": step, "epoch": step / 4, "lr": 1e-3 / step, "loss": 4 / step,
-        "correct": step, "images": 40, "images_per_second": 100.0 + step,
-    }  # fmt: skip
+        "kind": "train",
+        "step": step,
+        "epoch": step / 4,
+        "lr": 1e-3 / step,
+        "loss": 4 / step,
+        "correct": step,
+        "images": 40,
+        "images_per_second": 100.0 + step,
+    }
     return line | changes
 
 

@@ -95,10 +95,23 @@ def test_a_cell_says_what_the_records_say(table3, record, folder):
     )
     cell = cells_of(folder / "results/tables/table3.csv")["RCDB-1k", "C10"]
     assert cell == {
-        "table": "table3", "row": "RCDB-1k", "column": "C10", "metric": "top-1 %", "published": "97.0", "reproduced": "97.20",
-        "sd": "0.26", "seeds": "3", "difference": "0.20", "verdict": "within tolerance", "scale": "paper", "as_run": "",
-        "record": ";".join(f"results/paper/finetune/rcdb1k-vit_tiny-cifar10-s{seed}/record.json" for seed in range(3)),
-    }  # fmt: skip
+        "table": "table3",
+        "row": "RCDB-1k",
+        "column": "C10",
+        "metric": "top-1 %",
+        "published": "97.0",
+        "reproduced": "97.20",
+        "sd": "0.26",
+        "seeds": "3",
+        "difference": "0.20",
+        "verdict": "within tolerance",
+        "scale": "paper",
+        "as_run": "",
+        "record": ";".join(
+            f"results/paper/finetune/rcdb1k-vit_tiny-cifar10-s{seed}/record.json"
+            for seed in range(3)
+        ),
+    }
     markdown = (folder / "results/tables/table3.md").read_text(encoding="utf-8")
     assert "97.20 ± 0.26 (3) / 97.0 within tolerance (+0.20)" in markdown
     assert "Within tolerance, 1 cells: RCDB-1k (C10 +0.20)." in markdown
@@ -169,13 +182,13 @@ def test_a_reduced_scale_is_labelled_and_judges_nothing(table3, laptop, laptop_r
 def test_what_does_not_help_is_said_as_plainly_as_what_does(table3, laptop, laptop_records, folder):
     report = table3(laptop_records, scale=laptop)
     helps = (
-        "FractalDB-1k: beats Scratch in every seed on Fashion-MNIST, 1,000 labels (+12.00 ± 1.73, n = 3), "
-        "Digits (+8.43 ± 1.25, n = 3), Stand-in average (+10.21 ± 1.10, n = 3)."
+        "FractalDB-1k: beats Scratch in every seed on Fashion-MNIST, 1,000 labels (+12.00 ± 1.73, n"
+        " = 3), Digits (+8.43 ± 1.25, n = 3), Stand-in average (+10.21 ± 1.10, n = 3)."
     )
     hurts = (
-        "RCDB-1k (200 categories × 100 images, 32 px): does not help (misses Scratch in every seed) on Digits (−6.94 ± 6.36, n = 3), "
-        "Stand-in average (−3.39 ± 3.25, n = 3); "
-        "undecided (the seeds do not agree) on Fashion-MNIST, 1,000 labels (+0.17 ± 1.04, n = 3)."
+        "RCDB-1k (200 categories × 100 images, 32 px): does not help (misses Scratch in every seed)"
+        " on Digits (−6.94 ± 6.36, n = 3), Stand-in average (−3.39 ± 3.25, n = 3); undecided (the"
+        " seeds do not agree) on Fashion-MNIST, 1,000 labels (+0.17 ± 1.04, n = 3)."
     )
     markdown = (folder / "results/tables/table3.md").read_text(encoding="utf-8")
     html = "".join(parsed((folder / "results/tables/table3.html").read_text(encoding="utf-8")).text)
@@ -310,7 +323,9 @@ def test_a_table_of_other_columns_names_no_records(folder):
 
 @pytest.fixture
 def finished(record, folder):
-    """The path of a table 3 of the laptop scale as the workflow makes it, with config.yaml in the working folder."""
+    """The path of a table 3 of the laptop scale as the workflow makes it, with config.yaml in the
+    working folder.
+    """
     (folder / "config.yaml").write_bytes((WORKFLOW.parent / "config.yaml").read_bytes())
     plan = Plan(load(read_yaml(folder / "config.yaml") | {"scale": "laptop"}))
     order = json.loads(plan.reports.tabulation("table3"))

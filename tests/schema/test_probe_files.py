@@ -30,14 +30,22 @@ def test_it_is_dinos_k_nn_and_every_value_has_a_source():
     [
         ("k", 20, r"probe\.yaml: k"),
         ("k", {"value": 20, "source": "hearsay", "where": "x"}, "source = 'hearsay'"),
-        ("k", {"value": 0, "source": "ours", "where": "x"}, "k = 0: should be greater than or equal to 1"),
+        (
+            "k",
+            {"value": 0, "source": "ours", "where": "x"},
+            "k = 0: should be greater than or equal to 1",
+        ),
         ("temperature", {"value": 0, "source": "ours", "where": "x"}, "temperature = 0"),
-        ("inverse_penalties", {"value": [1, 0.1], "source": "ours", "where": "x"}, "must be ascending"),
+        (
+            "inverse_penalties",
+            {"value": [1, 0.1], "source": "ours", "where": "x"},
+            "must be ascending",
+        ),
         ("inverse_penalties", {"value": [0, 1], "source": "ours", "where": "x"}, "above 0"),
         ("folds", {"value": 1, "source": "ours", "where": "x"}, "folds = 1"),
         ("neighbours", {"value": 1, "source": "ours", "where": "x"}, "unknown key"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_names_file_key_and_value(tmp_path, key, value, words):
     with pytest.raises(ConfigError, match=words):
         read_probe(write(tmp_path, **{key: value}))

@@ -15,8 +15,9 @@ ROOT = Path(__file__).parents[2]
 DEVIATIONS = ROOT / "workflow" / "published" / "deviations.csv"
 
 STATED = [
-    # recipe, synthetic dataset, what, stated; sources: the OFDB project page docs/img/results2.png for images and updates of the
-    # 21k sets, the project page's comparison_ft.png for 1.4M images, the VisualAtom code's scripts/pretrain.sh for its warm-up
+    # recipe, synthetic dataset, what, stated; sources: the OFDB project page docs/img/results2.png
+    # for images and updates of the 21k sets, the project page's comparison_ft.png for 1.4M images,
+    # the VisualAtom code's scripts/pretrain.sh for its warm-up
     ("pretrain_vit_base_21k", "fractaldb21k", "images", 21_000_000),
     ("pretrain_vit_base_21k", "exfractaldb21k", "images", 21_000_000),
     ("pretrain_vit_base_21k", "rcdb21k", "images", 21_000_000),

@@ -1,4 +1,6 @@
-"""Recipes on disk: complete, each value with its source, and files that say only what differs from another."""
+"""Recipes on disk: complete, each value with its source, and files that say only what differs from
+another.
+"""
 
 from pathlib import Path
 from typing import get_args
@@ -21,7 +23,9 @@ def published():
 
 @pytest.fixture
 def written(tmp_path):
-    """A function that writes recipes' files beside one complete recipe, `whole`, and reads them all."""
+    """A function that writes recipes' files beside one complete recipe, `whole`, and reads them
+    all.
+    """
     (tmp_path / "recipes").mkdir()
 
     def write(**files):
@@ -83,8 +87,11 @@ def test_what_a_file_does_not_name_is_taken_over_with_its_source(written):
     found = written(child=child, grandchild=grandchild)
     base, one, two = (flat(found[name]) for name in ("whole", "child", "grandchild"))
     assert one["epochs"].model_dump() == {
-        "value": 40, "source": "inferred", "where": "a longer text", "recipe": "child",
-    }  # fmt: skip
+        "value": 40,
+        "source": "inferred",
+        "where": "a longer text",
+        "recipe": "child",
+    }
     assert {k for k in base if one[k] != base[k]} == {"epochs", "augmentation.mixup"}
     assert {k for k in base if two[k] != one[k]} == {"epochs"}
     assert (two["epochs"].value, two["augmentation.mixup"].recipe) == (20, "child")
@@ -144,7 +151,7 @@ def test_the_order_of_file_names_does_not_matter(written):
         ({"a": [1]}, "must be a mapping"),
         ({"a": {"lr": sourced(1)}}, "epochs is missing"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_cannot_be_meant_is_refused(written, files, words):
     with pytest.raises(ConfigError, match=rf"(?s)recipes/[ab]\.yaml.*{words}"):
         written(**files)

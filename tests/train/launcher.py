@@ -1,11 +1,13 @@
-"""Run as a script: trainings in processes of their own, forked after the slow imports, so that tests can kill or pair them.
+"""Run as a script: trainings in processes of their own, forked after the slow imports, so that
+tests can kill or pair them.
 
 launcher.py all FOLDER PORT PORT
-                               FOLDER/killed0 and FOLDER/killed2: killed three times with SIGKILL, with 0 and 2 loader
-                               processes, then let to its end; FOLDER/pair, FOLDER/ranked: trainings shared by two
-                               processes, with one label per image and with several;
-                               FOLDER/dino and FOLDER/dinos: the same of self-supervised trainings;
-                               FOLDER/nonfinite: another, of which only the second process sees that it fails
+                               FOLDER/killed0 and FOLDER/killed2: killed three times with SIGKILL,
+                               with 0 and 2 loader processes, then let to its end; FOLDER/pair,
+                               FOLDER/ranked: trainings shared by two processes, with one label per
+                               image and with several; FOLDER/dino and FOLDER/dinos: the same of
+                               self-supervised trainings; FOLDER/nonfinite: another, of which only
+                               the second process sees that it fails
 launcher.py here FOLDER        one training in this process, for torchrun
 launcher.py compiled FOLDER PORT
                                the same training, compiled, shared by two processes

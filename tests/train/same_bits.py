@@ -1,4 +1,5 @@
-"""Digests of all that must be equal however the work is shared; run as a script, it prints them as JSON.
+"""Digests of all that must be equal however the work is shared; run as a script, it prints them as
+JSON.
 
 python same_bits.py WORKERS SHARDS PROCESSES START
 """
@@ -40,11 +41,19 @@ DATASETS = [
 # every operation that moves, resamples or recolours pixels, and then erasing and mixing
 RECIPES = {
     "windows": recipe(
-        crop="random_resized", rand_augment="rand-m9-mstd0.5-inc1", horizontal_flip=0.5, image_size_px=24,
-        random_erasing=0.5, mixup=0.8, cutmix=1.0, repeated_aug=3,
+        crop="random_resized",
+        rand_augment="rand-m9-mstd0.5-inc1",
+        horizontal_flip=0.5,
+        image_size_px=24,
+        random_erasing=0.5,
+        mixup=0.8,
+        cutmix=1.0,
+        repeated_aug=3,
     ),
-    "shifts": recipe(crop="pad_and_shift", shift_px=4, horizontal_flip=0.5, vertical_flip=0.3, image_size_px=32),
-}  # fmt: skip
+    "shifts": recipe(
+        crop="pad_and_shift", shift_px=4, horizontal_flip=0.5, vertical_flip=0.3, image_size_px=32
+    ),
+}
 
 
 def digest(*arrays):
@@ -58,7 +67,9 @@ def digest(*arrays):
 
 
 def searched(dataset, *, workers, start):
-    """Return the parameters of a dataset; from category `start` on they are searched by a second run."""
+    """Return the parameters of a dataset; from category `start` on they are searched by a second
+    run.
+    """
     later = range(start % dataset.classes, dataset.classes)
     first = list(parameters.sample(dataset, seed=SEED, categories=range(later.start)))
     return parameters.stack(
@@ -67,7 +78,9 @@ def searched(dataset, *, workers, start):
 
 
 def stored(images, *, shards, folder):
-    """Return a dataset drawn into shards and read back; as it is drawn while it is read where shards = 0."""
+    """Return a dataset drawn into shards and read back; as it is drawn while it is read where
+    shards = 0.
+    """
     if shards == 0:
         return images
     paths = [folder / f"{images.dataset.formula}-{number}.arrow" for number in range(shards)]
@@ -79,7 +92,8 @@ def stored(images, *, shards, folder):
 def shuffled(images, plan, *, workers, processes, start):
     """Return keys, pixels and what a network sees, of all updates in the order of the stream.
 
-    The updates before `start` are done by one run, the others by a second; each by `processes`, one after the other.
+    The updates before `start` are done by one run, the others by a second; each by `processes`, one
+    after the other.
     """
     shares = split(BATCH, world=processes, micro_batch=MICRO)
     source = TrainingImages(
@@ -111,7 +125,9 @@ def shuffled(images, plan, *, workers, processes, start):
 
 
 def digests(*, workers, shards, processes, start):
-    """Return the digests of parameters, images, splits, order, augmented pixels, and what a network sees of them."""
+    """Return the digests of parameters, images, splits, order, augmented pixels, and what a network
+    sees of them.
+    """
     known = [searched(dataset, workers=workers, start=start) for dataset in DATASETS]
     labels = np.arange(200) * 7 % 10
     seen = {"order": [], "augmentation": [], "network": []}

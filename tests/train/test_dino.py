@@ -1,4 +1,6 @@
-"""Self-supervised training: what its arithmetic is, and that it goes through restarts like any other."""
+"""Self-supervised training: what its arithmetic is, and that it goes through restarts like any
+other.
+"""
 
 import contextlib
 import json
@@ -32,10 +34,23 @@ ALONE = Processes(0, 1, torch.device("cpu"))
 
 def task(settings, tmp_path):
     return Task(
-        kind="pretrain", run="r", scale="laptop", pretraining="p", dataset="p", seed=3, recipe=settings, model=ENTRY,
-        train=Pictures(50), test=None, classes=0, record=tmp_path / "r", checkpoints=tmp_path / "c", code="", inputs={},
+        kind="pretrain",
+        run="r",
+        scale="laptop",
+        pretraining="p",
+        dataset="p",
+        seed=3,
+        recipe=settings,
+        model=ENTRY,
+        train=Pictures(50),
+        test=None,
+        classes=0,
+        record=tmp_path / "r",
+        checkpoints=tmp_path / "c",
+        code="",
+        inputs={},
         environment={},
-    )  # fmt: skip
+    )
 
 
 def objective(settings, tmp_path):
@@ -75,7 +90,8 @@ def reference(tmp_path_factory):
     return folder
 
 
-# --- what is left ------------------------------------------------------------------------------------------------------
+# --- what is left
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_the_teacher_is_left_without_a_head_and_can_be_finetuned(tmp_path, reference):
@@ -116,21 +132,25 @@ class Shades(Pictures):
 
 
 def test_it_tells_kinds_apart_that_nobody_told_it(tmp_path):
-    calm = {
-        "jitter": 0.0, "gray": 0.0, "blur": (0.0, 0.0, 0.0), "solarize": 0.0, "local_crops": 0
-    }  # fmt: skip
+    calm = {"jitter": 0.0, "gray": 0.0, "blur": (0.0, 0.0, 0.0), "solarize": 0.0, "local_crops": 0}
     settings = dino_recipe(
-        epochs=30, freeze_last_layer_epochs=0, teacher_momentum=0.95, teacher_temperature=0.04,
-        weight_decay_end=0.05, views=calm,
-    )  # fmt: skip
+        epochs=30,
+        freeze_last_layer_epochs=0,
+        teacher_momentum=0.95,
+        teacher_temperature=0.04,
+        weight_decay_end=0.05,
+        views=calm,
+    )
     pretrain_dino(tmp_path, recipe=settings, images=Shades(48))
     found = lines(tmp_path)
-    # of one output for all, and of all outputs alike, the centre would make a loss near log 16 = 2.77
+    # of one output for all, and of all outputs alike, the centre would make a loss near log 16 =
+    # 2.77
     assert found[-1]["loss"] < 0.3 < found[0]["loss"]
     assert sum(line["correct"] for line in found[-10:]) > 0.9 * 160
 
 
-# --- arithmetic --------------------------------------------------------------------------------------------------------
+# --- arithmetic
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_the_loss_is_the_papers_and_its_centre_moves_once_an_update():
@@ -142,10 +162,16 @@ def test_the_loss_is_the_papers_and_its_centre_moves_once_an_update():
     for epoch, temperature in [(0, 0.04), (1, 0.055), (2, 0.07), (9, 0.07)]:
         for taught, learned in parts:
             terms = [
-                -(torch.softmax((taught[t] - centre) / temperature, -1)
-                  * torch.log_softmax(learned[s] / 0.1, -1)).sum(-1).mean()
-                for t in range(2) for s in range(4) if s != t
-            ]  # fmt: skip
+                -(
+                    torch.softmax((taught[t] - centre) / temperature, -1)
+                    * torch.log_softmax(learned[s] / 0.1, -1)
+                )
+                .sum(-1)
+                .mean()
+                for t in range(2)
+                for s in range(4)
+                if s != t
+            ]
             found = loss(list(taught), list(learned), epoch=epoch)
             assert found == pytest.approx(float(torch.stack(terms).mean()), rel=1e-5)
         loss.settle()
@@ -216,7 +242,8 @@ def test_large_views_alone_are_enough(tmp_path):
     assert record(tmp_path)["result"]["final_loss"] > 0
 
 
-# --- execution ---------------------------------------------------------------------------------------------------------
+# --- execution
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_loader_processes_change_nothing(tmp_path, reference):
@@ -264,7 +291,7 @@ def test_what_cannot_work_is_refused_before_training(tmp_path):
     with pytest.raises(
         ValueError, match="local_size_px = 12 is no multiple of the network's patches of 8 px"
     ):
-        pretrain_dino(tmp_path, recipe=dino_recipe(views={"local_size_px": 12}))  # fmt: skip
+        pretrain_dino(tmp_path, recipe=dino_recipe(views={"local_size_px": 12}))
     strict = replace(task(dino_recipe(), tmp_path), devices=Devices(deterministic=True))
     with pytest.raises(ValueError, match="DINO has no deterministic gradient on a GPU"):
         SelfDistillation(strict, Processes(0, 1, torch.device("cuda")), lambda _: None)

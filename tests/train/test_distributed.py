@@ -81,8 +81,9 @@ def test_the_processes_of_a_host_share_its_threads(processes, each):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "device", "expected"), [(None, "cpu", 0), (None, "cuda", 6), (0, "cuda", 0), (3, "cpu", 3)]
-)  # fmt: skip
+    ("wanted", "device", "expected"),
+    [(None, "cpu", 0), (None, "cuda", 6), (0, "cuda", 0), (3, "cpu", 3)],
+)
 def test_images_are_prepared_beside_a_gpu_unless_the_user_says_otherwise(
     monkeypatch, wanted, device, expected
 ):

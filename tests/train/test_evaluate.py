@@ -34,8 +34,12 @@ def run(source, *, rank=0, world=1, batch=8, images=None, processes=ALONE, worke
     images = len(source) if images is None else images
     share = evaluation_batches(
         EvaluationImages(source, transform),
-        rank=rank, world=world, batch=batch, workers=workers, pin_memory=False,
-    )  # fmt: skip
+        rank=rank,
+        world=world,
+        batch=batch,
+        workers=workers,
+        pin_memory=False,
+    )
     model = model or Echo()
     found = evaluate(
         model, share, finish=finish, images=images, processes=processes, precision="fp32"
@@ -68,8 +72,12 @@ def test_shares_of_ranks_are_disjoint_and_complete(pictures):
     for rank in range(3):
         share = evaluation_batches(
             EvaluationImages(source, transform),
-            rank=rank, world=3, batch=2, workers=0, pin_memory=False,
-        )  # fmt: skip
+            rank=rank,
+            world=3,
+            batch=2,
+            workers=0,
+            pin_memory=False,
+        )
         indices += [int(key[1]) for batch in share for key in batch.keys]
     assert sorted(indices) == list(range(11))
 

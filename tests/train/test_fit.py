@@ -58,10 +58,17 @@ def reference(tmp_path_factory):
 
 def test_pretraining_leaves_weights_record_and_metrics(reference):
     found = record(reference)
-    assert {n: found[n] for n in ("kind", "run", "scale", "seed", "pretraining", "dataset", "model")} == {
-        "kind": "pretrain", "run": "stripes-tiny-s3", "scale": "laptop", "seed": 3,
-        "pretraining": "stripes", "dataset": "stripes", "model": "tiny",
-    }  # fmt: skip
+    assert {
+        n: found[n] for n in ("kind", "run", "scale", "seed", "pretraining", "dataset", "model")
+    } == {
+        "kind": "pretrain",
+        "run": "stripes-tiny-s3",
+        "scale": "laptop",
+        "seed": 3,
+        "pretraining": "stripes",
+        "dataset": "stripes",
+        "model": "tiny",
+    }
     result = found["result"]
     assert (result["steps"], result["epochs"], result["train_images"]) == (12, 4, 50)
     assert result["training_images"] == 4 * 16  # the updates that hold the last epoch
@@ -183,9 +190,11 @@ class Failing(Pictures):
 def test_after_a_crash_lost_updates_are_done_again_and_metrics_have_no_gap(tmp_path, reference):
     with pytest.raises(OSError, match="the disk is gone"):
         pretrain(
-            tmp_path, recipe=everything_random(), images=Failing(50, at=16 * 8),
+            tmp_path,
+            recipe=everything_random(),
+            images=Failing(50, at=16 * 8),
             devices={"checkpoint_steps": 3},
-        )  # fmt: skip
+        )
     assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4, 5, 6, 7]
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"kind": "tra')
@@ -209,9 +218,11 @@ def test_a_damaged_checkpoint_costs_only_the_updates_since_the_one_before(
 ):
     with pytest.raises(OSError, match="the disk is gone"):
         pretrain(
-            tmp_path, recipe=everything_random(), images=Failing(50, at=16 * 8),
+            tmp_path,
+            recipe=everything_random(),
+            images=Failing(50, at=16 * 8),
             devices={"checkpoint_steps": 3},
-        )  # fmt: skip
+        )
     (tmp_path / "checkpoints" / "step-000000006.pt").write_bytes(b"noise")
     pretrain(tmp_path, recipe=everything_random())
     assert "step-000000006.pt" in caplog.text
@@ -264,7 +275,12 @@ def test_a_crash_in_the_last_evaluation_costs_no_training(tmp_path):
 
 def test_finetuning_starts_from_the_weights(tmp_path, reference):
     start = reference / "model.safetensors"
-    finetune(tmp_path / "a", recipe=recipe(lr=1e-9, warmup_lr=0, min_lr=0, weight_decay=0), weights=start, pretraining="stripes")  # fmt: skip
+    finetune(
+        tmp_path / "a",
+        recipe=recipe(lr=1e-9, warmup_lr=0, min_lr=0, weight_decay=0),
+        weights=start,
+        pretraining="stripes",
+    )
     found, before = tensors(tmp_path / "a"), tensors(reference)
     assert torch.allclose(found["pos_embed"], before["pos_embed"], atol=1e-6)
     assert not torch.allclose(found["head.weight"], before["head.weight"], atol=1e-3)
@@ -278,9 +294,11 @@ def test_half_precision_learns_too_and_resumes_to_the_bit(tmp_path, precision):
     assert record(tmp_path / "whole")["result"]["correct"] > 20
     with pytest.raises(OSError, match="the disk is gone"):
         finetune(
-            tmp_path / "parts", recipe=half, train=Failing(50, at=16 * 9),
+            tmp_path / "parts",
+            recipe=half,
+            train=Failing(50, at=16 * 9),
             devices={"checkpoint_steps": 4, "kept_mb": 0},
-        )  # fmt: skip
+        )
     finetune(tmp_path / "parts", recipe=half)
     assert_same(tmp_path / "parts", tmp_path / "whole")
 
@@ -332,9 +350,13 @@ def test_colour_and_curves(tmp_path, caplog):
     entry = {"model": _colour()}
     with caplog.at_level(logging.INFO):
         finetune(
-            tmp_path, recipe=recipe(), train=Pictures(50, colour=True), test=Pictures(9, colour=True),
-            tensorboard=tmp_path / "curves", **entry,
-        )  # fmt: skip
+            tmp_path,
+            recipe=recipe(),
+            train=Pictures(50, colour=True),
+            test=Pictures(9, colour=True),
+            tensorboard=tmp_path / "curves",
+            **entry,
+        )
     assert record(tmp_path)["result"]["images"] == 9
     assert any((tmp_path / "curves").iterdir())
     assert "update 12/12, loss" in caplog.text

@@ -56,9 +56,16 @@ def run(folder, model, content, *, zipped=True, **changes):
         torch.save(content, file, _use_new_zipfile_serialization=zipped)
     out, record = folder / "out" / "model.safetensors", folder / "out" / "record.json"
     adopt(
-        name="authors_stripes", scale="laptop", entry=entry, model=model, file=file, out=out, record=record, code="abc",
+        name="authors_stripes",
+        scale="laptop",
+        entry=entry,
+        model=model,
+        file=file,
+        out=out,
+        record=record,
+        code="abc",
         environment={"python": "3"},
-    )  # fmt: skip
+    )
     return json.loads(record.read_text())
 
 
@@ -120,7 +127,9 @@ def test_a_linear_patch_embedding_becomes_a_convolution(tmp_path):
 
 
 def old_swin(state):
-    """Return tensors under the names of the first Swin: downsampling ends a stage, the head is one layer, masks are stored."""
+    """Return tensors under the names of the first Swin: downsampling ends a stage, the head is one
+    layer, masks are stored.
+    """
     stages = [(f"layers.{stage}.downsample", f"layers.{stage - 1}.downsample") for stage in (1, 2)]
     old = {}
     for name, tensor in state.items():
@@ -159,15 +168,39 @@ def test_half_precision_becomes_single(tmp_path):
 @pytest.mark.parametrize(
     ("change", "values", "words"),
     [
-        (lambda s: s | {"head_dist.weight": torch.ones(5, 32)}, {}, r"unknown to the network: head_dist\.weight"),
-        (lambda s: {n: t for n, t in s.items() if n != "norm.bias"}, {}, r"missing in the file: norm\.bias"),
+        (
+            lambda s: s | {"head_dist.weight": torch.ones(5, 32)},
+            {},
+            r"unknown to the network: head_dist\.weight",
+        ),
+        (
+            lambda s: {n: t for n, t in s.items() if n != "norm.bias"},
+            {},
+            r"missing in the file: norm\.bias",
+        ),
         (lambda s: s | {"mask_token": torch.ones(1)}, {}, r"unknown to the network: mask_token"),
-        (lambda s: s | {"pos_embed": torch.ones(3)}, {}, r"timm's filter .* fails on its tensors \(IndexError"),
-        (lambda s: s, {"classes": 6}, r"head\.weight \(5, 32\) for \(6, 32\).*classes.*released\.yaml.*example\.org"),
-        (lambda s: s, {"image_size_px": 64}, r"of another image or patch size: pos_embed \(1, 17, 32\)"),
-        (lambda s: s | {"patch_embed.proj.weight": torch.ones(32, 1, 4, 4)}, {}, r"another image or patch size: patch_embed"),
+        (
+            lambda s: s | {"pos_embed": torch.ones(3)},
+            {},
+            r"timm's filter .* fails on its tensors \(IndexError",
+        ),
+        (
+            lambda s: s,
+            {"classes": 6},
+            r"head\.weight \(5, 32\) for \(6, 32\).*classes.*released\.yaml.*example\.org",
+        ),
+        (
+            lambda s: s,
+            {"image_size_px": 64},
+            r"of another image or patch size: pos_embed \(1, 17, 32\)",
+        ),
+        (
+            lambda s: s | {"patch_embed.proj.weight": torch.ones(32, 1, 4, 4)},
+            {},
+            r"another image or patch size: patch_embed",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_stops_with_every_name_and_leaves_nothing(
     tmp_path, change, values, words
 ):

@@ -96,19 +96,32 @@ def test_the_card_says_what_the_weights_are(folder):
     head, body = card.removeprefix("---\n").split("---\n", maxsplit=1)
     assert yaml.safe_load(head)["library_name"] == "timm"
     for words in [
-        "# tiny, pre-trained on Stripes", "> tiny scale: seconds", "Stripes (stripes), 4 classes, 50 images", "13 images of each category",
-        '"step": 4', "| Root seed of the images | 7 |", "| Seed | 3 |", "moving average, decay 0.9", "| Updates | 6 of 16 images |",
-        "| lr | 0.002 |", "| mixup | 0.8 |", "`abc`", "not for comparison", "MIT", "num_classes=10",
-        "gray images of 16 × 16 px", "(pixel - 0.5) / 0.5",
-    ]:  # fmt: skip
+        "# tiny, pre-trained on Stripes",
+        "> tiny scale: seconds",
+        "Stripes (stripes), 4 classes, 50 images",
+        "13 images of each category",
+        '"step": 4',
+        "| Root seed of the images | 7 |",
+        "| Seed | 3 |",
+        "moving average, decay 0.9",
+        "| Updates | 6 of 16 images |",
+        "| lr | 0.002 |",
+        "| mixup | 0.8 |",
+        "`abc`",
+        "not for comparison",
+        "MIT",
+        "num_classes=10",
+        "gray images of 16 × 16 px",
+        "(pixel - 0.5) / 0.5",
+    ]:
         assert words in body, words
     result = json.loads((folder / "record.json").read_text())["result"]
     assert f"{result['final_loss']:.4g}" in body
 
 
 EVIL = (
-    "a </p><script>alert(1)</script> ![x](http://127.0.0.1/x) [y](javascript:alert(1)) `id` | b\n\n---\nlicense: evil\n# h\n"
-    "\x1b[2J\x1b]0;owned\x07\u202e"
+    "a </p><script>alert(1)</script> ![x](http://127.0.0.1/x) [y](javascript:alert(1)) `id` |"
+    " b\n\n---\nlicense: evil\n# h\n\x1b[2J\x1b]0;owned\x07\u202e"
 )
 
 

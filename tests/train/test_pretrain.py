@@ -1,4 +1,6 @@
-"""Pre-training on one instance of each category: what varies, how long an epoch is, and what is refused."""
+"""Pre-training on one instance of each category: what varies, how long an epoch is, and what is
+refused.
+"""
 
 import json
 
@@ -82,7 +84,9 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, reference, of
     assert result(tmp_path) == result(reference)
 
 
-@pytest.mark.parametrize("change", [{"ofdb": ()}, {"ofdb": ("rotation",)}, {"one_per_category": False, "epochs": 2}])  # fmt: skip
+@pytest.mark.parametrize(
+    "change", [{"ofdb": ()}, {"ofdb": ("rotation",)}, {"one_per_category": False, "epochs": 2}]
+)
 def test_each_of_the_options_decides_the_training(tmp_path, reference, ofdb3d, change):
     pretrain(tmp_path, recipe=ofdb(**change), images=ofdb3d)
     theirs = read(reference / "model.safetensors")[0]

@@ -25,8 +25,11 @@ def launch(*arguments, before=(), timeout=120):
         finished = subprocess.run(
             [sys.executable, *before, TESTS / "train" / "launcher.py", *map(str, arguments)],
             env=os.environ | {"PYTHONPATH": folders, "OMP_NUM_THREADS": "1"},
-            stdout=file, stderr=file, check=False, timeout=timeout,
-        )  # fmt: skip
+            stdout=file,
+            stderr=file,
+            check=False,
+            timeout=timeout,
+        )
     assert finished.returncode == 0, log.read_text()
 
 

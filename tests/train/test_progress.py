@@ -1,4 +1,6 @@
-"""What a person sees of a training decides nothing: event files that cannot be written end no training."""
+"""What a person sees of a training decides nothing: event files that cannot be written end no
+training.
+"""
 
 import errno
 import logging

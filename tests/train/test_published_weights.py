@@ -251,14 +251,17 @@ def test_a_tensor_that_repeats_its_memory_is_refused(tmp_path):
     [
         ([1, 2], "holds a list"),
         ({}, "holds nothing"),
-        ({"epoch": 3, "optimizer": {}}, "holds epoch, optimizer; expected weights under state_dict or model"),
+        (
+            {"epoch": 3, "optimizer": {}},
+            "holds epoch, optimizer; expected weights under state_dict or model",
+        ),
         ({"state_dict": {}}, "no tensor under the names: none"),
         ({"state_dict": {"a": 1, "b": torch.zeros(1)}}, "no tensor under the names: a"),
         ({"module.a": torch.zeros(1), "a": torch.ones(1)}, "stand twice"),
         ({"a": torch.tensor([1.0, float("nan")])}, "a holds values that are not finite"),
         ({"a": torch.eye(2).to_sparse()}, "a is not a plain array"),
     ],
-)  # fmt: skip
+)
 def test_a_file_without_weights_says_what_it_holds(tmp_path, content, words):
     with pytest.raises(DamagedFile, match=words):
         published_weights.read(save(content, tmp_path / "w.pth"))

@@ -1,4 +1,6 @@
-"""Mean average precision against its definition, against scikit-learn's curve, and over any number of processes."""
+"""Mean average precision against its definition, against scikit-learn's curve, and over any number
+of processes.
+"""
 
 from fractions import Fraction
 
@@ -82,7 +84,9 @@ def test_a_class_that_is_nowhere_has_no_score():
 
 
 class Scenes:
-    """`n` images of 4 classes, any number of which shows as bright columns; some answers are unknown."""
+    """`n` images of 4 classes, any number of which shows as bright columns; some answers are
+    unknown.
+    """
 
     classes = 4
 
@@ -156,7 +160,9 @@ def test_every_image_is_ranked_once_whatever_the_batch(n, batch):
 
 
 class Together:
-    """Some processes one after the other: sums tables over those that came before, as the last one would see them."""
+    """Some processes one after the other: sums tables over those that came before, as the last one
+    would see them.
+    """
 
     def __init__(self, world):
         self.world, self.device, self.rank = world, torch.device("cpu"), 0

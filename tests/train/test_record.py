@@ -23,13 +23,21 @@ def test_a_record_says_what_was_asked_for_and_made_and_on_what(tmp_path, train, 
     record = records.read(tmp_path / "record.json")
     assert (record["order"], record["started"]) == (ASKED["order"], ASKED["started"])
     assert record["outputs"] == {
-        str(tmp_path / name): {"sha256": digest(tmp_path / name), "bytes": (tmp_path / name).stat().st_size}
+        str(tmp_path / name): {
+            "sha256": digest(tmp_path / name),
+            "bytes": (tmp_path / name).stat().st_size,
+        }
         for name in files
-    }  # fmt: skip
+    }
     assert record["finished"] > record["started"]
     assert (record["code"], record["inputs"]) == ("abc", {"shard-0.arrow": "0" * 64})
     environment = record["environment"]
-    assert environment == {"python": "3", "device": "cpu", "processes": 1, "threads": torch.get_num_threads()}  # fmt: skip
+    assert environment == {
+        "python": "3",
+        "device": "cpu",
+        "processes": 1,
+        "threads": torch.get_num_threads(),
+    }
 
 
 def test_what_is_asked_for_decides_nothing(tmp_path):

@@ -1,6 +1,8 @@
-"""Parameters, images, splits, order and augmentation have one digest, however the work is shared, and go on where it stopped.
+"""Parameters, images, splits, order and augmentation have one digest, however the work is shared,
+and go on where it stopped.
 
-What is trained from them is compared in `test_processes.py` and `test_fit.py`. docs/reproducibility.md names these tests.
+What is trained from them is compared in `test_processes.py` and `test_fit.py`.
+docs/reproducibility.md names these tests.
 """
 
 import json
@@ -16,7 +18,8 @@ from train import same_bits
 from train.tiny_training import everything_random, pretrain
 
 TESTS = Path(__file__).parents[1]
-# Measured on x86-64. Another value is another dataset, split or order: change one only with the seed tree or a formula.
+# Measured on x86-64. Another value is another dataset, split or order: change one only with the
+# seed tree or a formula.
 GOLDEN = {
     "parameters": "24833bb0d7fe9cb2",
     "images": "85244dd5af8d6643",
@@ -78,7 +81,9 @@ def test_order_of_hashes_locale_and_hour_play_no_part(plain):
 @pytest.mark.faults
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the switches are those of x86-64")
 def test_a_processor_without_wide_registers_and_fused_arithmetic_gives_the_same(plain, tmp_path):
-    """Numba, NumPy, torch and the C library are told to do without AVX, AVX2, AVX-512 and FMA, as older processors must."""
+    """Numba, NumPy, torch and the C library are told to do without AVX, AVX2, AVX-512 and FMA, as
+    older processors must.
+    """
     from numpy._core import _multiarray_umath as numpy_kernels
 
     wide = [k for k in numpy_kernels.__cpu_dispatch__ if numpy_kernels.__cpu_features__.get(k)]
@@ -91,9 +96,9 @@ def test_a_processor_without_wide_registers_and_fused_arithmetic_gives_the_same(
         "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX,-FMA,-FMA4,-AVX512F",
     }
     obeyed = (
-        "import numba, torch; from numpy._core import _multiarray_umath as m; "
-        "assert torch.backends.cpu.get_cpu_capability() == 'DEFAULT'; "
-        "assert not [k for k in m.__cpu_dispatch__ if m.__cpu_features__[k]]; assert numba.config.CPU_NAME == 'x86-64'"
+        "import numba, torch; from numpy._core import _multiarray_umath as m; assert"
+        " torch.backends.cpu.get_cpu_capability() == 'DEFAULT'; assert not [k for k in"
+        " m.__cpu_dispatch__ if m.__cpu_features__[k]]; assert numba.config.CPU_NAME == 'x86-64'"
     )
     subprocess.run([sys.executable, "-c", obeyed], env=os.environ | narrow, check=True)
     found = elsewhere(**narrow)

@@ -1,4 +1,6 @@
-"""A source, a network and a recipe on which a training takes a second; also for processes that a test starts."""
+"""A source, a network and a recipe on which a training takes a second; also for processes that a
+test starts.
+"""
 
 import numpy as np
 
@@ -46,7 +48,9 @@ class Pictures:
 
 
 class Mixtures:
-    """`n` pictures, 16 × 16, that each show one or two of 4 kinds, and of which some answers are unknown."""
+    """`n` pictures, 16 × 16, that each show one or two of 4 kinds, and of which some answers are
+    unknown.
+    """
 
     classes = 4
 
@@ -133,7 +137,9 @@ def everything_random(**changes):
 
 
 def dino_recipe(*, views=None, **changes):
-    """Return a recipe for self-supervised training, with all that draws random numbers or carries state between updates."""
+    """Return a recipe for self-supervised training, with all that draws random numbers or carries
+    state between updates.
+    """
     looks = {
         "local_crops": 2,
         "local_size_px": 8,

@@ -1,4 +1,6 @@
-"""A copy of the workflow in a folder of its own, a way to run Snakemake there, and a laptop scale of seconds."""
+"""A copy of the workflow in a folder of its own, a way to run Snakemake there, and a laptop scale
+of seconds.
+"""
 
 import os
 import shutil
@@ -95,7 +97,9 @@ def copy(project, folder):
 
 
 def shrink(project, *, epochs=2):
-    """Leave a scale of seconds: scratch against FractalDB on Digits, one seed; `epochs` of pre-training with four updates each."""
+    """Leave a scale of seconds: scratch against FractalDB on Digits, one seed; `epochs` of
+    pre-training with four updates each.
+    """
 
     def shrink_scale(scale):
         scale["seeds"] = [0]

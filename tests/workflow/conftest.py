@@ -1,4 +1,6 @@
-"""The workflow in a folder of its own: as it is, with a tiny laptop scale, and with table 3 of that scale made."""
+"""The workflow in a folder of its own: as it is, with a tiny laptop scale, and with table 3 of that
+scale made.
+"""
 
 import pytest
 from workflow.checkout import checkout, copy, shrink

@@ -31,7 +31,8 @@ def test_the_paper_scale_is_the_whole_of_table_3(project):
         project.snakemake("--dry-run", "--cores", "1", "--config", "scale=paper", targets=[TABLE])
     )
     assert planned["pretrain"] == 8
-    # Places-365 is not evaluated on Places30, nor labelled ImageNet-1k on ImageNet-100: they share pictures and labels
+    # Places-365 is not evaluated on Places30, nor labelled ImageNet-1k on ImageNet-100: they share
+    # pictures and labels
     assert planned["finetune"] == planned["probe"] == 9 * 7 - 2
     assert planned["fetch_downstream"] == 7 + 3
 
@@ -40,17 +41,27 @@ def test_probes_need_what_their_fine_tunings_need_and_no_fine_tuning(project):
     probes = ["scratch-vit_micro-digits-s0", "rcdb1k-vit_micro-digits-s2"]
     targets = [f"results/laptop/probe/{run}/record.json" for run in probes]
     assert jobs(project.snakemake("--dry-run", "--cores", "1", targets=targets)) == {
-        "fetch_downstream": 1, "sample_parameters": 1, "render_shard": 2, "pretrain": 1, "probe": 2, "total": 7,
-    }  # fmt: skip
+        "fetch_downstream": 1,
+        "sample_parameters": 1,
+        "render_shard": 2,
+        "pretrain": 1,
+        "probe": 2,
+        "total": 7,
+    }
 
 
 def test_detections_need_their_composed_pictures_and_their_pre_training(project):
     detections = ["scratch-vit_micro-composed_pictures-s0", "rcdb1k-vit_micro-composed_pictures-s0"]
     targets = [f"results/laptop/detect/{run}/record.json" for run in detections]
     assert jobs(project.snakemake("--dry-run", "--cores", "1", targets=targets)) == {
-        "fetch_downstream": 3, "compose": 1, "sample_parameters": 1, "render_shard": 2, "pretrain": 1, "detect": 2,
+        "fetch_downstream": 3,
+        "compose": 1,
+        "sample_parameters": 1,
+        "render_shard": 2,
+        "pretrain": 1,
+        "detect": 2,
         "total": 10,
-    }  # fmt: skip
+    }
 
 
 def test_composed_pictures_that_were_deleted_are_made_again_for_a_detection(project):

@@ -43,7 +43,13 @@ def test_everything_is_what_its_records_say(finished):
     verified = fdsl("verify", finished.work / "results", "--strict").stdout
     assert "0 damaged, 0 stale, 0 foreign" in verified
     told = fdsl("provenance", finished.work / TABLE, "--cell", "FractalDB-1k", "Digits").stdout
-    for what in ["finetune fractaldb1k", "shard-0000.arrow", "formula fractaldb", "root seed 0", "handwritten digits"]:  # fmt: skip
+    for what in [
+        "finetune fractaldb1k",
+        "shard-0000.arrow",
+        "formula fractaldb",
+        "root seed 0",
+        "handwritten digits",
+    ]:
         assert what in told
     packed = fdsl("crate", finished.work / TABLE, "--out", finished.work / "table3.zip")
     assert packed.stderr == ""
@@ -51,9 +57,16 @@ def test_everything_is_what_its_records_say(finished):
 
 @pytest.mark.slow
 def test_what_a_change_re_runs(finished):
-    """In another folder, with other times and other words nothing; for looks the table; for a kernel all after it."""
-    for path in [*finished.work.rglob("*.arrow"), *finished.work.rglob("*.parquet"), *finished.work.rglob("*.safetensors"),
-                 *finished.work.rglob("record.json"), *finished.work.rglob("downstream/*.json")]:  # fmt: skip
+    """In another folder, with other times and other words nothing; for looks the table; for a
+    kernel all after it.
+    """
+    for path in [
+        *finished.work.rglob("*.arrow"),
+        *finished.work.rglob("*.parquet"),
+        *finished.work.rglob("*.safetensors"),
+        *finished.work.rglob("record.json"),
+        *finished.work.rglob("downstream/*.json"),
+    ]:
         os.utime(path)
     finished.replace("fdsl/formulas/fractaldb.py", '"""FractalDB', '"""Other words: FractalDB')
     assert planned(finished) == set()

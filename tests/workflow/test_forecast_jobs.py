@@ -1,4 +1,6 @@
-"""The number of jobs that a forecast counts is what Snakemake plans, and Snakemake plans the whole paper in a minute."""
+"""The number of jobs that a forecast counts is what Snakemake plans, and Snakemake plans the whole
+paper in a minute.
+"""
 
 from collections import Counter
 

@@ -179,7 +179,9 @@ def test_every_recipe_states_its_objective(config):
 
 
 def changed(config, *, scale=None, real=None):
-    """Check the configuration again with changes of the paper scale's finetune or of a real pre-training."""
+    """Check the configuration again with changes of the paper scale's finetune or of a real
+    pre-training.
+    """
     name = "paper"
     update = {}
     if scale is not None:

@@ -1,4 +1,6 @@
-"""Another paper is another study file (and the lines of its printed numbers): no rule, code or other file changes."""
+"""Another paper is another study file (and the lines of its printed numbers): no rule, code or
+other file changes.
+"""
 
 import zipfile
 

@@ -51,8 +51,13 @@ def test_a_table_needs_each_row_column_and_seed_once():
     )  # each is evaluated with frozen features too
     assert len(runs) == len(set(runs)) == (6 * 2 - 1) * 3
     assert {run.pretraining for run in runs} == {
-        "scratch", "fractaldb1k", "rcdb1k", "exfractaldb1k", "imagenet1k_supervised", "imagenet1k_dino",
-    }  # fmt: skip
+        "scratch",
+        "fractaldb1k",
+        "rcdb1k",
+        "exfractaldb1k",
+        "imagenet1k_supervised",
+        "imagenet1k_dino",
+    }
     assert {run.downstream for run in runs} == {"fashion_mnist", "digits"}
 
 
@@ -113,7 +118,14 @@ def test_what_was_pretrained_on_the_labels_of_a_dataset_is_not_evaluated_on_it()
 
 def test_a_gain_over_another_table_needs_its_records():
     found = {m.run.pretraining for m in plan().runs.of_table("table2")}
-    assert found == {"bezier1024", "bezier144", "rcdb1k", "rcdb1k_vertices", "exfractaldb1k", "fractaldb1k"}  # fmt: skip
+    assert found == {
+        "bezier1024",
+        "bezier144",
+        "rcdb1k",
+        "rcdb1k_vertices",
+        "exfractaldb1k",
+        "fractaldb1k",
+    }
 
 
 def test_a_column_may_choose_the_network():
@@ -124,8 +136,14 @@ def test_a_column_may_choose_the_network():
 def test_the_paper_scale_runs_the_printed_columns_at_published_sizes():
     paper = plan(scale="paper")
     assert {m.run.downstream for m in paper.runs.of_table("table3")} == {
-        "cifar10", "cifar100", "cars", "flowers", "voc12", "places30", "imagenet100",
-    }  # fmt: skip
+        "cifar10",
+        "cifar100",
+        "cars",
+        "flowers",
+        "voc12",
+        "places30",
+        "imagenet100",
+    }
     order = json.loads(paper.orders.pretraining("paper", "fractaldb1k-vit_tiny-s0"))
     assert (order["dataset"]["classes"], order["dataset"]["instances"]) == (1000, 1000)
     assert (order["recipe"]["epochs"], order["recipe"]["image_size_px"]) == (300, 224)
@@ -168,8 +186,11 @@ def test_a_probe_sees_what_the_fine_tuning_of_its_key_sees_and_nothing_of_its_tr
     assert tuned.keys() - probed.keys() == {"recipe"}
     assert probed.keys() - tuned.keys() == {"preparation", "probe"}
     assert probed["preparation"] == {
-        "model": "vit_micro", "image_size_px": 32, "mean": 0.5, "std": 0.5,
-    }  # fmt: skip
+        "model": "vit_micro",
+        "image_size_px": 32,
+        "mean": 0.5,
+        "std": 0.5,
+    }
     assert probed["probe"]["k"] == 20
 
 
@@ -235,7 +256,9 @@ def test_what_does_not_exist_is_named():
 
 
 def with_override(name, change, *, images="stream"):
-    """Return a plan whose paper scale pre-trains on a dataset with some of the augmentation changed."""
+    """Return a plan whose paper scale pre-trains on a dataset with some of the augmentation
+    changed.
+    """
     paper = plan(scale="paper").config
     scale = paper.scales["paper"]
     rule = paper.pretraining("paper", name, "vit_tiny")
@@ -412,8 +435,13 @@ def test_a_job_has_a_thread_for_each_of_its_processes():
 def test_a_spread_network_has_hosts_and_gpus_and_others_have_none():
     here = plan(scale="paper", spread={"vit_base": "4x8"})
     assert here.machine.devices("paper", "pretrain", BASE) == {
-        "mpi": "srun", "nodes": 4, "tasks_per_node": 8, "tasks_per_gpu": 0, "cpus_per_task": 2, "gres": "gpu:8",
-    }  # fmt: skip
+        "mpi": "srun",
+        "nodes": 4,
+        "tasks_per_node": 8,
+        "tasks_per_gpu": 0,
+        "cpus_per_task": 2,
+        "gres": "gpu:8",
+    }
     assert here.machine.launcher("paper", "pretrain", BASE) == launcher(
         Spread(4, 8), threads=16, gpus=True
     )

@@ -1,4 +1,6 @@
-"""The rules' own command lines with two processes; `tests/train/test_processes.py` compares them with one."""
+"""The rules' own command lines with two processes; `tests/train/test_processes.py` compares them
+with one.
+"""
 
 import pytest
 

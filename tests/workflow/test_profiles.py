@@ -1,4 +1,6 @@
-"""Both profiles are understood by Snakemake and its SLURM plugin, and name what exists. Nothing is sent."""
+"""Both profiles are understood by Snakemake and its SLURM plugin, and name what exists. Nothing is
+sent.
+"""
 
 import re
 from pathlib import Path
@@ -39,9 +41,14 @@ def test_a_dry_run_takes_every_option_and_leaves_the_scale_s_gpus(project, name)
 
 def test_one_line_spreads_a_pre_training_over_nodes(project):
     plan = project.snakemake(
-        "--profile", PROFILES / "slurm", "--dry-run", "--config", "scale=paper", "spread={vit_base: 4x8}",
+        "--profile",
+        PROFILES / "slurm",
+        "--dry-run",
+        "--config",
+        "scale=paper",
+        "spread={vit_base: 4x8}",
         targets=[BASE],
-    )  # fmt: skip
+    )
     asked = resources(plan, "pretrain")
     shape = ["nodes", "tasks_per_node", "tasks_per_gpu", "cpus_per_task", "gres", "mpi"]
     assert [asked[name] for name in shape] == ["4", "8", "0", "2", "gpu:8", "srun"]
@@ -51,9 +58,13 @@ def test_one_line_spreads_a_pre_training_over_nodes(project):
 
 def test_the_slurm_profile_names_rules_that_exist():
     content = profile("slurm")
-    rules = set(re.findall(r"^rule (\w+):", "\n".join(
-        path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk")
-    ), re.MULTILINE))  # fmt: skip
+    rules = set(
+        re.findall(
+            r"^rule (\w+):",
+            "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk")),
+            re.MULTILINE,
+        )
+    )
     assert content["set-resources"].keys() <= rules
     assert set(content["slurm-array-jobs"].split(",")) <= rules
     assert {"pretrain", "finetune"} <= content["set-resources"].keys()

@@ -1,4 +1,6 @@
-"""What reaches a shell: every value of a rule is quoted, and the one that is not can hold no words of anybody."""
+"""What reaches a shell: every value of a rule is quoted, and the one that is not can hold no words
+of anybody.
+"""
 
 import json
 import re
@@ -54,10 +56,25 @@ def test_the_launcher_is_made_of_numbers_and_our_own_words(hosts, each, threads,
     command = launcher(Spread(hosts, each), threads=threads, gpus=gpus)
     words = re.sub(r"\d+", "N", command).split(" ")
     assert set(words) <= {
-        "exec", "env", "python", "-m", "fdsl", "torch.distributed.run", "--standalone", "--nproc-per-node", "N", "srun",
-        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT=N", "LOCAL_WORLD_SIZE=N", "--nodes=N", "--ntasks=N", "--ntasks-per-node=N",
-        "--cpus-per-task=N", "--gres=gpu:N", "--kill-on-bad-exit=N",
-    }  # fmt: skip
+        "exec",
+        "env",
+        "python",
+        "-m",
+        "fdsl",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "N",
+        "srun",
+        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT=N",
+        "LOCAL_WORLD_SIZE=N",
+        "--nodes=N",
+        "--ntasks=N",
+        "--ntasks-per-node=N",
+        "--cpus-per-task=N",
+        "--gres=gpu:N",
+        "--kill-on-bad-exit=N",
+    }
 
 
 @given(st.text(max_size=12) | st.from_regex(rf"{SPREAD}[;\n $`|&]\w*", fullmatch=True))
@@ -88,7 +105,9 @@ def test_no_other_text_is_a_run(key):
 
 
 def test_a_folder_and_a_title_that_are_commands_are_only_words(project):
-    """One run of Snakemake with a real job, whose command line holds the worst of folders and titles."""
+    """One run of Snakemake with a real job, whose command line holds the worst of folders and
+    titles.
+    """
     from PIL import Image
 
     root = project.work / EVIL.replace("/", "_")
@@ -99,9 +118,18 @@ def test_a_folder_and_a_title_that_are_commands_are_only_words(project):
                 root / "my pictures" / part / kind / "'; touch owned; '.png"
             )
     entry = {
-        "title": EVIL, "column": EVIL, "loader": "image_folder", "folder": "my pictures", "classes": 2, "train_images": 2,
-        "test_images": 2, "layout": EVIL, "fetchable": False, "licence": EVIL, "how_to_get": EVIL,
-    }  # fmt: skip
+        "title": EVIL,
+        "column": EVIL,
+        "loader": "image_folder",
+        "folder": "my pictures",
+        "classes": 2,
+        "train_images": 2,
+        "test_images": 2,
+        "layout": EVIL,
+        "fetchable": False,
+        "licence": EVIL,
+        "how_to_get": EVIL,
+    }
     project.edit("workflow/catalog/downstream.yaml", lambda entries: entries.update(own=entry))
     project.edit("config.yaml", lambda config: config.update(data_root=str(root)))
     target = "results/laptop/downstream/own.json"

@@ -1,4 +1,6 @@
-"""One verb for each rule that makes images or trains. A verb reads its order, calls one function and writes what Snakemake waits for."""
+"""One verb for each rule that makes images or trains. A verb reads its order, calls one function
+and writes what Snakemake waits for.
+"""
 
 import typer
 

@@ -86,7 +86,9 @@ def downstream(data: str) -> tuple[Any, str]:
 
 
 def parts(spec: dict[str, Any], data: str, manifest: Path) -> tuple[Any, Any]:
-    """Return the catalogue entry of a downstream dataset, and the training and test images of a run on it."""
+    """Return the catalogue entry of a downstream dataset, and the training and test images of a run
+    on it.
+    """
     from fdsl.datasets.splits import load_parts
 
     entry, root = downstream(data)
@@ -109,7 +111,9 @@ def run(
     machine: str,
     threads: int,
 ) -> dict[str, Any]:
-    """Return what every run on a downstream dataset is told: who it is, from which weights and inputs, on what."""
+    """Return what every run on a downstream dataset is told: who it is, from which weights and
+    inputs, on what.
+    """
     from fdsl.provenance import environment
     from fdsl.schema.catalogue import ModelEntry
 

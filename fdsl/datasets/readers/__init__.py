@@ -1,1 +1,3 @@
-"""Readers of real labelled images, one module per published layout; fdsl.datasets.downstream is the way in."""
+"""Readers of real labelled images, one module per published layout; fdsl.datasets.downstream is the
+way in.
+"""

@@ -1,4 +1,6 @@
-"""CIFAR-10 and CIFAR-100 from their python batches: pickles, so only verified ones, with nothing but arrays in them."""
+"""CIFAR-10 and CIFAR-100 from their python batches: pickles, so only verified ones, with nothing
+but arrays in them.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,8 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
     Raises
     ------
     DamagedFile
-        If a batch has no digest in the catalogue, another digest, or other content than images and labels.
+        If a batch has no digest in the catalogue, another digest, or other content than images and
+        labels.
     """
     layout = LAYOUTS[entry.loader]
     names = layout.train if split == "train" else layout.test
@@ -84,7 +87,8 @@ def _batch(
     path = folder / name
     if name not in entry.files:
         raise DamagedFile(
-            f"{path} is a pickle without an md5 in the catalogue: add files: {{{name}: <md5>}} to read it"
+            f"{path} is a pickle without an md5 in the catalogue: add files: {{{name}: <md5>}} to"
+            " read it"
         )
     data = content(entry, folder, name)
     try:

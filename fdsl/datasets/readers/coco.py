@@ -1,16 +1,22 @@
-"""Datasets in COCO's format: pictures with boxes and masks of objects, from `annotations/instances_PART.json`.
+"""Datasets in COCO's format: pictures with boxes and masks of objects, from
+`annotations/instances_PART.json`.
 
-The format: https://cocodataset.org/#format-data. Masks are decoded by pycocotools, as COCO's own evaluation does. The JSON
-file is read whole: train2017's 448 MB take a minute or two and, while they are read, a few GB; afterwards each object is a
-run-length code of about 100 bytes.
+The format: https://cocodataset.org/#format-data. Masks are decoded by pycocotools, as COCO's own
+evaluation does. The JSON file is read whole: train2017's 448 MB take a minute or two and, while
+they are read, a few GB; afterwards each object is a run-length code of about 100 bytes.
 
 What is done with objects, always in the same way:
 
-- `iscrowd` objects (a group under one mask) are given, marked in `crowd`: leave them out of a training's targets, and
-  evaluate against the JSON file itself (`CocoImages.annotations`), where they are regions to ignore.
-- A box is clipped to the picture. One that then has no width or no height is *dropped* with its mask and counted in
-  `CocoImages.dropped` (train2017 has a few). A box or polygon that is malformed or not finite is *refused*.
-- Pictures without objects are kept; `CocoImages.objects` counts each picture's objects that are no crowd.
+- `iscrowd` objects (a group under one mask) are given, marked in `crowd`: leave them out of a
+training's targets, and
+  evaluate against the JSON file itself (`CocoImages.annotations`), where they are regions to
+  ignore.
+- A box is clipped to the picture. One that then has no width or no height is *dropped* with its
+mask and counted in
+  `CocoImages.dropped` (train2017 has a few). A box or polygon that is malformed or not finite is
+  *refused*.
+- Pictures without objects are kept; `CocoImages.objects` counts each picture's objects that are no
+crowd.
 """
 
 from __future__ import annotations
@@ -46,7 +52,8 @@ class Scene(NamedTuple):
     image
         uint8 (H, W, 3).
     boxes
-        float32 (n, 4): left, top, right, bottom in pixels, inside the picture, right > left and bottom > top.
+        float32 (n, 4): left, top, right, bottom in pixels, inside the picture, right > left and
+        bottom > top.
     labels
         int64 (n,), 0 to classes - 1; `CocoImages.category_ids` turns them back.
     masks
@@ -72,7 +79,8 @@ class Scene(NamedTuple):
 class CocoImages:
     """Pictures and their objects; decoded when asked for, in the order of COCO's picture numbers.
 
-    Picture i has the objects `first[i]` to `first[i + 1]`, whose run-length codes are `codes[ends[k]:ends[k + 1]]`.
+    Picture i has the objects `first[i]` to `first[i + 1]`, whose run-length codes are
+    `codes[ends[k]:ends[k + 1]]`.
 
     Attributes
     ----------
@@ -119,7 +127,9 @@ class CocoImages:
         return len(self.image_ids)
 
     def __getitem__(self, index: int) -> Scene:
-        """Decode picture `index`; DamagedFile if its file is missing, damaged or of another size than noted."""
+        """Decode picture `index`; DamagedFile if its file is missing, damaged or of another size
+        than noted.
+        """
         from pycocotools import mask
 
         if not -len(self) <= index < len(self):
@@ -130,8 +140,8 @@ class CocoImages:
         height, width = self.sizes[index].tolist()
         if image.shape[:2] != (height, width):
             raise DamagedFile(
-                f"{path} has {image.shape[1]} × {image.shape[0]} pixels, {self.annotations} says {width} × {height}; "
-                "get the pictures again"
+                f"{path} has {image.shape[1]} × {image.shape[0]} pixels, {self.annotations} says"
+                f" {width} × {height}; get the pictures again"
             )
         chosen = slice(int(self.first[index]), int(self.first[index + 1]))
         codes = [
@@ -196,8 +206,8 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
     Raises
     ------
     DamagedFile
-        If the file is not in COCO's format, or an id, a size, a box or a segmentation of it cannot be; the message names
-        the annotation.
+        If the file is not in COCO's format, or an id, a size, a box or a segmentation of it cannot
+        be; the message names the annotation.
     """
     part = entry.parts[split]
     where = found.where / _annotations(part)
@@ -251,8 +261,8 @@ class _Instances:
         for (number, size), count in zip(self.sizes.items(), counts.tolist(), strict=True):
             if count * size[0] * size[1] > LARGEST_SCENE_BYTES:
                 raise ValueError(
-                    f"picture {number} of {size[1]} × {size[0]} pixels has {count} objects, whose masks take more than "
-                    f"{LARGEST_SCENE_BYTES} bytes"
+                    f"picture {number} of {size[1]} × {size[0]} pixels has {count} objects, whose"
+                    f" masks take more than {LARGEST_SCENE_BYTES} bytes"
                 )
         codes = [row.code for row in rows]
         names = [str(picture["file_name"]) for picture in self.pictures.values()]
@@ -319,18 +329,18 @@ def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
     Parameters
     ----------
     segmentation
-        Polygons [[x, y, x, y, …], …] whose union is the object; or {"size": [height, width], "counts": run lengths down
-        the columns, as a list of integers or compressed to text}.
+        Polygons [[x, y, x, y, …], …] whose union is the object; or {"size": [height, width],
+        "counts": run lengths down the columns, as a list of integers or compressed to text}.
     height, width
         Of the picture, in pixels.
 
     Raises
     ------
     ValueError
-        If it is none of these, has a polygon of fewer than 3 points, a number that is not finite, a point farther outside
-        than the picture is long or an outline beyond a million pixels (pycocotools' memory grows with it), or run lengths that
-        do not add up to
-        height × width (with which it would write beyond its memory).
+        If it is none of these, has a polygon of fewer than 3 points, a number that is not finite, a
+        point farther outside than the picture is long or an outline beyond a million pixels
+        (pycocotools' memory grows with it), or run lengths that do not add up to height × width
+        (with which it would write beyond its memory).
     """
     from pycocotools import mask
 
@@ -344,12 +354,14 @@ def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
         for polygon in polygons:
             if polygon.min() < -reach or polygon.max() > 2 * reach:
                 raise ValueError(
-                    f"a polygon reaches from {polygon.min()} to {polygon.max()}, far outside {width} × {height} pixels"
+                    f"a polygon reaches from {polygon.min()} to {polygon.max()}, far outside"
+                    f" {width} × {height} pixels"
                 )
             outline = np.abs(polygon - np.roll(polygon, 2)).sum()
             if outline > LARGEST_OUTLINE_PX:
                 raise ValueError(
-                    f"a polygon has an outline of {outline:.0f} pixels, more than {LARGEST_OUTLINE_PX}"
+                    f"a polygon has an outline of {outline:.0f} pixels, more than"
+                    f" {LARGEST_OUTLINE_PX}"
                 )
         return mask.merge(mask.frPyObjects(polygons, height, width))["counts"]
     if not isinstance(segmentation, dict) or segmentation.get("size") != [height, width]:
@@ -366,8 +378,9 @@ def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
 def uncompressed(text: str) -> list[int]:
     """Return the run lengths that COCO compressed to text.
 
-    Each is a little-endian number of 5-bit groups, a sixth bit saying that another group follows, all plus 48 as ASCII;
-    from the fourth on it is the difference to the run two before (maskApi.c, rleToString).
+    Each is a little-endian number of 5-bit groups, a sixth bit saying that another group follows,
+    all plus 48 as ASCII; from the fourth on it is the difference to the run two before (maskApi.c,
+    rleToString).
 
     Raises
     ------

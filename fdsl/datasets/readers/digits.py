@@ -32,8 +32,8 @@ def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:  #
 def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]) -> ArrayImages:
     """Read the images of one part, uint8 (n, 8, 8), values 0 … 16 scaled to 0 … 255.
 
-    scikit-learn gives no split. Ours takes 36 test images of each class by `few_labels` with a fixed seed; the order
-    of scikit-learn's file is kept within each part.
+    scikit-learn gives no split. Ours takes 36 test images of each class by `few_labels` with a
+    fixed seed; the order of scikit-learn's file is kept within each part.
     """
     pixels, labels = _table(found.where / "datasets" / "data" / "digits.csv.gz")
     images = np.rint(pixels * (255 / LARGEST_VALUE)).astype(np.uint8)
@@ -44,7 +44,9 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
 
 
 def _table(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return pixels (n, 8, 8) and labels (n,) from scikit-learn's file; importing it to do so takes 2 s."""
+    """Return pixels (n, 8, 8) and labels (n,) from scikit-learn's file; importing it to do so takes
+    2 s.
+    """
     try:
         rows = np.loadtxt(path, delimiter=",")
         return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)

@@ -1,4 +1,6 @@
-"""Unpacking tar files that other people made: plain files and folders inside the target, and nothing else."""
+"""Unpacking tar files that other people made: plain files and folders inside the target, and
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,10 @@ def unpack_tar(
     Raises
     ------
     DamagedFile
-        At the first member that is a link, a device, a sparse file, absolute, outside the folder or already there; when
-        members, bytes or the length of a header exceed the limits; if the archive is truncated or not a tar file.
-        What was written until then stays: unpack into a fresh folder and use it only after success.
+        At the first member that is a link, a device, a sparse file, absolute, outside the folder or
+        already there; when members, bytes or the length of a header exceed the limits; if the
+        archive is truncated or not a tar file. What was written until then stays: unpack into a
+        fresh folder and use it only after success.
     """
     written = 0
     zipped = archive.name.endswith("gz")
@@ -44,7 +47,8 @@ def unpack_tar(
                     written += member.size
                     if count > max_members or written > max_bytes:
                         raise DamagedFile(
-                            f"{archive} holds more than {max_members} members or {max_bytes} bytes; get it again"
+                            f"{archive} holds more than {max_members} members or {max_bytes} bytes;"
+                            " get it again"
                         )
                     _unpack(tar, member, folder, archive, bounded)
     except DamagedFile:
@@ -65,7 +69,9 @@ def unpack_tar(
 
 
 class _Bounded:
-    """A file of which at most `LARGEST_HEADER` bytes are read before `taken` is reset: tarfile keeps headers in memory."""
+    """A file of which at most `LARGEST_HEADER` bytes are read before `taken` is reset: tarfile
+    keeps headers in memory.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -86,13 +92,15 @@ def _unpack(
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
         raise DamagedFile(
-            f"{archive} holds {member.name!r}, which leaves the folder it is unpacked into; get it again"
+            f"{archive} holds {member.name!r}, which leaves the folder it is unpacked into; get it"
+            " again"
         )
     if not member.name.isprintable() or any(
         len(os.fsencode(part)) > LONGEST_NAME for part in path.parts
     ):
         raise DamagedFile(
-            f"{archive} holds {member.name[:80]!r}, a name that is too long or has control characters; get it again"
+            f"{archive} holds {member.name[:80]!r}, a name that is too long or has control"
+            " characters; get it again"
         )
     target = folder / path
     bounded.taken = 0

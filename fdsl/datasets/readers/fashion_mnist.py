@@ -53,12 +53,15 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
 def _idx(
     entry: DownstreamDataset, folder: Path, name: str, *, dimensions: int
 ) -> NDArray[np.uint8]:
-    """Read the idx format: two zero bytes, 8 (uint8), the number of dimensions, their sizes (big-endian), the data."""
+    """Read the idx format: two zero bytes, 8 (uint8), the number of dimensions, their sizes
+    (big-endian), the data.
+    """
     data = content(entry, folder, name)
     start = 4 + 4 * dimensions
     shape = np.frombuffer(data[4:start].ljust(4 * dimensions, b"\0"), dtype=">u4").astype(np.int64)
     if data[:4] != bytes([0, 0, 8, dimensions]) or len(data) - start != shape.prod():
         raise DamagedFile(
-            f"{folder / name} is not an idx file of uint8 with {dimensions} dimensions; get {entry.title} again"
+            f"{folder / name} is not an idx file of uint8 with {dimensions} dimensions; get"
+            f" {entry.title} again"
         )
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)

@@ -1,4 +1,6 @@
-"""Pictures in folders: a folder per class (ImageNet and any dataset of one's own), no classes at all, Places with its lists."""
+"""Pictures in folders: a folder per class (ImageNet and any dataset of one's own), no classes at
+all, Places with its lists.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def find_folders(entry: DownstreamDataset, data_root: str | Path) -> Found | Mis
 def read_folders(
     entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
 ) -> FileImages:
-    """List one part; a class's label is the rank of its name, so the order of a class list does not matter.
+    """List one part; a class's label is the rank of its name, so the order of a class list does not
+    matter.
 
     Raises
     ------
@@ -61,9 +64,11 @@ def read_folders(
 def read_unlabelled(
     entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
 ) -> FileImages:
-    """List every picture below the part's folder, however deep, in the order of their names; every label is 0.
+    """List every picture below the part's folder, however deep, in the order of their names; every
+    label is 0.
 
-    Linked pictures count, linked folders are not entered, hidden files and folders and other suffixes are left out.
+    Linked pictures count, linked folders are not entered, hidden files and folders and other
+    suffixes are left out.
 
     Raises
     ------
@@ -95,7 +100,8 @@ def find_places(entry: DownstreamDataset, data_root: str | Path) -> Found | Miss
 def read_places(
     entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
 ) -> FileImages:
-    """List one part of the chosen categories of Places365, or of all; labels are ranks among the chosen names.
+    """List one part of the chosen categories of Places365, or of all; labels are ranks among the
+    chosen names.
 
     Raises
     ------
@@ -108,12 +114,13 @@ def read_places(
     chosen = class_list(entry, found.where) if entry.class_list else sorted(numbers)
     if len(chosen) != entry.classes:
         raise DamagedFile(
-            f"{found.where / PLACES_CATEGORIES} has {len(chosen)} categories, {entry.title} has {entry.classes}"
+            f"{found.where / PLACES_CATEGORIES} has {len(chosen)} categories, {entry.title} has"
+            f" {entry.classes}"
         )
     if unknown := [name for name in chosen if name not in numbers]:
         raise ConfigError(
-            f"{found.where / str(entry.class_list)}: {unknown[0]!r} is not a category of {PLACES_CATEGORIES}; "
-            "copy the names from there, for example /a/airfield"
+            f"{found.where / str(entry.class_list)}: {unknown[0]!r} is not a category of"
+            f" {PLACES_CATEGORIES}; copy the names from there, for example /a/airfield"
         )
     label_of = {numbers[name]: label for label, name in enumerate(chosen)}
     names: list[str] = []
@@ -127,7 +134,8 @@ def read_places(
 
 
 def class_list(entry: DownstreamDataset, folder: Path) -> list[str]:
-    """Return the sorted class names of the entry's list, the user's or ours: one per line, `#` starts a comment line.
+    """Return the sorted class names of the entry's list, the user's or ours: one per line, `#`
+    starts a comment line.
 
     Raises
     ------
@@ -180,7 +188,8 @@ def _same_folders(entry: DownstreamDataset, folder: Path) -> list[str]:
         )
     if len(first) != entry.classes:
         raise DamagedFile(
-            f"{folder / next(iter(parts))} has {len(first)} class folders, {entry.title} has {entry.classes}"
+            f"{folder / next(iter(parts))} has {len(first)} class folders, {entry.title} has"
+            f" {entry.classes}"
         )
     return sorted(first)
 
@@ -191,7 +200,9 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _pictures(folder: Path) -> list[str]:
-    """Return the sorted picture names of one class folder; links count, hidden files and other suffixes do not."""
+    """Return the sorted picture names of one class folder; links count, hidden files and other
+    suffixes do not.
+    """
     try:
         with os.scandir(folder) as items:
             names = sorted(item.name for item in items if _is_picture(item.name))

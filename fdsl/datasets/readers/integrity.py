@@ -1,4 +1,6 @@
-"""Bytes that are what they should be: md5 digests of published files, checked before anything parses them."""
+"""Bytes that are what they should be: md5 digests of published files, checked before anything
+parses them.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ def content_md5(path: Path) -> str:
 
 
 def content(entry: DownstreamDataset, folder: Path, name: str) -> bytes:
-    """Return the bytes of a list or batch, gunzipped where it ends in `.gz`, after checking the entry's digest of it.
+    """Return the bytes of a list or batch, gunzipped where it ends in `.gz`, after checking the
+    entry's digest of it.
 
     Raises
     ------
@@ -40,8 +43,8 @@ def content(entry: DownstreamDataset, folder: Path, name: str) -> bytes:
     found = hashlib.md5(data, usedforsecurity=False).hexdigest()
     if expected is not None and found != expected:
         raise DamagedFile(
-            f"{path} has md5 {found}, expected {expected}: it is damaged or not the published file. "
-            f"Remove it and get {entry.title} again. {entry.how_to_get}"
+            f"{path} has md5 {found}, expected {expected}: it is damaged or not the published file."
+            f" Remove it and get {entry.title} again. {entry.how_to_get}"
         )
     return data
 

@@ -11,7 +11,9 @@ from fdsl.schema.catalogue import DownstreamDataset
 
 @dataclass(frozen=True)
 class Found:
-    """A dataset whose files are all there: their folder, and the names of the lists and batches below it."""
+    """A dataset whose files are all there: their folder, and the names of the lists and batches
+    below it.
+    """
 
     where: Path
     files: tuple[str, ...] = ()
@@ -28,7 +30,8 @@ class Missing:
 def look_in(folder: Path, needed: Iterable[str], *, gzipped: bool = False) -> Found | Missing:
     """Return Found if all `needed` files and folders (names that end in `/`) are below `folder`.
 
-    With `gzipped`, a file may also be there under its name with `.gz`; `Found.files` says which form there is.
+    With `gzipped`, a file may also be there under its name with `.gz`; `Found.files` says which
+    form there is.
     """
     if not folder.is_dir():
         return Missing(folder, "the folder does not exist")

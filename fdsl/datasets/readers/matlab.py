@@ -66,7 +66,8 @@ def find_flowers(entry: DownstreamDataset, data_root: str | Path) -> Found | Mis
 def read_flowers(
     entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
 ) -> FileImages:
-    """Read one part of Flowers-102: training is the official train and validation parts, test the official test part.
+    """Read one part of Flowers-102: training is the official train and validation parts, test the
+    official test part.
 
     Raises
     ------
@@ -82,7 +83,8 @@ def read_flowers(
     where = found.where / FLOWERS_PARTS
     if numbers.size and not (numbers[0] >= 1 and numbers[-1] <= labels.size):
         raise DamagedFile(
-            f"{where} names pictures {numbers[0]} to {numbers[-1]} of {labels.size}; get the file again"
+            f"{where} names pictures {numbers[0]} to {numbers[-1]} of {labels.size}; get the file"
+            " again"
         )
     names = [f"jpg/image_{number:05d}.jpg" for number in numbers.tolist()]
     return file_images(
@@ -102,7 +104,8 @@ def _variable(entry: DownstreamDataset, folder: Path, name: str, key: str) -> ND
     data = content(entry, folder, name)
     if len(data) > LARGEST_BYTES:
         raise DamagedFile(
-            f"{folder / name} has {len(data):,} bytes, expected at most {LARGEST_BYTES:,}; get {entry.title} again"
+            f"{folder / name} has {len(data):,} bytes, expected at most {LARGEST_BYTES:,}; get"
+            f" {entry.title} again"
         )
     try:
         return np.asarray(loadmat(io.BytesIO(data), squeeze_me=True, variable_names=[key])[key])
@@ -116,5 +119,6 @@ def _variable(entry: DownstreamDataset, folder: Path, name: str, key: str) -> ND
         zlib.error,
     ) as error:
         raise DamagedFile(
-            f"{folder / name} is not a MATLAB 5 file with the variable {key!r} ({error}); get {entry.title} again"
+            f"{folder / name} is not a MATLAB 5 file with the variable {key!r} ({error}); get"
+            f" {entry.title} again"
         ) from None

@@ -32,14 +32,15 @@ def read_picture(path: str | Path, *, box: Box | None = None) -> NDArray[np.uint
 
     Returns
     -------
-    uint8 (H, W, 3), C-contiguous and writable. Greyscale, palette and CMYK become RGB, transparent pixels are
-    laid over white, the first frame of an animation is taken, and an EXIF rotation is not applied.
+    uint8 (H, W, 3), C-contiguous and writable. Greyscale, palette and CMYK become RGB, transparent
+    pixels are laid over white, the first frame of an animation is taken, and an EXIF rotation is
+    not applied.
 
     Raises
     ------
     DamagedFile
-        If the file is missing, truncated, not an image, deeper than 8 bits per channel or larger than Pillow's limit
-        (a decompression bomb), or if the box lies outside.
+        If the file is missing, truncated, not an image, deeper than 8 bits per channel or larger
+        than Pillow's limit (a decompression bomb), or if the box lies outside.
     """
     try:
         return _pixels(path, name=str(path), box=box)
@@ -48,7 +49,9 @@ def read_picture(path: str | Path, *, box: Box | None = None) -> NDArray[np.uint
 
 
 def decode_picture(content: bytes, *, name: str) -> NDArray[np.uint8]:
-    """Decode the bytes of one image file, as `read_picture` does; `name` is what an error calls them."""
+    """Decode the bytes of one image file, as `read_picture` does; `name` is what an error calls
+    them.
+    """
     return _pixels(BytesIO(content), name=name, box=None)
 
 
@@ -69,7 +72,8 @@ def _pixels(source: str | Path | BytesIO, *, name: str, box: Box | None) -> NDAr
         foreign = isinstance(error, UnidentifiedImageError)  # whose text names a buffer's address
         reason = f"its content is none of {', '.join(FORMATS)}" if foreign else error
         raise DamagedFile(
-            f"{name} cannot be read as an image ({reason}); get the file from the dataset's archive again"
+            f"{name} cannot be read as an image ({reason}); get the file from the dataset's archive"
+            " again"
         ) from None
 
 

@@ -1,4 +1,6 @@
-"""Which two functions serve a loader name of the catalogue: one that looks for files, one that reads a part."""
+"""Which two functions serve a loader name of the catalogue: one that looks for files, one that
+reads a part.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ Split = Part
 
 @dataclass(frozen=True)
 class Reader:
-    """How one kind of dataset is found and read, and the packages whose versions can change the pixels."""
+    """How one kind of dataset is found and read, and the packages whose versions can change the
+    pixels.
+    """
 
     find: Callable[[DownstreamDataset, str | Path], Found | Missing]
     read: Callable[[DownstreamDataset, Found, Split], ImageSource]

@@ -1,10 +1,11 @@
 """Pictures in rows of Arrow and Parquet files, read with pyarrow alone.
 
-A row holds the bytes of an encoded picture (a struct {bytes, path} or plain binary) and an integer label; a shard of ours
-holds lossless pixels and its own checksum.
+A row holds the bytes of an encoded picture (a struct {bytes, path} or plain binary) and an integer
+label; a shard of ours holds lossless pixels and its own checksum.
 
-Arrow files are memory-mapped, so a dataset may be larger than memory. Parquet cannot be read by row: the pictures of a
-part stay in memory, encoded as they are, and a part above `LARGEST_PARQUET_BYTES` is refused.
+Arrow files are memory-mapped, so a dataset may be larger than memory. Parquet cannot be read by
+row: the pictures of a part stay in memory, encoded as they are, and a part above
+`LARGEST_PARQUET_BYTES` is refused.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ Pixels = NDArray[np.uint8]
 class RowImages:
     """Images in rows of files; opened at once, and again in every process that this is sent to.
 
-    `names` are relative to `root`; `starts`, int64 (files + 1,), are the rows before each file; `labels` int64 (n,).
+    `names` are relative to `root`; `starts`, int64 (files + 1,), are the rows before each file;
+    `labels` int64 (n,).
     """
 
     root: Path
@@ -77,7 +79,9 @@ class RowImages:
         return []
 
     def digest(self) -> str:
-        """Return the SHA-256 of names, sizes and rows of the files, and of the labels; pixels are not read."""
+        """Return the SHA-256 of names, sizes and rows of the files, and of the labels; pixels are
+        not read.
+        """
         sizes = [(self.root / name).stat().st_size for name in self.names]
         content = hashlib.sha256(json.dumps([self.names, sizes, self.starts.tolist()]).encode())
         content.update(self.labels.astype("<i8").data)
@@ -125,8 +129,9 @@ def _require_small(entry: DownstreamDataset, paths: Sequence[Path], column: str)
             )
     if total > LARGEST_PARQUET_BYTES:
         raise DamagedFile(
-            f"{entry.title}: {total} bytes of pictures in Parquet files, which are kept in memory, are more than "
-            f"{LARGEST_PARQUET_BYTES}; save them as Arrow (save_to_disk of the package datasets) and use the loader arrow"
+            f"{entry.title}: {total} bytes of pictures in Parquet files, which are kept in memory,"
+            f" are more than {LARGEST_PARQUET_BYTES}; save them as Arrow (save_to_disk of the"
+            " package datasets) and use the loader arrow"
         )
 
 
@@ -139,7 +144,8 @@ def _labels(path: Path, column: str, entry: DownstreamDataset) -> NDArray[np.int
             _require_column(path, schema, column)
             if file.metadata.num_rows > LARGEST_ROWS:
                 raise DamagedFile(
-                    f"{path} has {file.metadata.num_rows:,} rows, at most {LARGEST_ROWS:,} are read; divide it"
+                    f"{path} has {file.metadata.num_rows:,} rows, at most {LARGEST_ROWS:,} are"
+                    " read; divide it"
                 )
             values = file.read(columns=[column]).column(column)
         else:
@@ -151,8 +157,9 @@ def _labels(path: Path, column: str, entry: DownstreamDataset) -> NDArray[np.int
             values = pa.chunked_array([batch.column(column) for batch in batches])
     if not pa.types.is_integer(values.type) or values.null_count:
         raise DamagedFile(
-            f"{path}: column {column!r} holds {values.type} with {values.null_count} empty rows, expected integers from 0 to "
-            f"{entry.classes - 1}; choose another column in the entry's columns.label"
+            f"{path}: column {column!r} holds {values.type} with {values.null_count} empty rows,"
+            f" expected integers from 0 to {entry.classes - 1}; choose another column in the"
+            " entry's columns.label"
         )
     names = _class_names(schema, column)
     if names is not None and len(names) != entry.classes:
@@ -195,7 +202,8 @@ def _pictures(path: Path, column: str) -> Callable[[int], Pixels]:
         content = arrays[number][row - int(starts[number])].as_buffer()
         if content is None:
             raise DamagedFile(
-                f"{path}: row {row} holds no picture, at most a path; save the dataset with its pictures embedded"
+                f"{path}: row {row} holds no picture, at most a path; save the dataset with its"
+                " pictures embedded"
             )
         return decode_picture(content.to_pybytes(), name=f"{path}, row {row}")
 
@@ -203,7 +211,9 @@ def _pictures(path: Path, column: str) -> Callable[[int], Pixels]:
 
 
 def _unpacked(path: Path, file: pq.ParquetFile, leaf: str) -> list[pa.RecordBatch]:
-    """Return all pictures of a Parquet file, encoded; DamagedFile when equal ones that it holds once fill the memory."""
+    """Return all pictures of a Parquet file, encoded; DamagedFile when equal ones that it holds
+    once fill the memory.
+    """
     meta = file.metadata
     chunks = (
         meta.row_group(group).column(number)
@@ -219,8 +229,9 @@ def _unpacked(path: Path, file: pq.ParquetFile, leaf: str) -> list[pa.RecordBatc
         held += batch.nbytes
         if held > LARGEST_PARQUET_BYTES:
             raise DamagedFile(
-                f"{path} unpacks to more than {LARGEST_PARQUET_BYTES} bytes of pictures, which are kept in memory; "
-                "save them as Arrow (save_to_disk of the package datasets) and use the loader arrow"
+                f"{path} unpacks to more than {LARGEST_PARQUET_BYTES} bytes of pictures, which are"
+                " kept in memory; save them as Arrow (save_to_disk of the package datasets) and"
+                " use the loader arrow"
             )
         batches.append(batch)
     return batches
@@ -241,8 +252,8 @@ def _leaf(path: Path, schema: pa.Schema, column: str) -> str:
     held = kind.field("bytes").type if nested else kind
     if not (pa.types.is_binary(held) or pa.types.is_large_binary(held)):
         raise DamagedFile(
-            f"{path}: column {column!r} holds {kind}, expected encoded pictures (struct with bytes, or binary); "
-            "choose another column in the entry's columns.image"
+            f"{path}: column {column!r} holds {kind}, expected encoded pictures (struct with bytes,"
+            " or binary); choose another column in the entry's columns.image"
         )
     return f"{column}.bytes" if nested else column
 
@@ -250,12 +261,15 @@ def _leaf(path: Path, schema: pa.Schema, column: str) -> str:
 def _require_column(path: Path, schema: pa.Schema, column: str) -> None:
     if column not in schema.names:
         raise DamagedFile(
-            f"{path} has no column {column!r}; there are: {', '.join(schema.names)}. Name them in the entry's columns"
+            f"{path} has no column {column!r}; there are: {', '.join(schema.names)}. Name them in"
+            " the entry's columns"
         )
 
 
 def _batches(path: Path, column: str) -> list[pa.RecordBatch]:
-    """Return all batches of an Arrow file or stream, mapped and not copied: `column` must not be larger than the file."""
+    """Return all batches of an Arrow file or stream, mapped and not copied: `column` must not be
+    larger than the file.
+    """
     batches, held = [], 0
     for batch in _each_batch(path):
         held += batch.column(column).nbytes if column in batch.schema.names else 0

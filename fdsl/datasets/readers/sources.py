@@ -41,7 +41,9 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ArrayImages:
-    """Images that fit into memory, uint8 (n, H, W) or (n, H, W, 3), with labels int64 (n,) from 0 to classes - 1."""
+    """Images that fit into memory, uint8 (n, H, W) or (n, H, W, 3), with labels int64 (n,) from 0
+    to classes - 1.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -71,10 +73,11 @@ class ArrayImages:
 
 @dataclass(frozen=True, eq=False)
 class FileImages:
-    """Image files that are decoded when asked for; holds names and labels, never a file handle or pixels.
+    """Image files that are decoded when asked for; holds names and labels, never a file handle or
+    pixels.
 
-    `names` are bytes (n,) relative to `root`; `boxes`, int32 (n, 4), are left, top, right, bottom, or None for whole
-    images. 1.3 million ImageNet names take about 40 MB.
+    `names` are bytes (n,) relative to `root`; `boxes`, int32 (n, 4), are left, top, right, bottom,
+    or None for whole images. 1.3 million ImageNet names take about 40 MB.
     """
 
     root: Path
@@ -120,7 +123,8 @@ class FileImages:
 class MultiLabelImages(FileImages):
     """Image files that show any number of classes: `labels` is int64 (n, classes).
 
-    1: the class is there; 0: it is not; `UNKNOWN`: not to be counted, neither in a loss nor in a score.
+    1: the class is there; 0: it is not; `UNKNOWN`: not to be counted, neither in a loss nor in a
+    score.
     """
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:  # type: ignore[override]
@@ -196,8 +200,8 @@ def file_names(names: Sequence[str], *, root: Path, where: str | Path) -> NDArra
     Raises
     ------
     DamagedFile
-        Naming the list `where`, if a name leaves `root` or has control characters: a digest of names joined by line feeds
-        would not tell which is which, and a terminal would obey them.
+        Naming the list `where`, if a name leaves `root` or has control characters: a digest of
+        names joined by line feeds would not tell which is which, and a terminal would obey them.
     """
     for name in names:
         if name.startswith("/") or ".." in name.split("/"):
@@ -225,7 +229,9 @@ def absent_files(root: Path, names: NDArray[np.bytes_]) -> list[Path]:
 def checked_labels(
     labels: ArrayLike, *, count: int, classes: int, where: str | Path
 ) -> NDArray[np.int64]:
-    """Return labels as int64 (count,); DamagedFile, naming `where`, for another number or one out of range."""
+    """Return labels as int64 (count,); DamagedFile, naming `where`, for another number or one out
+    of range.
+    """
     array = np.asarray(labels, dtype=np.int64)
     if array.shape != (count,):
         raise DamagedFile(
@@ -233,6 +239,7 @@ def checked_labels(
         )
     if count and not (array.min() >= 0 and array.max() < classes):
         raise DamagedFile(
-            f"{where} gives labels from {array.min()} to {array.max()}, expected 0 to {classes - 1}; get the file again"
+            f"{where} gives labels from {array.min()} to {array.max()}, expected 0 to"
+            f" {classes - 1}; get the file again"
         )
     return array

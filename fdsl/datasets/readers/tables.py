@@ -1,4 +1,5 @@
-"""Datasets of rows in Arrow and Parquet files: the layouts of the Hugging Face Hub, of `save_to_disk`, and our shards.
+"""Datasets of rows in Arrow and Parquet files: the layouts of the Hugging Face Hub, of
+`save_to_disk`, and our shards.
 
 Which files make a part is decided here, from names; `fdsl.datasets.readers.rows` opens them.
 """
@@ -23,7 +24,9 @@ NUMBERED = re.compile(r"-(\d+)-of-(\d+)(?=\.|-)")
 
 
 def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
-    """Look for at least one file of each part, and for all files of a numbered set such as train-00001-of-00004."""
+    """Look for at least one file of each part, and for all files of a numbered set such as
+    train-00001-of-00004.
+    """
     folder = folder_of(entry, data_root)
     if not folder.is_dir():
         return Missing(folder, "the folder does not exist")
@@ -49,8 +52,9 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
     Raises
     ------
     DamagedFile
-        If a file is missing, damaged, of another digest than the entry's, or has not the columns; if its own list of class
-        names is not as long as the entry's number of classes; if labels are out of range; if Parquet files are too large.
+        If a file is missing, damaged, of another digest than the entry's, or has not the columns;
+        if its own list of class names is not as long as the entry's number of classes; if labels
+        are out of range; if Parquet files are too large.
     """
     # pyarrow is slow to import, and finding needs none of it
     from fdsl.datasets.readers.rows import open_rows
@@ -60,8 +64,8 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
         expected = entry.files.get(name)
         if expected is not None and (digest := md5(found.where / name)) != expected:
             raise DamagedFile(
-                f"{found.where / name} has md5 {digest}, expected {expected}: it is damaged or not the published file. "
-                f"{entry.how_to_get}"
+                f"{found.where / name} has md5 {digest}, expected {expected}: it is damaged or not"
+                f" the published file. {entry.how_to_get}"
             )
     return open_rows(entry, found.where, names)
 
@@ -84,7 +88,9 @@ def _gap(names: Iterable[str]) -> str | None:
 
 
 def _names(entry: DownstreamDataset, folder: Path, where: str) -> list[str]:
-    """Return the files of a part: those that match a pattern, or those that save_to_disk's list names, in its order."""
+    """Return the files of a part: those that match a pattern, or those that save_to_disk's list
+    names, in its order.
+    """
     if not (folder / where).is_dir():
         return _matching(folder, where)
     path = folder / where / STATE

@@ -1,7 +1,9 @@
-"""Pascal VOC 2012 as single-label classification: each annotated object's bounding box is one image.
+"""Pascal VOC 2012 as single-label classification: each annotated object's bounding box is one
+image.
 
-The challenge's classification task is multi-label; the papers print top-1 accuracy, which needs one label per image.
-The first author of FractalDB answered (with "I guess") that the boxes were cropped and paired with their label:
+The challenge's classification task is multi-label; the papers print top-1 accuracy, which needs one
+label per image. The first author of FractalDB answered (with "I guess") that the boxes were cropped
+and paired with their label:
 https://github.com/hirokatsukataoka16/FractalDB-Pretrained-ResNet-PyTorch/issues/2
 """
 
@@ -22,10 +24,27 @@ from fdsl.schema.catalogue import DownstreamDataset
 PACKAGES = ("numpy", "pillow")
 LISTS = {"train": "ImageSets/Main/train.txt", "test": "ImageSets/Main/val.txt"}
 CLASSES = (
-    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car",
-    "cat", "chair", "cow", "diningtable", "dog", "horse", "motorbike",
-    "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
-)  # fmt: skip
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
 
 
 def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
@@ -34,7 +53,8 @@ def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
 
 
 def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]) -> FileImages:
-    """Read the objects of one part, in the order of the list and of each annotation; `difficult` ones are left out.
+    """Read the objects of one part, in the order of the list and of each annotation; `difficult`
+    ones are left out.
 
     Raises
     ------
@@ -56,7 +76,9 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
 
 
 def _objects(entry: DownstreamDataset, folder: Path, name: str) -> Iterator[tuple[int, Box]]:
-    """Yield class and box of each object that is not difficult; VOC counts pixels from 1 and includes the last one."""
+    """Yield class and box of each object that is not difficult; VOC counts pixels from 1 and
+    includes the last one.
+    """
     data = content(entry, folder, name)
     try:
         text = data.decode()  # whatever it declares, so that no encoding hides what is looked for

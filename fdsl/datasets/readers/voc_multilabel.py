@@ -1,6 +1,8 @@
-"""Pascal VOC 2012 as the challenge's own classification task: which of 20 classes are in the whole picture, any number of them.
+"""Pascal VOC 2012 as the challenge's own classification task: which of 20 classes are in the whole
+picture, any number of them.
 
-`fdsl.datasets.readers.voc` is the other reading of "VOC 2012 classification", one image per object, which top-1 accuracy needs.
+`fdsl.datasets.readers.voc` is the other reading of "VOC 2012 classification", one image per object,
+which top-1 accuracy needs.
 """
 
 from __future__ import annotations
@@ -36,13 +38,15 @@ def read(
 ) -> MultiLabelImages:
     """Read the pictures of one part in the order of its list.
 
-    A class of which a picture shows difficult objects only is `UNKNOWN` there: the challenge leaves such pairs out of its
-    score (VOC 2012 development kit, section "classification task"), and we leave them out of the loss as well.
+    A class of which a picture shows difficult objects only is `UNKNOWN` there: the challenge leaves
+    such pairs out of its score (VOC 2012 development kit, section "classification task"), and we
+    leave them out of the loss as well.
 
     Raises
     ------
     DamagedFile
-        If a list is missing or damaged, or a class list does not have the pictures of the part's list in its order.
+        If a list is missing or damaged, or a class list does not have the pictures of the part's
+        list in its order.
     ConfigError
         If the entry has not 20 classes.
     """
@@ -70,12 +74,13 @@ def _answers(
     rows = [line.split() for line in text_lines(entry, folder, name)]
     if [row[0] for row in rows] != pictures:
         raise DamagedFile(
-            f"{folder / name} does not list the {len(pictures)} pictures of its part in their order; "
-            f"get {entry.title} again"
+            f"{folder / name} does not list the {len(pictures)} pictures of its part in their"
+            f" order; get {entry.title} again"
         )
     odd = [row for row in rows if len(row) != 2 or row[1] not in ANSWERS]
     if odd:
         raise DamagedFile(
-            f"{folder / name} holds {' '.join(odd[0])!r}, expected a picture and 1, 0 or -1; get {entry.title} again"
+            f"{folder / name} holds {' '.join(odd[0])!r}, expected a picture and 1, 0 or -1; get"
+            f" {entry.title} again"
         )
     return np.array([ANSWERS[answer] for _, answer in rows], dtype=np.int64)

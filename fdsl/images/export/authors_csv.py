@@ -1,4 +1,6 @@
-"""The parameter files of the released programs, one CSV per category: read strictly, and written as they write them."""
+"""The parameter files of the released programs, one CSV per category: read strictly, and written as
+they write them.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +37,16 @@ RCDB_INSTANCE_0 = {
     "start_pos_w": "centre_x",
 }
 RCDB_ORDER = (
-    "Vertex", "Perlin_noise", "line_width", "Center_rad", "Line_num", "Oval_rate_x", "Oval_rate_y",
-    "start_pos_h", "start_pos_w",
-)  # fmt: skip
+    "Vertex",
+    "Perlin_noise",
+    "line_width",
+    "Center_rad",
+    "Line_num",
+    "Oval_rate_x",
+    "Oval_rate_y",
+    "start_pos_h",
+    "start_pos_w",
+)
 
 
 def file_name(formula: str, category: int) -> str:
@@ -46,12 +55,14 @@ def file_name(formula: str, category: int) -> str:
 
 
 def read_folder(folder: str | Path, *, formula: str) -> Parameters:
-    """Read the categories 0, 1, … from a folder; folders of the authors' threads inside it (csv0, csv1, …) are looked into.
+    """Read the categories 0, 1, … from a folder; folders of the authors' threads inside it (csv0,
+    csv1, …) are looked into.
 
     Raises
     ------
     DamagedFile
-        If there is no category 0, a number is missing or stands twice, or a file cannot be used; the message names the file.
+        If there is no category 0, a number is missing or stands twice, or a file cannot be used;
+        the message names the file.
     """
     _known(formula)
     folder = Path(folder)
@@ -78,12 +89,14 @@ def read_file(path: str | Path, *, formula: str) -> Rows:
     Raises
     ------
     DamagedFile
-        If the file is empty, truncated, too large, has another number of columns, or values that are no parameters.
+        If the file is empty, truncated, too large, has another number of columns, or values that
+        are no parameters.
     """
     size = Path(path).stat().st_size
     if size > LARGEST_BYTES:
         raise DamagedFile(
-            f"{path} has {size:,} bytes; a category takes at most {LARGEST_BYTES:,}: get the file again"
+            f"{path} has {size:,} bytes; a category takes at most {LARGEST_BYTES:,}: get the file"
+            " again"
         )
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -101,7 +114,9 @@ def read_file(path: str | Path, *, formula: str) -> Rows:
 
 
 def write_folder(folder: str | Path, parameters: Parameters, *, formula: str) -> None:
-    """Write one CSV per category; a file that is there and differs is an error, the same one is left alone."""
+    """Write one CSV per category; a file that is there and differs is an error, the same one is
+    left alone.
+    """
     _known(formula)
     for category in range(parameters.classes):
         path = Path(folder) / file_name(formula, category)
@@ -109,7 +124,8 @@ def write_folder(folder: str | Path, parameters: Parameters, *, formula: str) ->
         if path.exists():
             if path.read_bytes() != content:
                 raise DamagedFile(
-                    f"{path} is in the way and differs from category {category}: choose another folder"
+                    f"{path} is in the way and differs from category {category}: choose another"
+                    " folder"
                 )
             continue
         write_bytes(path, content)

@@ -1,4 +1,6 @@
-"""Parameters from outside: a folder of the authors' CSV files, or the one file that `fdsl import` makes of it."""
+"""Parameters from outside: a folder of the authors' CSV files, or the one file that `fdsl import`
+makes of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Names of image files: the folders of the authors' programs, each a rule from (category, instance) to a path and back."""
+"""Names of image files: the folders of the authors' programs, each a rule from (category, instance)
+to a path and back.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ class Layout:
     pattern
         Regular expression of a path; its groups are read by `place`.
     name
-        (category, instance, vertices) to a path relative to the folder; vertices is 0 where the category has none.
+        (category, instance, vertices) to a path relative to the folder; vertices is 0 where the
+        category has none.
     place
         The numbers of the pattern's groups to (category, instance).
     example
@@ -57,7 +60,9 @@ def fractaldb(*, weights: int, flips: int) -> Layout:
 
 
 def exfractaldb(*, weights: int, folder: str) -> Layout:
-    """ExFractalDB and MV-FractalDB (folder images), 3D-OFDB (folder image): weight row and view stand in the name."""
+    """ExFractalDB and MV-FractalDB (folder images), 3D-OFDB (folder image): weight row and view
+    stand in the name.
+    """
 
     def name(category: int, instance: int, _: int) -> str:
         row, view = instance % weights, instance // weights
@@ -95,7 +100,9 @@ NAMES = ("auto", "fractaldb", "exfractaldb", "ofdb3d", "rcdb", "visualatom", "pl
 
 
 def resolve(name: str, *, dataset: str, formula: str) -> str:
-    """Return the layout that "auto" stands for: the authors' own of the formula, else the plain one."""
+    """Return the layout that "auto" stands for: the authors' own of the formula, else the plain
+    one.
+    """
     choose("layout", name, list(NAMES), where="fdsl render")
     if name != "auto":
         return name
@@ -105,7 +112,9 @@ def resolve(name: str, *, dataset: str, formula: str) -> str:
 
 
 def get(name: str, *, settings: dict[str, object]) -> Layout:
-    """Return a layout by its name (see `resolve`); `settings` say how many weights and flips an instance's number counts."""
+    """Return a layout by its name (see `resolve`); `settings` say how many weights and flips an
+    instance's number counts.
+    """
     weighted = bool(settings.get("weighted", True)) and settings.get("instance_row") is None
     if name == "fractaldb":
         flips = 4 if settings.get("flips", True) else 1

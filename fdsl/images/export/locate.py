@@ -1,4 +1,6 @@
-"""What stands behind one image of a rendered folder or of a dataset: category, instance and parameters."""
+"""What stands behind one image of a rendered folder or of a dataset: category, instance and
+parameters.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def folder_of(path: Path) -> Path:
         if (folder / manifest_file.ORDER).is_file():
             return folder
     raise DamagedFile(
-        f"{path} does not lie in a folder of fdsl render: there is no {manifest_file.ORDER} above it"
+        f"{path} does not lie in a folder of fdsl render: there is no {manifest_file.ORDER}"
+        " above it"
     )
 
 
@@ -76,12 +79,14 @@ def of_index(dataset: Dataset, index: int) -> dict[str, Any]:
 
 
 def index_of_file(path: Path, *, member: str | None) -> tuple[Path, int]:
-    """Return the rendered folder and the index of an image file, or of one member of a tar or one row of a table.
+    """Return the rendered folder and the index of an image file, or of one member of a tar or one
+    row of a table.
 
     Raises
     ------
     DamagedFile
-        If the file is not one of the folder's, is not what was written, or the member is not one of the file's.
+        If the file is not one of the folder's, is not what was written, or the member is not one of
+        the file's.
     """
     folder = folder_of(path)
     order = manifest_file.read_order(folder)
@@ -102,7 +107,9 @@ def index_of_file(path: Path, *, member: str | None) -> tuple[Path, int]:
 
 
 def _check_content(path: Path, folder: Path, index: int, images_per_file: int) -> None:
-    """Compare a file with what was written down of it; that of a part still being drawn is known by its name alone."""
+    """Compare a file with what was written down of it; that of a part still being drawn is known by
+    its name alone.
+    """
     part = index // images_per_file
     if not (folder / manifest_file.provenance_name(part)).exists():
         return
@@ -110,7 +117,8 @@ def _check_content(path: Path, folder: Path, index: int, images_per_file: int) -
     wanted = about["sha256"] or rows[index - part * images_per_file].png.hex()
     if digest(path) != wanted:
         raise DamagedFile(
-            f"{path} is damaged or another picture: its digest is not the one of image {index} of {folder}"
+            f"{path} is damaged or another picture: its digest is not the one of image {index} of"
+            f" {folder}"
         )
 
 
@@ -130,7 +138,8 @@ def _place_in_archive(
     indices = range(part * size, min((part + 1) * size, images))
     if member is None:
         raise DamagedFile(
-            f"{path} holds the images {indices.start} to {indices.stop - 1}: say which with --member ROW"
+            f"{path} holds the images {indices.start} to {indices.stop - 1}: say which with"
+            " --member ROW"
         )
     if found := KEY_IN_TAR.fullmatch(member):
         place = int(found.group(1)), int(found.group(2))

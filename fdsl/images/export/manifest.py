@@ -2,8 +2,9 @@
 
 order.json        written first: all that decides the images, and how they are stored
 parameters.parquet  the parameters of all categories
-provenance-00000.parquet  written when part 0 is whole: file, digests, category and instance of each of its images
-manifest.json     written last: counts, versions, digests; where it is, the folder is complete
+provenance-00000.parquet  written when part 0 is whole: file, digests, category and instance of each
+of its images manifest.json     written last: counts, versions, digests; where it is, the folder is
+complete
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def begin(folder: Path, order: dict[str, Any]) -> None:
     Raises
     ------
     DamagedFile
-        If the folder holds something else; the message names it and, for another order, both values.
+        If the folder holds something else; the message names it and, for another order, both
+        values.
     """
     path = folder / ORDER
     if not path.exists():
@@ -65,7 +67,8 @@ def begin(folder: Path, order: dict[str, Any]) -> None:
         )  # by a run that was killed while it claimed the folder
         if foreign := sorted(p.name for p in set(folder.iterdir()) - begun):
             raise DamagedFile(
-                f"{folder} is not empty and not made by fdsl render: it holds {foreign[0]}. Choose an empty folder"
+                f"{folder} is not empty and not made by fdsl render: it holds {foreign[0]}. Choose"
+                " an empty folder"
             )
         write_json(path, order)
         return
@@ -73,7 +76,8 @@ def begin(folder: Path, order: dict[str, Any]) -> None:
     for key in sorted(wanted.keys() | held.keys()):
         if held.get(key) != wanted.get(key):
             raise DamagedFile(
-                f"{folder} was begun with {key} = {held.get(key)!r}, not {wanted.get(key)!r}. {_ELSEWHERE}"
+                f"{folder} was begun with {key} = {held.get(key)!r}, not {wanted.get(key)!r}."
+                f" {_ELSEWHERE}"
             )
 
 
@@ -144,7 +148,9 @@ def read_provenance(folder: Path, part: int) -> tuple[list[Row], dict[str, Any]]
 
 
 def verify_part(folder: Path, part: int, indices: range) -> bool:
-    """Say whether a part is complete; a part that should be and is not what was written is an error that names the file."""
+    """Say whether a part is complete; a part that should be and is not what was written is an error
+    that names the file.
+    """
     if not (folder / provenance_name(part)).exists():
         return False
     rows, about = read_provenance(folder, part)
@@ -159,20 +165,24 @@ def verify_part(folder: Path, part: int, indices: range) -> bool:
         path = folder / name
         if not path.exists():
             raise DamagedFile(
-                f"{path} is missing, though part {part} was complete: delete {provenance_name(part)} to draw it again"
+                f"{path} is missing, though part {part} was complete: delete"
+                f" {provenance_name(part)} to draw it again"
             )
         if digest(path) != wanted:
             raise DamagedFile(
-                f"{path} is damaged: its digest is not the one that was written down. Delete it and "
-                f"{provenance_name(part)}, and run the same command again"
+                f"{path} is damaged: its digest is not the one that was written down. Delete it and"
+                f" {provenance_name(part)}, and run the same command again"
             )
     return True
 
 
-def write_manifest(folder: Path, order: dict[str, Any], *, parts: int, environment: Any) -> dict[str, Any]:  # fmt: skip
+def write_manifest(
+    folder: Path, order: dict[str, Any], *, parts: int, environment: Any
+) -> dict[str, Any]:
     """Sum up a folder whose parts are all complete and return what was written.
 
-    `content` is the SHA-256 of the images' digests in order: it does not depend on format, file size or number of workers.
+    `content` is the SHA-256 of the images' digests in order: it does not depend on format, file
+    size or number of workers.
     """
     content = hashlib.sha256()
     images, blank, diverged, provenance = 0, 0, 0, []
@@ -232,6 +242,11 @@ def _schema() -> Any:
     import pyarrow as pa
 
     kinds = [
-        *(pa.int64(),) * 3, pa.string(), pa.binary(), pa.binary(), pa.bool_(), pa.bool_(),
-    ]  # fmt: skip
+        *(pa.int64(),) * 3,
+        pa.string(),
+        pa.binary(),
+        pa.binary(),
+        pa.bool_(),
+        pa.bool_(),
+    ]
     return pa.schema(list(zip(Row._fields, kinds, strict=True)))

@@ -1,4 +1,6 @@
-"""A whole dataset to files: exactly classes × instances images, restartable, the same for any number of workers."""
+"""A whole dataset to files: exactly classes × instances images, restartable, the same for any
+number of workers.
+"""
 
 from __future__ import annotations
 
@@ -80,16 +82,19 @@ def render(
     Parameters
     ----------
     format
-        "png": one file each, in the authors' folders; "webdataset": tar files; "parquet" or "arrow": tables that
-        `datasets.load_dataset(folder)` opens.
+        "png": one file each, in the authors' folders; "webdataset": tar files; "parquet" or
+        "arrow": tables that `datasets.load_dataset(folder)` opens.
     layout
-        Names of the images: "auto" takes the authors' own of the formula (see fdsl.images.export.layouts).
+        Names of the images: "auto" takes the authors' own of the formula (see
+        fdsl.images.export.layouts).
     images_per_file
-        Images in a tar or table; with "png", images after which an interrupted run can go on. The pixels do not depend on it.
+        Images in a tar or table; with "png", images after which an interrupted run can go on. The
+        pixels do not depend on it.
     workers
         Processes that draw; 0 draws in this one.
     progress
-        Called as progress(items, total=, unit=, title=), yields the items and shows how far they are.
+        Called as progress(items, total=, unit=, title=), yields the items and shows how far they
+        are.
 
     Returns
     -------
@@ -132,7 +137,8 @@ def _plan(
     size = writers.DEFAULT_IMAGES_PER_FILE[format] if images_per_file is None else images_per_file
     if size < 1 or workers < 0:
         raise ConfigError(
-            f"fdsl render: images_per_file = {size} must be at least 1, workers = {workers} at least 0"
+            f"fdsl render: images_per_file = {size} must be at least 1, workers = {workers} at"
+            " least 0"
         )
     name = layouts.resolve(layout, dataset=dataset.name, formula=dataset.formula)
     return Plan(dataset, Path(folder), format, name, size, workers, progress or _silent)
@@ -192,7 +198,9 @@ def _named(plan: Plan, drawn: Iterator[Sample], known: Parameters) -> Iterator[t
 
 
 def _parameters(plan: Plan) -> Parameters:
-    """Return the parameters, found now or by an interrupted run; they are kept in the folder, and every so often on the way."""
+    """Return the parameters, found now or by an interrupted run; they are kept in the folder, and
+    every so often on the way.
+    """
     path, dataset = plan.folder / manifest_file.PARAMETERS, plan.dataset
     searched = isinstance(dataset.images.parameters, SearchedParameters)
     beginning = plan.folder / manifest_file.BEGINNING

@@ -1,4 +1,6 @@
-"""Images on their way to files: drawn, digested and packed as PNG in worker processes, handed over in order."""
+"""Images on their way to files: drawn, digested and packed as PNG in worker processes, handed over
+in order.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,8 @@ def samples(
         for index in indices:
             yield draw(images, index, compression)
         return
-    # parameters go along with the images that need them, so that a worker's memory does not grow with the dataset
+    # parameters go along with the images that need them, so that a worker's memory does not grow
+    # with the dataset
     streamed = isinstance(images, StreamedImages)
     content = pickle.dumps((None if streamed else images, compression))
     with pools.processes(workers, initializer=_begin, initargs=(content,)) as pool:
@@ -116,7 +119,9 @@ def _draw_chunk(indices: list[int], part: StreamedImages | None) -> list[Sample]
 
 
 def prepare(images: DrawnImages, index: int) -> None:
-    """See to it that the kernels of some images are compiled, but not in this process, so that it stays small; `index` is one of them."""
+    """See to it that the kernels of some images are compiled, but not in this process, so that it
+    stays small; `index` is one of them.
+    """
     from fdsl.raster.first_use import compile_apart
 
     name = f"{type(images).__name__}-{images.dataset.formula}"

@@ -1,4 +1,6 @@
-"""One part of a rendered dataset in each of the formats: many PNG files, one tar, one Parquet or one Arrow file."""
+"""One part of a rendered dataset in each of the formats: many PNG files, one tar, one Parquet or
+one Arrow file.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,14 @@ HUGGING_FACE = {
     "info": {
         "features": {
             "image": {"_type": "Image"},
-            **{key: {"_type": "Value", "dtype": "int64"} for key in ("label", "category", "instance")},
+            **{
+                key: {"_type": "Value", "dtype": "int64"}
+                for key in ("label", "category", "instance")
+            },
             "sha256": {"_type": "Value", "dtype": "binary"},
         }
     }
-}  # fmt: skip
+}
 
 
 class Row(NamedTuple):
@@ -49,7 +54,9 @@ class Target(NamedTuple):
 
 
 def archive_name(format: str, part: int, parts: int) -> str:
-    """Return the name of a part's one file, which is what `datasets.load_dataset(folder)` looks for."""
+    """Return the name of a part's one file, which is what `datasets.load_dataset(folder)` looks
+    for.
+    """
     ending = "tar" if format == "webdataset" else format
     return f"data/train-{part:05d}-of-{parts:05d}.{ending}"
 
@@ -85,7 +92,9 @@ def write_archive(
 
 @contextmanager
 def _placing(target: Target, name: str) -> Iterator[Path]:
-    """Yield a path to write to; move it into place, unless an equal file is there. A different one is an error."""
+    """Yield a path to write to; move it into place, unless an equal file is there. A different one
+    is an error.
+    """
     path, workspace = target.folder / name, target.folder / WORKSPACE / Path(name).name
     yield workspace
     sync(workspace)
@@ -126,7 +135,9 @@ def _write_tar(
 def _write_table(
     path: Path, samples: Iterator[tuple[Sample, str]], format: str
 ) -> Iterator[tuple[Sample, str]]:
-    """Columns image (PNG bytes and a name), label, category, instance, sha256 of the pixels; in the notation of `datasets`."""
+    """Columns image (PNG bytes and a name), label, category, instance, sha256 of the pixels; in the
+    notation of `datasets`.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -177,5 +188,6 @@ def _row(sample: Sample, name: str) -> Row:
 def _in_the_way(path: Path, target: Target, index: int | None = None) -> DamagedFile:
     what = target.title if index is None else f"image {index} of {target.title}"
     return DamagedFile(
-        f"{path} is in the way: it differs from {what}, which belongs there. Delete it, or choose another folder"
+        f"{path} is in the way: it differs from {what}, which belongs there. Delete it, or choose"
+        " another folder"
     )

@@ -1,8 +1,9 @@
-"""The datasets as the released programs draw them, so that anyone can check ours against the originals.
+"""The datasets as the released programs draw them, so that anyone can check ours against the
+originals.
 
-The programs draw from one sequence after another: category k depends on all candidates before it, and with RCDB and VisualAtom every
-image depends on all images before it. So these datasets are slow to begin and are drawn in order; the other datasets of this
-package have no order.
+The programs draw from one sequence after another: category k depends on all candidates before it,
+and with RCDB and VisualAtom every image depends on all images before it. So these datasets are slow
+to begin and are drawn in order; the other datasets of this package have no order.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ def images(dataset: SyntheticDataset, *, threads: int, seed: int = 0) -> DrawnIm
     Parameters
     ----------
     threads
-        Processes that the authors' program was started with. RCDB and VisualAtom differ with it; FractalDB does not.
+        Processes that the authors' program was started with. RCDB and VisualAtom differ with it;
+        FractalDB does not.
     seed
-        Root seed of what the original leaves to chance: the patterns of FractalDB's patches. Everything else is the authors'.
+        Root seed of what the original leaves to chance: the patterns of FractalDB's patches.
+        Everything else is the authors'.
 
     Raises
     ------
     ConfigError
-        If the formula has no official mode, or the settings or the number of threads are not possible in it.
+        If the formula has no official mode, or the settings or the number of threads are not
+        possible in it.
     """
     where = f"official mode of {dataset.title or dataset.formula}"
     choose("formula", dataset.formula, list(FORMULAS), where=where)

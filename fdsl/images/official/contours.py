@@ -1,4 +1,6 @@
-"""What the released programs of RCDB and VisualAtom share: one sequence per thread, in which every image stands behind all before it."""
+"""What the released programs of RCDB and VisualAtom share: one sequence per thread, in which every
+image stands behind all before it.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ class Angles(NamedTuple):
 
 @dataclass
 class Walk:
-    """The place in one thread's sequence: before instance `instance` of `category`, whose values are drawn."""
+    """The place in one thread's sequence: before instance `instance` of `category`, whose values
+    are drawn.
+    """
 
     random: PythonRandom
     category: int
@@ -65,7 +69,9 @@ class Walk:
 
 @dataclass
 class Thread:
-    """One thread's categories, where each of them begins in the sequence as far as it is known, and where it was left."""
+    """One thread's categories, where each of them begins in the sequence as far as it is known, and
+    where it was left.
+    """
 
     first: int
     begins: list[dict[str, Any]] = field(default_factory=list)
@@ -73,7 +79,9 @@ class Thread:
 
 
 class SequentialContours(DrawnImages):
-    """Images that are drawn in order; going back begins the category again, going on passes over what lies between."""
+    """Images that are drawn in order; going back begins the category again, going on passes over
+    what lies between.
+    """
 
     BACKGROUND: int
     POLYGONS: str  # name of the constant that counts them
@@ -84,8 +92,9 @@ class SequentialContours(DrawnImages):
     ) -> None:
         if threads < 1 or dataset.classes % threads:
             raise ConfigError(
-                f"{where}: threads = {threads} makes {dataset.classes // max(1, threads) * threads} of {dataset.classes} classes, "
-                "as the released program does: use a divisor of the number of classes"
+                f"{where}: threads = {threads} makes {dataset.classes // max(1, threads) * threads}"
+                f" of {dataset.classes} classes, as the released program does: use a divisor of the"
+                " number of classes"
             )
         drawn = _Drawn(self, dataset.classes)
         super().__init__(dataset, drawn, seed=0, settings=settings)
@@ -104,11 +113,15 @@ class SequentialContours(DrawnImages):
 
     @abstractmethod
     def trace(self, walk: Walk) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
-        """Return x and y of the vertices before the first polygon, and the shift that they are drawn with."""
+        """Return x and y of the vertices before the first polygon, and the shift that they are
+        drawn with.
+        """
 
     @abstractmethod
     def grow(self, walk: Walk, noise: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what is subtracted along the angle, (2, vertices), from Perlin noise (2, vertices)."""
+        """Return what is subtracted along the angle, (2, vertices), from Perlin noise (2,
+        vertices).
+        """
 
     @abstractmethod
     def draw_gray(self, random: PythonRandom) -> int:
@@ -126,7 +139,9 @@ class SequentialContours(DrawnImages):
         }
 
     def image(self, *, category: int, instance: int) -> NDArray[np.uint8]:
-        """Return one image, uint8 (image_size_px, image_size_px); far ahead in a thread this takes a while."""
+        """Return one image, uint8 (image_size_px, image_size_px); far ahead in a thread this takes
+        a while.
+        """
         if not (0 <= category < self.classes and 0 <= instance < self.dataset.instances):
             raise IndexError(
                 f"category {category}, instance {instance} is not one of "
@@ -138,7 +153,9 @@ class SequentialContours(DrawnImages):
         return image
 
     def constants(self, category: int) -> Values:
-        """Return the constants of a category with the situation of its instance 0, as the released CSVs hold them."""
+        """Return the constants of a category with the situation of its instance 0, as the released
+        CSVs hold them.
+        """
         thread = self._threads[category // self._each]
         if category - thread.first >= len(thread.begins):
             self._seek(category, 0)

@@ -1,7 +1,9 @@
-"""FractalDB as released: one sequence of candidates for all categories, one sequence of random numbers for all images.
+"""FractalDB as released: one sequence of candidates for all categories, one sequence of random
+numbers for all images.
 
-Source: param_search/ifs_search.py and fractal_renderer/ifs_function.py of the released code. Ours: the patterns of the patches, which
-the original draws from an unseeded generator, come from the seed tree; systems that overflow are drawn as far as they are finite.
+Source: param_search/ifs_search.py and fractal_renderer/ifs_function.py of the released code. Ours:
+the patterns of the patches, which the original draws from an unseeded generator, come from the seed
+tree; systems that overflow are drawn as far as they are finite.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ class Settings(FrozenModel):
 
 
 class SequentialSearch:
-    """The categories in the order in which the released program finds them; goes on where it stands."""
+    """The categories in the order in which the released program finds them; goes on where it
+    stands.
+    """
 
     def __init__(self, settings: Settings, *, classes: int) -> None:
         self.settings = settings
@@ -60,7 +64,9 @@ class SequentialSearch:
         self._candidate = 0
 
     def of(self, category: int) -> dict[str, NDArray]:
-        """Return the rows of one category; `candidate` is how many candidates were tried in all. All categories before it are searched first."""
+        """Return the rows of one category; `candidate` is how many candidates were tried in all.
+        All categories before it are searched first.
+        """
         if not 0 <= category < self.classes:
             raise IndexError(f"category {category} is out of range 0 to {self.classes - 1}")
         while len(self._found) <= category:
@@ -85,7 +91,9 @@ class SequentialSearch:
 
 
 class OfficialFractalDB(DrawnImages):
-    """Images of the released program. Instance k has weight row k % 25, flip (k // 25) % 4 and count k // 100."""
+    """Images of the released program. Instance k has weight row k % 25, flip (k // 25) % 4 and
+    count k // 100.
+    """
 
     def __init__(self, dataset: SyntheticDataset, *, seed: int, where: str) -> None:
         settings = validate(Settings, dataset.settings, where=where)
@@ -98,7 +106,8 @@ class OfficialFractalDB(DrawnImages):
         Raises
         ------
         ValueError
-            If an axis of the orbit has no extent or is not finite at all, where the original stops or draws what is undefined.
+            If an axis of the orbit has no extent or is not finite at all, where the original stops
+            or draws what is undefined.
         """
         settings = self.settings
         system, shares = ifs.read_system(fractaldb.COEFFICIENTS, self.parameters.of(category))
@@ -108,7 +117,8 @@ class OfficialFractalDB(DrawnImages):
         columns, rows = window(x, y, settings.image_size_px, settings.pad_px)
         if not len(rows):
             raise ValueError(
-                f"category {category}, instance {instance}: no point of the orbit can be drawn; the original fails here too"
+                f"category {category}, instance {instance}: no point of the orbit can be drawn; the"
+                " original fails here too"
             )
         size = settings.image_size_px
         canvas = np.zeros((size, size), np.uint8)
@@ -123,7 +133,9 @@ class OfficialFractalDB(DrawnImages):
         return np.ascontiguousarray(canvas[:, ::-1] if flip in (2, 3) else canvas)
 
     def draw_and_tell(self, index: int) -> tuple[NDArray[np.uint8], int, int, bool]:
-        """Return (image, category, instance) of an index, and whether its orbit leaves ±1e6 or overflows."""
+        """Return (image, category, instance) of an index, and whether its orbit leaves ±1e6 or
+        overflows.
+        """
         image, category, instance = self.draw(index)
         system, shares = ifs.read_system(fractaldb.COEFFICIENTS, self.parameters.of(category))
         weights = fractaldb.weight_rows(self.settings.weight)
@@ -171,7 +183,9 @@ def filling_rate(
 def orbit(
     system: NDArray[np.float64], shares: NDArray[np.float64], uniforms: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return x and y of the orbit without what the original drops: points that are not numbers, and 100 before the first of them."""
+    """Return x and y of the orbit without what the original drops: points that are not numbers, and
+    100 before the first of them.
+    """
     from fdsl.raster import single_orbit
 
     x, y = np.empty((2, len(uniforms)))
@@ -188,7 +202,9 @@ def orbit(
 def window(
     x: NDArray[np.float64], y: NDArray[np.float64], size: int, pad: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return columns and rows of the points, each axis stretched by itself; points whose place is not finite are left out."""
+    """Return columns and rows of the points, each axis stretched by itself; points whose place is
+    not finite are left out.
+    """
     with np.errstate(all="ignore"):
         columns, rows = (_stretch(values, size, pad) for values in (x, y))
     whole = np.isfinite(columns) & np.isfinite(rows)

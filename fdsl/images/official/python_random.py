@@ -1,4 +1,6 @@
-"""Python's `random` with whole arrays of numbers at once: the Mersenne twister of numpy, in the state that Python's seeding gives it."""
+"""Python's `random` with whole arrays of numbers at once: the Mersenne twister of numpy, in the
+state that Python's seeding gives it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from numpy.typing import NDArray
 
 
 class PythonRandom:
-    """The methods of `random.Random(seed)` that the released programs call; each takes as many words as Python's does."""
+    """The methods of `random.Random(seed)` that the released programs call; each takes as many
+    words as Python's does.
+    """
 
     def __init__(self, seed: int) -> None:
         words = random.Random(seed).getstate()[1]
@@ -47,7 +51,9 @@ class PythonRandom:
         return low + (high - low) * self._generator.random()
 
     def randint(self, low: int, high: int) -> int:
-        """Return an integer from low to high, both included: as many bits as it needs, again while they are too large."""
+        """Return an integer from low to high, both included: as many bits as it needs, again while
+        they are too large.
+        """
         count = high - low + 1
         shift = 32 - count.bit_length()
         while (drawn := int(self._bits.random_raw()) >> shift) >= count:

@@ -1,6 +1,8 @@
-"""RCDB as released: rcdb_render/make_rcdb.py of the code of "Replacing labeled real-image datasets with auto-generated contours".
+"""RCDB as released: rcdb_render/make_rcdb.py of the code of "Replacing labeled real-image datasets
+with auto-generated contours".
 
-Repaired: the upper end of the gray levels is an integer (the original passes a float, which Python refuses from 3.12 on).
+Repaired: the upper end of the gray levels is an integer (the original passes a float, which Python
+refuses from 3.12 on).
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ class Settings(ContourSettings):
 
 
 class OfficialRCDB(SequentialContours):
-    """Images of the released program on white; the value 256 of a gray level is drawn as 255, which is the background's."""
+    """Images of the released program on white; the value 256 of a gray level is drawn as 255, which
+    is the background's.
+    """
 
     BACKGROUND = 255
     POLYGONS = "polygons"

@@ -1,4 +1,6 @@
-"""VisualAtom as released: visual_atomic_renderer/render_VisualAtom.py of the code of "Visual atoms" (CVPR 2023)."""
+"""VisualAtom as released: visual_atomic_renderer/render_VisualAtom.py of the code of "Visual atoms"
+(CVPR 2023).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from fdsl.schema.catalogue import SyntheticDataset
 
 
 class Settings(ContourSettings):
-    """What the released program lets a user choose, with the values of its recommended script; lengths are pixels at any size."""
+    """What the released program lets a user choose, with the values of its recommended script;
+    lengths are pixels at any size.
+    """
 
     RANGES = ("vertices", "orbits", "noise", "step", "radius", "frequency_1", "frequency_2")
 
@@ -53,7 +57,9 @@ class OfficialVisualAtom(SequentialContours):
         super().__init__(dataset, settings, threads=threads, where=where)
 
     def draw_category(self, random: PythonRandom) -> tuple[Values, Values]:
-        """Draw in the original's order: vertices, orbits, noise, step, radius, waves, ovals, centre."""
+        """Draw in the original's order: vertices, orbits, noise, step, radius, waves, ovals,
+        centre.
+        """
         settings = self.settings
         constants = {
             "vertices": random.randint(*settings.vertices),

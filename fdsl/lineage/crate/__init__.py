@@ -1,7 +1,9 @@
-"""A finished result with all that it was made from as an RO-Crate, after the profile Provenance Run Crate 0.5.
+"""A finished result with all that it was made from as an RO-Crate, after the profile Provenance Run
+Crate 0.5.
 
-The profile extends Workflow Run Crate 0.5: https://w3id.org/ro/wfrun/provenance/0.5. What no record tells is left out. Equal
-inputs give equal bytes: nothing is read from a clock, and the date of publication is the end of the latest job.
+The profile extends Workflow Run Crate 0.5: https://w3id.org/ro/wfrun/provenance/0.5. What no record
+tells is left out. Equal inputs give equal bytes: nothing is read from a clock, and the date of
+publication is the end of the latest job.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ class Made:
 
 
 def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> Made:
-    """Write a crate as a folder or, if `out` ends in .zip, as an archive; whole or not at all, and never over something.
+    """Write a crate as a folder or, if `out` ends in .zip, as an archive; whole or not at all, and
+    never over something.
 
     Parameters
     ----------
@@ -43,14 +46,16 @@ def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> M
     out
         Must not be there.
     plan
-        The present configuration: it tells the licences of real pictures, and which jobs it would make in another way.
+        The present configuration: it tells the licences of real pictures, and which jobs it would
+        make in another way.
     largest_bytes
         Results that are larger are described, with size and digest, and not carried.
 
     Raises
     ------
     DamagedFile
-        If something that would be carried is not what its record says, a record on the way is damaged, or `out` is in the way.
+        If something that would be carried is not what its record says, a record on the way is
+        damaged, or `out` is in the way.
     ValueError
         If this is no checkout, so that there is no Snakefile to carry.
     """
@@ -59,7 +64,8 @@ def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> M
     checkout = workflow_folder().parent
     if not (checkout / "Snakefile").is_file():
         raise ValueError(
-            f"{checkout} has no Snakefile: a crate holds the workflow, so make it with a checkout, not an installed package"
+            f"{checkout} has no Snakefile: a crate holds the workflow, so make it with a checkout,"
+            " not an installed package"
         )
     found = chain(result)
     content = Content.gather(found, Place.around(result), checkout, largest_bytes)
@@ -85,21 +91,36 @@ def _latest(found: Chain) -> str | None:
 
 
 def _modified(path: Path) -> str:
-    """Return when a file was changed last, which stands in for the end of jobs whose records tell no time."""
+    """Return when a file was changed last, which stands in for the end of jobs whose records tell
+    no time.
+    """
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
 
 
 def _warnings(found: Chain, content: Content, plan: Plan) -> Iterator[str]:
-    """Say where the crate's code and configuration are not those that made its result, and what is not in it."""
+    """Say where the crate's code and configuration are not those that made its result, and what is
+    not in it.
+    """
     jobs = Asked.by(plan).jobs
     asked = {name: jobs[name] for name in found.records if name in jobs}
     code = [n for n, job in asked.items() if job.code not in {None, found.records[n].get("code")}]
-    order = [n for n, job in asked.items() if found.records[n].get("order") not in (None, job.order)]  # fmt: skip
+    order = [
+        n for n, job in asked.items() if found.records[n].get("order") not in (None, job.order)
+    ]
     if code:
-        yield f"{len(code)} jobs were done by other code than the crate carries; the first is {min(code)}"
+        yield (
+            f"{len(code)} jobs were done by other code than the crate carries; the first is"
+            f" {min(code)}"
+        )
     if order:
-        yield f"{len(order)} jobs were done for other orders than the crate's configuration gives; the first is {min(order)}"
+        yield (
+            f"{len(order)} jobs were done for other orders than the crate's configuration gives;"
+            f" the first is {min(order)}"
+        )
     if strange := sorted(found.records.keys() - asked.keys()):
-        yield f"{len(strange)} jobs are asked for by nothing in the crate's configuration; the first is {strange[0]}"
+        yield (
+            f"{len(strange)} jobs are asked for by nothing in the crate's configuration; the first"
+            f" is {strange[0]}"
+        )
     if left := sorted(n for n in content.sha256 if n not in content.carried):
         yield f"{len(left)} files are described, but not carried; the first is {left[0]}"

@@ -12,7 +12,16 @@ from fdsl.lineage.digests import digests
 from fdsl.lineage.results_dir import Place
 
 # Of the checkout, besides everything in workflow and fdsl.
-BESIDES = ("Snakefile", "config.yaml", "README.md", "LICENSE", "CITATION.cff", "constraints.txt", "environment.yml", "pyproject.toml")  # fmt: skip
+BESIDES = (
+    "Snakefile",
+    "config.yaml",
+    "README.md",
+    "LICENSE",
+    "CITATION.cff",
+    "constraints.txt",
+    "environment.yml",
+    "pyproject.toml",
+)
 CODE = ("fdsl", "workflow")
 
 
@@ -54,8 +63,9 @@ class Content:
                 raise DamagedFile(f"{path} cannot be read")
             if name in told and told[name][0] != sha256[name]:
                 raise DamagedFile(
-                    f"{path} has sha256 {sha256[name][:12]}, its record says {told[name][0][:12]}: nothing was "
-                    f"written. `fdsl verify` shows what else is wrong; delete the file and run snakemake again"
+                    f"{path} has sha256 {sha256[name][:12]}, its record says {told[name][0][:12]}:"
+                    " nothing was written. `fdsl verify` shows what else is wrong; delete the file"
+                    " and run snakemake again"
                 )
         size = {name: path.stat().st_size for name, path in {**results, **carried}.items()}
         said = {name: bytes_ for name, (_, bytes_) in told.items() if bytes_ is not None}

@@ -27,7 +27,17 @@ PROFILES = {
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 MIT = "https://spdx.org/licenses/MIT"
 COMPLETED = "http://schema.org/CompletedActionStatus"
-MACHINE = ("processor", "cores", "memory_mib", "gpus", "system", "device", "gpu", "processes", "threads")  # fmt: skip
+MACHINE = (
+    "processor",
+    "cores",
+    "memory_mib",
+    "gpus",
+    "system",
+    "device",
+    "gpu",
+    "processes",
+    "threads",
+)
 NOT_SOFTWARE = {*MACHINE, "machine", "nvidia_driver", "cuda", "cudnn"}
 FORMATS = {
     "": "text/plain",
@@ -46,9 +56,21 @@ FORMATS = {
 }
 Reference = dict[str, str]
 STAGES = (
-    "sample_parameters", "render_shard", "compose", "fetch_downstream", "released", "pretrain", "attention", "finetune", "probe",
-    "detect", "table", "figure", "claims", "page",
-)  # fmt: skip
+    "sample_parameters",
+    "render_shard",
+    "compose",
+    "fetch_downstream",
+    "released",
+    "pretrain",
+    "attention",
+    "finetune",
+    "probe",
+    "detect",
+    "table",
+    "figure",
+    "claims",
+    "page",
+)
 
 
 class Entities:
@@ -98,7 +120,8 @@ class Entities:
         root["datePublished"] = published
         root["name"] = f"{PurePosixPath(self.found.target).name} of fdsl, with its provenance"
         root["description"] = (
-            f"{self.found.target}, the records of the {len(records)} jobs behind it, and the workflow that made it"
+            f"{self.found.target}, the records of the {len(records)} jobs behind it, and the"
+            " workflow that made it"
         )
         root["license"] = {"@id": MIT}
         root["conformsTo"] = [{"@id": address} for address in PROFILES]
@@ -152,7 +175,9 @@ class Entities:
         }
 
     def _licences(self) -> None:
-        """Say under which terms the real pictures and published weights stand that are behind the result."""
+        """Say under which terms the real pictures and published weights stand that are behind the
+        result.
+        """
         for name in sorted(self.found.manifests):
             entry = self.plan.config.downstream.get(PurePosixPath(name).stem)
             if entry is not None and name in self.content.carried:
@@ -166,7 +191,9 @@ class Entities:
     def _terms(self, name: str, title: str, licence: str) -> None:
         entity = self.crate.get(self._ref(name)["@id"])
         if entity is not None:
-            entity["license"] = self._context(f"#terms-{name}", "CreativeWork", name=f"Terms of {title}", description=licence)  # fmt: skip
+            entity["license"] = self._context(
+                f"#terms-{name}", "CreativeWork", name=f"Terms of {title}", description=licence
+            )
 
     def _job(self, name: str, record: Mapping[str, Any]) -> Reference:
         """Add what one job did: from what, with which settings and seed, on what, when."""
@@ -180,9 +207,9 @@ class Entities:
                 f"#{key}-{name}",
                 "PropertyValue",
                 name=key,
-                value=value
-                if isinstance(value, int | float)
-                else json.dumps(value, sort_keys=True),
+                value=(
+                    value if isinstance(value, int | float) else json.dumps(value, sort_keys=True)
+                ),
             )
             for key, value in settings.items()
         ]
@@ -253,7 +280,11 @@ class Entities:
     def _run(self) -> Reference:
         """Add the run of the workflow as a whole: from what a user gives to the result."""
         found, carried = self.found, self.content.carried
-        made = [*found.records.get(f"{PurePosixPath(found.target).with_suffix('')}.record.json", {}).get("outputs", {})]  # fmt: skip
+        made = [
+            *found.records.get(
+                f"{PurePosixPath(found.target).with_suffix('')}.record.json", {}
+            ).get("outputs", {})
+        ]
         given = ["config.yaml", PUBLISHED, *sorted(found.manifests)]
         return self._context(
             "#run",

@@ -1,4 +1,6 @@
-"""Bars of accuracy for each downstream dataset, with an image and an attention map of each bar below."""
+"""Bars of accuracy for each downstream dataset, with an image and an attention map of each bar
+below.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ PICTURE_IN = 0.9
 
 
 def write(inputs: FigureInputs, *, out: Path) -> None:
-    """Draw the paper's panels (published, and ours where they were run), the scale's stand-ins, images and attention."""
+    """Draw the paper's panels (published, and ours where they were run), the scale's stand-ins,
+    images and attention.
+    """
     figure = inputs.figure
     assert isinstance(figure, Ablation)
     table = scores(inputs, figure.bars, figure.columns, published=figure.published)

@@ -15,7 +15,8 @@ from fdsl.workflow.runs import Run
 
 
 def read_maps(files: Iterable[Path]) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-    """Return {pre-training: (images uint8 (n, S, S, C), attention float32 (n, h, w))} of the first seed of each.
+    """Return {pre-training: (images uint8 (n, S, S, C), attention float32 (n, h, w))} of the first
+    seed of each.
 
     Raises
     ------
@@ -32,13 +33,16 @@ def read_maps(files: Iterable[Path]) -> dict[str, tuple[NDArray[np.uint8], NDArr
             raise
         except Exception as error:  # noqa: BLE001 a damaged archive can fail in any way
             raise DamagedFile(
-                f"{path} holds no attention maps ({error}); delete it and run the same command again"
+                f"{path} holds no attention maps ({error}); delete it and run the same command"
+                " again"
             ) from None
     return maps
 
 
 def _require_sound(path: Path) -> None:
-    """Raise ValueError if an array differs from its checksum; NumPy looks at it after it has believed the array's head."""
+    """Raise ValueError if an array differs from its checksum; NumPy looks at it after it has
+    believed the array's head.
+    """
     with ZipFile(path) as archive:
         changed = archive.testzip()
     if changed is not None:
@@ -52,10 +56,16 @@ def draw_image(axes: Axes, image: NDArray[np.uint8], *, vmax: int = 255) -> None
 
 
 def draw_attention(axes: Axes, image: NDArray[np.uint8], attention: NDArray[np.float32]) -> None:
-    """Show the attention (h, w) over a faded image (S, S, C); dark is none, bright the image's own maximum."""
+    """Show the attention (h, w) over a faded image (S, S, C); dark is none, bright the image's own
+    maximum.
+    """
     side = image.shape[0]
     axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.imshow(
-        attention, cmap="inferno", alpha=0.75, extent=(-0.5, side - 0.5, side - 0.5, -0.5), interpolation="bilinear"
-    )  # fmt: skip
+        attention,
+        cmap="inferno",
+        alpha=0.75,
+        extent=(-0.5, side - 0.5, side - 0.5, -0.5),
+        interpolation="bilinear",
+    )
     axes.set_axis_off()

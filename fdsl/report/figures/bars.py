@@ -19,8 +19,17 @@ from fdsl.schema.study.report_scale import ReportScale
 from fdsl.schema.study.tables import Column
 
 COLUMNS = (
-    "figure", "bar", "column", "group", "published", "reproduced", "sd", "seeds", "scale", "record",
-)  # fmt: skip
+    "figure",
+    "bar",
+    "column",
+    "group",
+    "published",
+    "reproduced",
+    "sd",
+    "seeds",
+    "scale",
+    "record",
+)
 LEGEND = {"published": "published", "reproduced": "ours"}
 NAME_CHARACTERS = 10
 MOST_UPRIGHT = 4  # bars of a panel; the words of more stand sideways
@@ -82,7 +91,9 @@ def scores(
 
 
 def draw_bars(axes: Axes, panel: pd.DataFrame, *, title: str) -> None:
-    """Draw one panel: published bars hatched, ours plain with the standard deviation over seeds, numbers above, and what is missing."""
+    """Draw one panel: published bars hatched, ours plain with the standard deviation over seeds,
+    numbers above, and what is missing.
+    """
     kinds = [kind for kind in ("published", "reproduced") if panel[kind].notna().any()]
     width = 0.8 / max(1, len(kinds))
     looks: dict[str, dict[str, Any]] = {
@@ -94,12 +105,22 @@ def draw_bars(axes: Axes, panel: pd.DataFrame, *, title: str) -> None:
     for number, kind in enumerate(kinds):
         at = places + (number - (len(kinds) - 1) / 2) * width
         spread = panel["sd"].fillna(0).to_numpy() if kind == "reproduced" else None
-        axes.bar(at, panel[kind].fillna(0), width, yerr=spread, label=LEGEND[kind], linewidth=0.6, **looks[kind])  # fmt: skip
+        axes.bar(
+            at,
+            panel[kind].fillna(0),
+            width,
+            yerr=spread,
+            label=LEGEND[kind],
+            linewidth=0.6,
+            **looks[kind],
+        )
         for x, value, high in zip(
             at, panel[kind], spread if spread is not None else [0.0] * len(at), strict=True
         ):
             if not np.isnan(value):
-                axes.annotate(f"{value:.1f}", (x, value + high + 1), ha="center", va="bottom", **words)  # fmt: skip
+                axes.annotate(
+                    f"{value:.1f}", (x, value + high + 1), ha="center", va="bottom", **words
+                )
             elif kind == "reproduced":
                 axes.annotate("not run", (x, 1), ha="center", va="bottom", fontsize=6, rotation=90)
     axes.set_xticks(places, [_name(bar) for bar in panel["bar"]], **words)
@@ -110,7 +131,9 @@ def draw_bars(axes: Axes, panel: pd.DataFrame, *, title: str) -> None:
 
 
 def _name(bar: str) -> str:
-    """Return a bar's name in lines that its neighbours leave room for; textwrap breaks at no hyphen before a digit."""
+    """Return a bar's name in lines that its neighbours leave room for; textwrap breaks at no hyphen
+    before a digit.
+    """
     lines = wrapped(bar, characters=NAME_CHARACTERS).splitlines()
     return "\n".join(x.replace("-", "-\n") if len(x) > NAME_CHARACTERS else x for x in lines)
 
@@ -124,8 +147,13 @@ def add_legend(panels: Sequence[Axes]) -> None:
     }
     if handles:
         panels[-1].legend(
-            handles.values(), handles.keys(), fontsize=6, frameon=False, loc="upper left", bbox_to_anchor=(1, 1),
-        )  # fmt: skip
+            handles.values(),
+            handles.keys(),
+            fontsize=6,
+            frameon=False,
+            loc="upper left",
+            bbox_to_anchor=(1, 1),
+        )
 
 
 def panel_title(group: object, column: object, scale: ReportScale, seeds: int) -> str:

@@ -20,7 +20,9 @@ KEPT = ["run", "step", "epoch", "lr", "loss", "percent_correct"]
 
 
 def write(inputs: FigureInputs, *, out: Path) -> None:
-    """Draw loss and share of right answers on augmented training images over the epochs, each update pale, their running mean plain."""
+    """Draw loss and share of right answers on augmented training images over the epochs, each
+    update pale, their running mean plain.
+    """
     table = pd.concat([_curve(path) for path in inputs.files], ignore_index=True)
     with mpl.rc_context(STYLE):
         save(_figure(inputs, table), table, out=out)
@@ -35,7 +37,8 @@ def _curve(path: Path) -> pd.DataFrame:
         rows["percent_correct"] = 100 * rows["correct"] / rows["images"]
     except (ValueError, KeyError) as error:
         raise DamagedFile(
-            f"{path} holds no training curve ({error}); delete its folder and run the same command again"
+            f"{path} holds no training curve ({error}); delete its folder and run the same command"
+            " again"
         ) from None
     return rows.assign(run=path.parent.name)[KEPT]
 

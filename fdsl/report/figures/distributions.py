@@ -36,7 +36,12 @@ def _histograms(inputs: FigureInputs, name: str, path: Path) -> pd.DataFrame:
     parts = []
     for parameter in [column for column in columns if column not in SKIPPED]:
         count, edges = np.histogram(columns[parameter].astype(np.float64), bins=BINS)
-        rows = {"dataset": entry.title, "parameter": parameter, "low": edges[:-1], "high": edges[1:]}  # fmt: skip
+        rows = {
+            "dataset": entry.title,
+            "parameter": parameter,
+            "low": edges[:-1],
+            "high": edges[1:],
+        }
         parts.append(pd.DataFrame({**rows, "count": count}))
     return pd.concat(parts, ignore_index=True)
 
@@ -51,7 +56,9 @@ def _figure(inputs: FigureInputs, counts: pd.DataFrame) -> Figure:
         axes.set_axis_off()
     for axes, ((dataset, parameter), panel) in zip(grid.flat, panels, strict=False):
         axes.set_axis_on()
-        axes.stairs(panel["count"], [*panel["low"], panel["high"].iloc[-1]], fill=True, color=COLORS["sky"])  # fmt: skip
+        axes.stairs(
+            panel["count"], [*panel["low"], panel["high"].iloc[-1]], fill=True, color=COLORS["sky"]
+        )
         axes.set_title(f"{dataset}: {parameter}", fontsize=6)
         axes.tick_params(labelsize=5)
         axes.set_yticks([])

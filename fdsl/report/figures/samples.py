@@ -42,8 +42,9 @@ def write_samples(samples: Mapping[str, Images], *, out: str | Path, note: str =
     Parameters
     ----------
     samples
-        Title -> images[category][instance], uint8 (H, W) or (H, W, 3), of one size within a dataset. Rows of a panel are
-        categories, columns are instances; panels follow in the order of the mapping.
+        Title -> images[category][instance], uint8 (H, W) or (H, W, 3), of one size within a
+        dataset. Rows of a panel are categories, columns are instances; panels follow in the order
+        of the mapping.
     out
         Ends in .png; .pdf and .csv (digest of each image) are written beside it.
     note

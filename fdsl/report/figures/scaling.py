@@ -1,4 +1,6 @@
-"""Accuracy against the number of categories and of images of each, one line for each number of images."""
+"""Accuracy against the number of categories and of images of each, one line for each number of
+images.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,18 @@ def _figure(inputs: FigureInputs, study: Scaling, table: pd.DataFrame) -> Figure
         for look, (instances, line) in zip(LINES, panel.groupby("instances"), strict=False):
             ordered = line.sort_values("categories")
             label = f"{instances:,} images each"
-            place.errorbar(ordered["categories"], ordered["reproduced"], ordered["sd"].fillna(0), label=label, capsize=2, **look)  # fmt: skip
+            place.errorbar(
+                ordered["categories"],
+                ordered["reproduced"],
+                ordered["sd"].fillna(0),
+                label=label,
+                capsize=2,
+                **look,
+            )
         place.set_xscale("log")
-        place.set_xticks(sorted(set(panel["categories"])), [f"{n:,}" for n in sorted(set(panel["categories"]))])  # fmt: skip
+        place.set_xticks(
+            sorted(set(panel["categories"])), [f"{n:,}" for n in sorted(set(panel["categories"]))]
+        )
         place.minorticks_off()
         place.set_xlabel("categories")
         place.set_ylabel("top-1 %")

@@ -1,4 +1,6 @@
-"""Pre-training images, attention of the pre-trained network on them, and accuracy, one column for each pre-training."""
+"""Pre-training images, attention of the pre-trained network on them, and accuracy, one column for
+each pre-training.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def _figure(inputs: FigureInputs, study: Teaser, table: pd.DataFrame) -> Figure:
         for place in line:
             place.set_axis_off()
         described = inputs.scale.reduced.get(bar.pretraining)
-        line[0].set_title(f"{bar.label} ({described})" if described else bar.label, loc="left", fontsize=7)  # fmt: skip
+        line[0].set_title(
+            f"{bar.label} ({described})" if described else bar.label, loc="left", fontsize=7
+        )
         if bar.pretraining not in maps:
             line[0].text(0, 0.5, f"not run at {inputs.scale.title}", transform=line[0].transAxes)
             continue

@@ -50,7 +50,9 @@ class Bar(FrozenModel):
 
 
 class Ablation(_Figure):
-    """Accuracy of several pre-trainings, one panel for each downstream dataset, with a picture and attention of each."""
+    """Accuracy of several pre-trainings, one panel for each downstream dataset, with a picture and
+    attention of each.
+    """
 
     kind: Literal["ablation"]
     axis: str = Field(min_length=1, description="what the bars differ in")

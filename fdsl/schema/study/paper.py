@@ -1,4 +1,6 @@
-"""A study is one paper: which tables, figures and claims it has, and which of our runs stand behind them."""
+"""A study is one paper: which tables, figures and claims it has, and which of our runs stand behind
+them.
+"""
 
 from __future__ import annotations
 
@@ -30,19 +32,22 @@ class Study(FrozenModel):
             source = self.tables.get(claim.table) or self.figures.get(claim.table)
             if not isinstance(source, Table | Ablation):
                 raise ValueError(  # noqa: TRY004
-                    f"claims.{name}: table = {claim.table!r} is neither a table nor an ablation figure of this study"
+                    f"claims.{name}: table = {claim.table!r} is neither a table nor an ablation"
+                    " figure of this study"
                 )
             known = _pretrainings(source)
             for pretraining in [*claim.better, *claim.worse]:
                 if pretraining not in known:
                     raise ValueError(
-                        f"claims.{name}: {pretraining!r} is not in {claim.table}; it has: {', '.join(known)}"
+                        f"claims.{name}: {pretraining!r} is not in {claim.table}; it has:"
+                        f" {', '.join(known)}"
                     )
             labels = [column.label for column in source.columns if column.dataset]
             for label in claim.columns or []:
                 if label not in labels:
                     raise ValueError(
-                        f"claims.{name}: columns = {label!r} is not in {claim.table}; it has: {', '.join(labels)}"
+                        f"claims.{name}: columns = {label!r} is not in {claim.table}; it has:"
+                        f" {', '.join(labels)}"
                     )
         return self
 

@@ -11,7 +11,8 @@ from fdsl.schema.study.tables import Column, check_columns
 class ReportScale(FrozenModel):
     """What a report must know, and say, about the scale whose records it shows.
 
-    At a scale that is not comparable no verdict about the paper is given: the table measures `stand_ins` and says so.
+    At a scale that is not comparable no verdict about the paper is given: the table measures
+    `stand_ins` and says so.
     """
 
     name: str = Field(min_length=1, description="as in the records, for example laptop")
@@ -32,7 +33,10 @@ class ReportScale(FrozenModel):
     )
     reasons: dict[str, str] = Field(
         default_factory=dict,
-        description="pre-training, downstream dataset, or `pre-training on downstream dataset` -> why this scale has no record of it",
+        description=(
+            "pre-training, downstream dataset, or `pre-training on downstream dataset` -> why this"
+            " scale has no record of it"
+        ),
     )
 
     @model_validator(mode="after")
@@ -41,6 +45,7 @@ class ReportScale(FrozenModel):
         check_columns(self.frozen)
         if self.comparable and (self.stand_ins or self.reduced):
             raise ValueError(
-                f"scale {self.name!r} has stand-ins or reduced datasets, so comparable must be false"
+                f"scale {self.name!r} has stand-ins or reduced datasets, so comparable must be"
+                " false"
             )
         return self

@@ -13,13 +13,24 @@ SCRATCH = "scratch"
 
 
 Evaluation = Literal[
-    "finetune", "map", "knn", "linear", "box_ap50", "box_ap", "box_ap75", "mask_ap50", "mask_ap", "mask_ap75",
-]  # fmt: skip
+    "finetune",
+    "map",
+    "knn",
+    "linear",
+    "box_ap50",
+    "box_ap",
+    "box_ap75",
+    "mask_ap50",
+    "mask_ap",
+    "mask_ap75",
+]
 Stage = Literal["finetune", "probe", "detect"]
 
 
 class Column(FrozenModel):
-    """One column of a table: how a network does on a downstream dataset, or the mean of the other columns."""
+    """One column of a table: how a network does on a downstream dataset, or the mean of the other
+    columns.
+    """
 
     label: str = Field(min_length=1, description="heading as printed")
     dataset: str | None = Field(
@@ -31,8 +42,11 @@ class Column(FrozenModel):
     )
     evaluation: Evaluation = Field(
         default="finetune",
-        description="what is measured on the dataset's test images: top-1 accuracy or, where they have several labels, mean "
-        "average precision after fine-tuning; top-1 of frozen features; average precision of boxes or masks",
+        description=(
+            "what is measured on the dataset's test images: top-1 accuracy or, where they have"
+            " several labels, mean average precision after fine-tuning; top-1 of frozen features;"
+            " average precision of boxes or masks"
+        ),
     )
 
     @property
@@ -57,7 +71,9 @@ class Row(FrozenModel):
     label: str = Field(min_length=1, description="row name as in workflow/published/tables.csv")
     pretraining: str | None = Field(
         default=None,
-        description=f"a name of workflow/catalog/{{synthetic,pretrainings,released}}.yaml, or {SCRATCH!r}",
+        description=(
+            f"a name of workflow/catalog/{{synthetic,pretrainings,released}}.yaml, or {SCRATCH!r}"
+        ),
     )
     quoted: str | None = Field(
         default=None, min_length=1, description="why the published number is only quoted"
@@ -68,7 +84,9 @@ class Row(FrozenModel):
     )
     gain_over: str | None = Field(
         default=None,
-        description="the pre-training that this one is set beside; null = scratch, where the table has it",
+        description=(
+            "the pre-training that this one is set beside; null = scratch, where the table has it"
+        ),
     )
 
     @model_validator(mode="after")
@@ -117,7 +135,9 @@ class Table(FrozenModel):
 
     @property
     def bases(self) -> dict[str, str]:
-        """Row label -> the pre-training that the row is set beside: its own choice, else scratch where the table has it."""
+        """Row label -> the pre-training that the row is set beside: its own choice, else scratch
+        where the table has it.
+        """
         scratch = any(row.pretraining == SCRATCH for row in self.rows)
         return {
             row.label: row.gain_over or SCRATCH
@@ -127,7 +147,9 @@ class Table(FrozenModel):
 
     @property
     def pretrainings(self) -> list[str]:
-        """The pre-trainings whose records the table shows, and then those that it only compares with."""
+        """The pre-trainings whose records the table shows, and then those that it only compares
+        with.
+        """
         shown = [row.pretraining for row in self.rows if row.pretraining]
         bases = [row.gain_over for row in self.rows if row.gain_over]
         return list(dict.fromkeys([*shown, *bases]))

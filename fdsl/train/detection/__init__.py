@@ -1,1 +1,3 @@
-"""Detection and instance segmentation: Mask R-CNN on a network that was pre-trained on formulas, tested as COCO does."""
+"""Detection and instance segmentation: Mask R-CNN on a network that was pre-trained on formulas,
+tested as COCO does.
+"""

@@ -25,9 +25,10 @@ def backbone(
 ) -> nn.Module:
     """Make the network under a detector, with a pyramid of maps on top.
 
-    Networks whose stages have several strides (ResNet, Swin) get a feature pyramid network (Lin et al. 2017,
-    arXiv:1612.03144); networks with one stride (plain ViT) a simple pyramid of their last map, with global attention in
-    every block (after Li et al. 2022, arXiv:2203.16527, which has windows in most). BatchNorm layers are frozen.
+    Networks whose stages have several strides (ResNet, Swin) get a feature pyramid network (Lin et
+    al. 2017, arXiv:1612.03144); networks with one stride (plain ViT) a simple pyramid of their last
+    map, with global attention in every block (after Li et al. 2022, arXiv:2203.16527, which has
+    windows in most). BatchNorm layers are frozen.
 
     Parameters
     ----------
@@ -36,14 +37,16 @@ def backbone(
     recipe
         `image_size_px`, `drop_path`, `strides`, `pyramid_channels`.
     seed
-        Of the network's fresh weights, as in classification. The pyramid's come from torch's global generator.
+        Of the network's fresh weights, as in classification. The pyramid's come from torch's global
+        generator.
     prepare
         Called with the whole timm network, to put pre-trained weights into it.
 
     Returns
     -------
     nn.Module
-        Maps float (B, channels, H, W), H and W multiples of `multiple`, to an ordered dict of maps; has `out_channels`.
+        Maps float (B, channels, H, W), H and W multiples of `multiple`, to an ordered dict of maps;
+        has `out_channels`.
 
     Raises
     ------
@@ -70,8 +73,9 @@ def backbone(
         scales = [stride / wanted for wanted in recipe.strides]
         if odd := [scale for scale in scales if scale not in PYRAMID_SCALES]:
             raise ConfigError(
-                f"{where}: strides = {list(recipe.strides)} ask for {odd[0]:g} times the resolution of maps of stride "
-                f"{stride}; possible are {', '.join(f'{stride / scale:g}' for scale in PYRAMID_SCALES)}"
+                f"{where}: strides = {list(recipe.strides)} ask for {odd[0]:g} times the resolution"
+                f" of maps of stride {stride}; possible are"
+                f" {', '.join(f'{stride / scale:g}' for scale in PYRAMID_SCALES)}"
             )
         chosen = [len(network.feature_info) - 1]
         pyramid: nn.Module = SimplePyramid(channels[stride], recipe.pyramid_channels, scales)
@@ -79,7 +83,8 @@ def backbone(
     else:
         if missing := [wanted for wanted in recipe.strides if wanted not in stages]:
             raise ConfigError(
-                f"{where}: no stage has stride {missing[0]}; possible are {', '.join(map(str, stages))}"
+                f"{where}: no stage has stride {missing[0]}; possible are"
+                f" {', '.join(map(str, stages))}"
             )
         stride = max(stages)
         chosen = [stages[wanted] for wanted in recipe.strides]
@@ -146,7 +151,8 @@ class Backbone(nn.Module):
 
 
 class SimplePyramid(nn.Module):
-    """Maps of several resolutions from one, each on its own: deconvolutions, nothing, or pooling, then two convolutions.
+    """Maps of several resolutions from one, each on its own: deconvolutions, nothing, or pooling,
+    then two convolutions.
 
     ViTDet's (Li et al. 2022, arXiv:2203.16527, section 3), with LayerNorm over channels.
 
@@ -189,9 +195,11 @@ def _branch(channels: int, out_channels: int, scale: float) -> nn.Sequential:
 
 
 def _any_size(entry: ModelEntry) -> ModelEntry:
-    """Return the entry with timm's arguments for images of other sizes, for the networks that need some.
+    """Return the entry with timm's arguments for images of other sizes, for the networks that need
+    some.
 
-    A Swin's windows are then shifted in every stage, also where those of its pre-training filled a stage.
+    A Swin's windows are then shifted in every stage, also where those of its pre-training filled a
+    stage.
     """
     import timm
 

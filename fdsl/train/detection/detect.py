@@ -1,4 +1,6 @@
-"""Training a detector on a dataset in COCO's format, from a pre-training or from scratch, and testing it at the end."""
+"""Training a detector on a dataset in COCO's format, from a pre-training or from scratch, and
+testing it at the end.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DetectionTask(Task):
-    """One detection training: `recipe` is a DetectionRecipe, `train` are CocoImages, and the test stands outside."""
+    """One detection training: `recipe` is a DetectionRecipe, `train` are CocoImages, and the test
+    stands outside.
+    """
 
     def stream(self) -> InfiniteSampler:
         """Return the order of the training pictures, counted among those that show an object."""
@@ -46,11 +50,14 @@ class DetectionTask(Task):
         return TrainingScenes(self.train, transform, seed=self.seed)
 
     def check(self, *, world: int) -> None:
-        """Refuse what cannot work before anything expensive begins; ValueError with value and remedy."""
+        """Refuse what cannot work before anything expensive begins; ValueError with value and
+        remedy.
+        """
         if world > 1:
             raise ValueError(
-                f"{self.run}: a detection training runs in one process, not in {world}: start one, and reach the recipe's "
-                f"global_batch = {self.recipe.global_batch} with micro_batch, which accumulates gradients"
+                f"{self.run}: a detection training runs in one process, not in {world}: start one,"
+                f" and reach the recipe's global_batch = {self.recipe.global_batch} with"
+                " micro_batch, which accumulates gradients"
             )
         _require_classes(self, self.train, "train")
         schedule(self.recipe, images=self.stream().images)
@@ -79,16 +86,19 @@ def detect(
     tensorboard: Path | None = None,
     asked: Mapping[str, Any] | None = None,
 ) -> None:
-    """Train Mask R-CNN and leave a record with COCO's numbers on the test pictures, by the weights of the last epoch.
+    """Train Mask R-CNN and leave a record with COCO's numbers on the test pictures, by the weights
+    of the last epoch.
 
-    The same recipe serves scratch and pre-trained starts: only the weights below the detector differ. Started again after an
-    interruption it goes on from the newest checkpoint. The parameters are those of `Task` and of `fdsl.train.finetune.finetune`.
+    The same recipe serves scratch and pre-trained starts: only the weights below the detector
+    differ. Started again after an interruption it goes on from the newest checkpoint. The
+    parameters are those of `Task` and of `fdsl.train.finetune.finetune`.
 
     Raises
     ------
     ValueError
-        Before training: if it is shared by several processes, which is not built; if names, classes and batch do not fit
-        together; if the weights are not of this network; if the checkpoints are of another training.
+        Before training: if it is shared by several processes, which is not built; if names, classes
+        and batch do not fit together; if the weights are not of this network; if the checkpoints
+        are of another training.
     Interrupted
         After saving a checkpoint, on SIGTERM, SIGUSR1 or the end of the wall time: exit code 85.
     NonFiniteLoss
@@ -130,7 +140,8 @@ def detect(
 def _require_classes(task: Task, source: CocoImages, part: str) -> None:
     if source.classes != task.classes:
         raise ValueError(
-            f"{task.run}: {task.dataset} has {source.classes} classes in its {part} pictures, {task.classes} are stated"
+            f"{task.run}: {task.dataset} has {source.classes} classes in its {part} pictures,"
+            f" {task.classes} are stated"
         )
 
 
@@ -143,7 +154,8 @@ def _leave(
 ) -> None:
     """Test, write the record, and remove the checkpoints.
 
-    The last checkpoint holds the finished training, so that a kill during the test repeats the test alone.
+    The last checkpoint holds the finished training, so that a kill during the test repeats the test
+    alone.
     """
     recipe = task.recipe
     micro = task.devices.micro_batch or recipe.global_batch
@@ -161,8 +173,11 @@ def _leave(
     numbers = evaluate.score(test.annotations, found)
     log.info(
         "%s: %d pictures, AP %.2f %% of boxes, %.2f %% of masks",
-        task.run, numbers["images"], numbers["box"]["ap"], numbers["mask"]["ap"],
-    )  # fmt: skip
+        task.run,
+        numbers["images"],
+        numbers["box"]["ap"],
+        numbers["mask"]["ap"],
+    )
     last = history.last_epoch
     result = {
         "steps": train_state.step,

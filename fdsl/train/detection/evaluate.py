@@ -17,9 +17,19 @@ from fdsl.train.evaluate import autocast
 
 # in the order in which COCO's evaluation lists them
 NAMES = (
-    "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
-    "ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large",
-)  # fmt: skip
+    "ap",
+    "ap50",
+    "ap75",
+    "ap_small",
+    "ap_medium",
+    "ap_large",
+    "ar1",
+    "ar10",
+    "ar100",
+    "ar_small",
+    "ar_medium",
+    "ar_large",
+)
 MASK_THRESHOLD = 0.5  # torchvision's masks are probabilities
 
 Kind = Literal["bbox", "segm"]
@@ -35,7 +45,8 @@ def detect(
     device: torch.device,
     precision: str,
 ) -> list[Detection]:
-    """Return the detections in all pictures, in COCO's format: each with `bbox`, `segmentation` and `score`.
+    """Return the detections in all pictures, in COCO's format: each with `bbox`, `segmentation` and
+    `score`.
 
     Parameters
     ----------
@@ -66,7 +77,8 @@ def detect(
     model.train(training)
     if sorted(seen) != source.image_ids.tolist():
         raise RuntimeError(
-            f"tested {len(seen)} pictures, {len(set(seen))} different ones of {len(source)}: some are left out or come twice"
+            f"tested {len(seen)} pictures, {len(set(seen))} different ones of {len(source)}: some"
+            " are left out or come twice"
         )
     return found
 
@@ -77,15 +89,16 @@ def score(annotations: str | Path, detections: Sequence[Detection]) -> dict[str,
     Parameters
     ----------
     annotations
-        The file of COCO instances whose pictures were all tested, with its crowds, which are neither right nor wrong.
+        The file of COCO instances whose pictures were all tested, with its crowds, which are
+        neither right nor wrong.
     detections
         From `detect`.
 
     Returns
     -------
     dict
-        `images`, the number of pictures, and for `box` and `mask` each the twelve `NAMES`, 0 to 100; None where no object is
-        of that size.
+        `images`, the number of pictures, and for `box` and `mask` each the twelve `NAMES`, 0 to
+        100; None where no object is of that size.
     """
     from faster_coco_eval import COCO
 
@@ -106,7 +119,9 @@ def twelve(stats: ArrayLike) -> dict[str, float | None]:
 
 
 def for_kind(detections: Sequence[Detection], kind: Kind) -> list[Detection]:
-    """Return the detections with boxes or with masks alone: COCO takes the area of a mask from its box where there is one."""
+    """Return the detections with boxes or with masks alone: COCO takes the area of a mask from its
+    box where there is one.
+    """
     other = "segmentation" if kind == "bbox" else "bbox"
     return [{k: v for k, v in each.items() if k != other} for each in detections]
 

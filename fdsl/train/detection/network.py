@@ -55,8 +55,9 @@ def build(
 class Detector(nn.Module):
     """Mask R-CNN that takes pictures as they are stored.
 
-    Training: the sum of the five losses, float32 (). Testing: for each picture `boxes` float32 (n, 4) in its pixels, `labels`
-    int64 (n,) from 1, `scores` float32 (n,), and `masks` float32 (n, 1, H, W) from 0 to 1.
+    Training: the sum of the five losses, float32 (). Testing: for each picture `boxes` float32 (n,
+    4) in its pixels, `labels` int64 (n,) from 1, `scores` float32 (n,), and `masks` float32 (n, 1,
+    H, W) from 0 to 1.
     """
 
     def __init__(self, network: MaskRCNN) -> None:
@@ -118,6 +119,7 @@ def _each(values: float | tuple[float, float, float], channels: int) -> list[flo
         return [values] * channels
     if channels != len(values):
         raise ValueError(
-            f"mean or std = {list(values)} has three values, the network {channels} channel: use one value"
+            f"mean or std = {list(values)} has three values, the network {channels} channel: use"
+            " one value"
         )
     return list(values)

@@ -24,8 +24,9 @@ HALF = 1 << 15
 class SceneBatch(NamedTuple):
     """Pictures and what is on them.
 
-    `images` are uint8 (C, H, W), C = 1 or 3. `targets` hold for each picture `boxes` float32 (n, 4): left, top, right, bottom;
-    `labels` int64 (n,) from 1 (0 is the background); `masks` uint8 (n, H, W). `numbers` int64 (B,) are COCO's, of the pictures.
+    `images` are uint8 (C, H, W), C = 1 or 3. `targets` hold for each picture `boxes` float32 (n,
+    4): left, top, right, bottom; `labels` int64 (n,) from 1 (0 is the background); `masks` uint8
+    (n, H, W). `numbers` int64 (B,) are COCO's, of the pictures.
     """
 
     images: list[Tensor]
@@ -35,7 +36,9 @@ class SceneBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class SceneTransform:
-    """The augmentation of a scene: mirrored with probability `flip`, given in 1 or 3 `channels` (gray is ITU-R 601 luma)."""
+    """The augmentation of a scene: mirrored with probability `flip`, given in 1 or 3 `channels`
+    (gray is ITU-R 601 luma).
+    """
 
     channels: int
     flip: float
@@ -97,7 +100,9 @@ class TestScenes(Dataset[SceneBatch]):
 
 
 def shown(source: CocoImages) -> NDArray[np.int64]:
-    """Return the pictures that show an object that is no crowd, int64 (n,), ascending; ValueError if there are none."""
+    """Return the pictures that show an object that is no crowd, int64 (n,), ascending; ValueError
+    if there are none.
+    """
     found = np.flatnonzero(source.objects > 0)
     if not len(found):
         raise ValueError(f"{source.annotations}: no picture shows an object to train on")
@@ -108,9 +113,12 @@ def without_crowds(scene: Scene) -> Scene:
     """Return a scene without the objects that are groups."""
     kept = ~scene.crowd
     return scene._replace(
-        boxes=scene.boxes[kept], labels=scene.labels[kept], masks=scene.masks[kept],
-        crowd=scene.crowd[kept], area=scene.area[kept],
-    )  # fmt: skip
+        boxes=scene.boxes[kept],
+        labels=scene.labels[kept],
+        masks=scene.masks[kept],
+        crowd=scene.crowd[kept],
+        area=scene.area[kept],
+    )
 
 
 def flipped(scene: Scene) -> Scene:

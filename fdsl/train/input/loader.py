@@ -1,4 +1,6 @@
-"""Batches for training and evaluation, the same ones whatever the number of loader processes, ranks or restarts."""
+"""Batches for training and evaluation, the same ones whatever the number of loader processes, ranks
+or restarts.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,11 @@ EvaluationTransform = Callable[[NDArray[np.uint8]], Tensor]
 
 
 class ImageSource(Protocol):
-    """Images by index: uint8 (H, W) or (H, W, 3) with a label, and what is known of them without decoding.
+    """Images by index: uint8 (H, W) or (H, W, 3) with a label, and what is known of them without
+    decoding.
 
-    `labels` is (n,); or (n, classes) where images have several, with 1 present, 0 absent, -1 unknown, and then an item's
-    label is int64 (classes,).
+    `labels` is (n,); or (n, classes) where images have several, with 1 present, 0 absent, -1
+    unknown, and then an item's label is int64 (classes,).
     """
 
     classes: int
@@ -42,7 +45,9 @@ class ImageSource(Protocol):
 
 @runtime_checkable
 class VaryingSource(Protocol):
-    """An image source that varies an image each time that it comes up in training, before its augmentation."""
+    """An image source that varies an image each time that it comes up in training, before its
+    augmentation.
+    """
 
     augmentations: tuple[str, ...]
 
@@ -51,10 +56,11 @@ class VaryingSource(Protocol):
 
 
 class Batch(NamedTuple):
-    """Images uint8 (B, C, S, S), labels int64 (B,) or (B, classes), and keys int64 (B, 3): epoch, index and repeat of each image.
+    """Images uint8 (B, C, S, S), labels int64 (B,) or (B, classes), and keys int64 (B, 3): epoch,
+    index and repeat of each image.
 
-    Where the transform gives several tensors for an image, such as the crops of `fdsl.augment.multi_crop`, `images` is a tuple
-    of batches of them.
+    Where the transform gives several tensors for an image, such as the crops of
+    `fdsl.augment.multi_crop`, `images` is a tuple of batches of them.
     """
 
     images: Images
@@ -65,9 +71,10 @@ class Batch(NamedTuple):
 class TrainingImages(Dataset[Batch]):
     """The endless training stream as a map from positions to augmented images.
 
-    Every image is a function of (seed, position): its augmentation draws from a branch of the seed tree of its own, and so
-    does what a `VaryingSource` does before. Where images do not vary and the augmentation is plain (see `TrainTransform`),
-    whole batches are augmented at once, to the same bits.
+    Every image is a function of (seed, position): its augmentation draws from a branch of the seed
+    tree of its own, and so does what a `VaryingSource` does before. Where images do not vary and
+    the augmentation is plain (see `TrainTransform`), whole batches are augmented at once, to the
+    same bits.
 
     Parameters
     ----------
@@ -80,7 +87,8 @@ class TrainingImages(Dataset[Batch]):
     seed
         Root seed.
     kept_mb
-        Most megabytes of prepared images that one process keeps in memory, where whole batches are augmented.
+        Most megabytes of prepared images that one process keeps in memory, where whole batches are
+        augmented.
     """
 
     def __init__(
@@ -168,7 +176,8 @@ def training_batches(
 def evaluation_batches(
     images: EvaluationImages, *, rank: int, world: int, batch: int, workers: int, pin_memory: bool
 ) -> DataLoader[Batch]:
-    """Return a loader of one rank's share: indices rank, rank + world, …, without padding and with the short last batch.
+    """Return a loader of one rank's share: indices rank, rank + world, …, without padding and with
+    the short last batch.
 
     It can be gone through many times; its processes stay alive in between.
     """
@@ -213,6 +222,8 @@ def _as_it_is(batch: Batch) -> Batch:
 
 
 def _begin_worker(_number: int) -> None:
-    """Leave signals of schedulers and terminals to the training process, which still needs batches to finish its update."""
+    """Leave signals of schedulers and terminals to the training process, which still needs batches
+    to finish its update.
+    """
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)

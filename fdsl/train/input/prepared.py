@@ -1,4 +1,6 @@
-"""Training images after the part of their augmentation that draws nothing, kept in memory where they are small."""
+"""Training images after the part of their augmentation that draws nothing, kept in memory where
+they are small.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,10 @@ class Source(Protocol):
 class PreparedImages:
     """Batches of prepared images.
 
-    Reading and resizing an image of 32 px costs several times what the rest of its augmentation does, and is the same in
-    every epoch. Where all prepared images take at most `kept_mb` megabytes, each is read once, when it is first needed.
-    Other processes get the source without what was kept, and keep their own.
+    Reading and resizing an image of 32 px costs several times what the rest of its augmentation
+    does, and is the same in every epoch. Where all prepared images take at most `kept_mb`
+    megabytes, each is read once, when it is first needed. Other processes get the source without
+    what was kept, and keep their own.
 
     Parameters
     ----------
@@ -43,7 +46,8 @@ class PreparedImages:
         self._kept: _Kept | None = None
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[Pixels, NDArray[np.int64]]:
-        """Return the planes, uint8 (B, C, S, S), and labels, int64 (B,) or (B, classes), of some images.
+        """Return the planes, uint8 (B, C, S, S), and labels, int64 (B,) or (B, classes), of some
+        images.
 
         Raises
         ------
@@ -95,5 +99,6 @@ def require_one_shape(shapes: set[tuple[int, ...]]) -> None:
     """Raise ValueError if images have several shapes (C, S, S)."""
     if len(shapes) > 1:
         raise ValueError(
-            f"images of one batch have shapes {sorted(shapes)}: a source must be all gray or all colour"
+            f"images of one batch have shapes {sorted(shapes)}: a source must be all gray or all"
+            " colour"
         )

@@ -27,13 +27,13 @@ class Draw(NamedTuple):
 class InfiniteSampler:
     """The endless stream of training draws.
 
-    With `repeated_aug` = 1, epoch e (positions e·images … (e + 1)·images - 1) is a permutation of all
-    images keyed by (seed, e).
+    With `repeated_aug` = 1, epoch e (positions e·images … (e + 1)·images - 1) is a permutation of
+    all images keyed by (seed, e).
 
-    With `repeated_aug` = r > 1 (repeated augmentation: Hoffer et al. 2020, arXiv:1901.09335; used by
-    DeiT) an image that comes up stands r times close together, so that one batch holds r views of
-    it, and an epoch still has `images` draws, of about images / r different images. The r epochs of
-    a *cycle* (epochs c·r … c·r + r - 1) share one permutation keyed by (seed, c), laid out once
+    With `repeated_aug` = r > 1 (repeated augmentation: Hoffer et al. 2020, arXiv:1901.09335; used
+    by DeiT) an image that comes up stands r times close together, so that one batch holds r views
+    of it, and an epoch still has `images` draws, of about images / r different images. The r epochs
+    of a *cycle* (epochs c·r … c·r + r - 1) share one permutation keyed by (seed, c), laid out once
     with every image r times: in a cycle each image is drawn exactly r times whatever `images` and r
     are, so none is dropped or favoured. (timm's RepeatAugSampler cuts each epoch down to a multiple
     of 256 draws and chooses the images of each epoch afresh.)
@@ -123,7 +123,8 @@ class InfiniteSampler:
 
 
 class OnePerCategory(InfiniteSampler):
-    """The endless stream that shows one image of each category in every epoch, as a training on 3D-OFDB does.
+    """The endless stream that shows one image of each category in every epoch, as a training on
+    3D-OFDB does.
 
     Epoch e (positions e·classes … (e + 1)·classes - 1) is a permutation of the categories keyed by
     (seed, e). Which of a category's images stands for it is drawn uniformly, keyed by (seed, e,
@@ -135,7 +136,8 @@ class OnePerCategory(InfiniteSampler):
     labels
         int64 (images,): the category of each image.
     classes
-        Number of categories, each with at least one image. Also the stream's `images`: those of an epoch.
+        Number of categories, each with at least one image. Also the stream's `images`: those of an
+        epoch.
     seed
         Root seed, 0 … 2**63 - 1.
 
@@ -161,8 +163,8 @@ class OnePerCategory(InfiniteSampler):
         counts = np.bincount(labels, minlength=classes)
         if not counts.all():
             raise ValueError(
-                f"category {int(counts.argmin())} has no image, so that an epoch cannot show one of each: "
-                "set one_per_category: false"
+                f"category {int(counts.argmin())} has no image, so that an epoch cannot show one of"
+                " each: set one_per_category: false"
             )
         self._counts = counts
         self._starts = np.cumsum(counts) - counts
@@ -191,7 +193,8 @@ def _permutation(images: int, seed: int, cycle: int) -> NDArray[np.int32]:
 def _slots(
     places: NDArray[np.int64], images: int, repeated_aug: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the draws at `places` of a cycle: their places in the permutation and their repeated_aug.
+    """Find the draws at `places` of a cycle: their places in the permutation and their
+    repeated_aug.
 
     The last block takes the remainder, so that no block is smaller than 2 · repeated_aug unless the
     dataset is.

@@ -1,4 +1,6 @@
-"""COCO's format: what pycocotools itself reads from the same file, and refusal of everything that cannot be."""
+"""COCO's format: what pycocotools itself reads from the same file, and refusal of everything that
+cannot be.
+"""
 
 import json
 import pickle
@@ -75,8 +77,13 @@ def test_pycocotools_reads_the_same_objects(part, copy, capsys):
             assert scene.boxes[k].tolist() == np.float32([left, top, right, bottom]).tolist()
     kinds = (scene.image, scene.boxes, scene.labels, scene.masks, scene.crowd, scene.area)
     assert [array.dtype.name for array in kinds] == [
-        "uint8", "float32", "int64", "uint8", "bool", "float64",
-    ]  # fmt: skip
+        "uint8",
+        "float32",
+        "int64",
+        "uint8",
+        "bool",
+        "float64",
+    ]
 
 
 def test_empty_pictures_crowds_and_dropped_objects_are_counted(copy):

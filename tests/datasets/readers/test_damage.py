@@ -1,4 +1,6 @@
-"""Files that are not what they should be: one error that names the file, and nothing of theirs is run."""
+"""Files that are not what they should be: one error that names the file, and nothing of theirs is
+run.
+"""
 
 import gzip
 import hashlib

@@ -1,4 +1,6 @@
-"""Files made to harm: what is small on disk and large in memory, what leads elsewhere, what a terminal would obey."""
+"""Files made to harm: what is small on disk and large in memory, what leads elsewhere, what a
+terminal would obey.
+"""
 
 import contextlib
 import gzip

@@ -1,4 +1,6 @@
-"""Every reader on its real layout, with real pictures where there are some, against torchvision's readers."""
+"""Every reader on its real layout, with real pictures where there are some, against torchvision's
+readers.
+"""
 
 import gzip
 import os
@@ -185,7 +187,9 @@ def test_folders_without_a_class_list_use_all_classes(tmp_path):
 
 
 def torchvision_reader(name, root, split, monkeypatch):
-    """Return torchvision's dataset on the same small copy; where it compares digests, with those of the copy."""
+    """Return torchvision's dataset on the same small copy; where it compares digests, with those of
+    the copy.
+    """
     from scipy.io import savemat
     from torchvision import datasets
 

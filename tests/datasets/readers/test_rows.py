@@ -1,4 +1,6 @@
-"""Arrow and Parquet: the layouts of the Hub, of save_to_disk and of our shards give the pictures that went in."""
+"""Arrow and Parquet: the layouts of the Hub, of save_to_disk and of our shards give the pictures
+that went in.
+"""
 
 import io
 import json
@@ -279,7 +281,9 @@ def test_our_own_shards_are_read(tmp_path):
 
 
 def save_to_disk_by_hand(root):
-    """Write what `DatasetDict.save_to_disk` does: streams, a list of them for each part, and a list of the parts."""
+    """Write what `DatasetDict.save_to_disk` does: streams, a list of them for each part, and a list
+    of the parts.
+    """
     _, files = layouts.arrow(root, stream=True)
     folder = root / "own"
     for part in layouts.PARTS:
@@ -325,7 +329,8 @@ def test_what_the_package_datasets_writes_is_read_and_it_reads_the_same(shards, 
     features = datasets.Features(
         {"image": datasets.Image(), "label": datasets.ClassLabel(names=["even", "odd"])}
     )
-    # save_to_disk reads files into its rows; to_parquet does not, so there the rows hold bytes, as those of the Hub do
+    # save_to_disk reads files into its rows; to_parquet does not, so there the rows hold bytes, as
+    # those of the Hub do
     pictures = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
     values = {"image": pictures if form == "bytes" else list(map(str, files)), "label": labels}
     made = datasets.Dataset.from_dict(values, features=features)

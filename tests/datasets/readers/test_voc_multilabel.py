@@ -106,8 +106,11 @@ def test_every_picture_without_a_label_is_found_in_the_order_of_names(tmp_path):
     entry, files = layouts.unlabelled(tmp_path)
     source = load(entry, tmp_path, split="train")
     assert [source.path(k).relative_to(tmp_path / "PASS_dataset").as_posix() for k in range(4)] == [
-        "0/a.JPEG", "0/b.jpg", "1.jpg", "1/deep/c.jpg",
-    ]  # fmt: skip
+        "0/a.JPEG",
+        "0/b.jpg",
+        "1.jpg",
+        "1/deep/c.jpg",
+    ]
     assert source.classes == 1
     assert source.labels.tolist() == [0, 0, 0, 0]
     for index, file in enumerate(files["train"]):

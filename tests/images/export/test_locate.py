@@ -74,11 +74,21 @@ def test_a_file_that_is_not_what_was_written_is_refused(tmp_path, format):
 
 
 ORIGIN = {
-    "dataset": "x", "formula": "fractaldb", "classes": 2, "instances": 2, "seed": 0, "settings": {},
-}  # fmt: skip
+    "dataset": "x",
+    "formula": "fractaldb",
+    "classes": 2,
+    "instances": 2,
+    "seed": 0,
+    "settings": {},
+}
 ORDER = {
-    "format": 1, "origin": ORIGIN, "files": "png", "layout": "plain", "images_per_file": 1, "code": "",
-}  # fmt: skip
+    "format": 1,
+    "origin": ORIGIN,
+    "files": "png",
+    "layout": "plain",
+    "images_per_file": 1,
+    "code": "",
+}
 
 
 @pytest.mark.parametrize(

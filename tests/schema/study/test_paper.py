@@ -21,8 +21,15 @@ def values():
 def test_the_main_paper_has_the_rows_and_columns_of_table_3(values):
     table = validate(Study, values, where="contours.yaml").tables["table3"]
     assert [c.dataset for c in table.columns] == [
-        "cifar10", "cifar100", "cars", "flowers", "voc12", "places30", "imagenet100", None,
-    ]  # fmt: skip
+        "cifar10",
+        "cifar100",
+        "cars",
+        "flowers",
+        "voc12",
+        "places30",
+        "imagenet100",
+        None,
+    ]
     ran = {row.label: row.pretraining for row in table.rows if row.pretraining}
     assert ran == {
         "Scratch": "scratch",

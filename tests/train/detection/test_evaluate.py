@@ -22,7 +22,9 @@ def test_part(tmp_path_factory):
 
 
 def invented(source, seed):
-    """Return detections near the objects: some moved, some of another category, some twice, some of nothing."""
+    """Return detections near the objects: some moved, some of another category, some twice, some of
+    nothing.
+    """
     rng = np.random.default_rng(seed)
     found = []
     for index in range(len(source)):
@@ -44,9 +46,12 @@ def detection(source, number, label, mask, score):
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     box = [columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]]
     return {
-        "image_id": number, "category_id": int(source.category_ids[label]), "bbox": [float(x) + 0.3 for x in box],
-        "segmentation": evaluate.run_lengths(mask[None])[0], "score": float(score),
-    }  # fmt: skip
+        "image_id": number,
+        "category_id": int(source.category_ids[label]),
+        "bbox": [float(x) + 0.3 for x in box],
+        "segmentation": evaluate.run_lengths(mask[None])[0],
+        "score": float(score),
+    }
 
 
 def of_pycocotools(source, detections, kind):

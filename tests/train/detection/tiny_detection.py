@@ -40,19 +40,37 @@ class Shapes:
 
 def composition(**changes):
     values = {
-        "sources": {"shapes": ["train"]}, "train_share": 0.5, "train_images": 12, "test_images": 6,
-        "size_px": (32, 40), "objects": (1, 3), "object_px": (10, 16), "foreground_level": 60,
-        "background_level": 40, "min_visible": 0.5, "seed": 0,
-    }  # fmt: skip
+        "sources": {"shapes": ["train"]},
+        "train_share": 0.5,
+        "train_images": 12,
+        "test_images": 6,
+        "size_px": (32, 40),
+        "objects": (1, 3),
+        "object_px": (10, 16),
+        "foreground_level": 60,
+        "background_level": 40,
+        "min_visible": 0.5,
+        "seed": 0,
+    }
     return Composition(**(values | changes))
 
 
 def entry(made):
     return DownstreamDataset(
-        title="shapes on canvases", column="Shapes", loader="coco", folder="shapes_on_canvases",
-        parts={"train": "train", "test": "val"}, classes=2, train_images=made.train_images,
-        test_images=made.test_images, composed=made, layout="", fetchable=False, licence="ours", how_to_get="compose",
-    )  # fmt: skip
+        title="shapes on canvases",
+        column="Shapes",
+        loader="coco",
+        folder="shapes_on_canvases",
+        parts={"train": "train", "test": "val"},
+        classes=2,
+        train_images=made.train_images,
+        test_images=made.test_images,
+        composed=made,
+        layout="",
+        fetchable=False,
+        licence="ours",
+        how_to_get="compose",
+    )
 
 
 def write(root, **changes):
@@ -72,15 +90,45 @@ def parts(root, **changes):
 
 def recipe(**changes):
     values = {
-        "model": "tiny", "image_size_px": 32, "short_sides_px": (32, 40), "long_side_px": 64, "horizontal_flip": 0.5,
-        "strides": (4, 8), "pyramid_channels": 8, "anchor_scale": 3.0, "anchor_ratios": (1.0,),
-        "proposals_train": 20, "proposals_test": 20, "anchor_samples": 16, "box_samples": 16, "box_head_channels": 16,
-        "mask_head_channels": 8, "mask_head_layers": 1, "detections": 5, "score_threshold": 0.0, "epochs": 2,
-        "cooldown_epochs": 0, "global_batch": 4, "optimizer": "adamw", "lr": 2e-3, "weight_decay": 0.05, "momentum": 0.9,
-        "layer_decay": None, "schedule": "cosine", "milestones": (), "gamma": None, "warmup_epochs": 0.3,
-        "warmup_lr": 1e-5, "min_lr": 1e-5, "clip_norm": 1.0, "drop_path": 0.2, "ema_decay": None, "mean": 0.5, "std": 0.5,
+        "model": "tiny",
+        "image_size_px": 32,
+        "short_sides_px": (32, 40),
+        "long_side_px": 64,
+        "horizontal_flip": 0.5,
+        "strides": (4, 8),
+        "pyramid_channels": 8,
+        "anchor_scale": 3.0,
+        "anchor_ratios": (1.0,),
+        "proposals_train": 20,
+        "proposals_test": 20,
+        "anchor_samples": 16,
+        "box_samples": 16,
+        "box_head_channels": 16,
+        "mask_head_channels": 8,
+        "mask_head_layers": 1,
+        "detections": 5,
+        "score_threshold": 0.0,
+        "epochs": 2,
+        "cooldown_epochs": 0,
+        "global_batch": 4,
+        "optimizer": "adamw",
+        "lr": 2e-3,
+        "weight_decay": 0.05,
+        "momentum": 0.9,
+        "layer_decay": None,
+        "schedule": "cosine",
+        "milestones": (),
+        "gamma": None,
+        "warmup_epochs": 0.3,
+        "warmup_lr": 1e-5,
+        "min_lr": 1e-5,
+        "clip_norm": 1.0,
+        "drop_path": 0.2,
+        "ema_decay": None,
+        "mean": 0.5,
+        "std": 0.5,
         "precision": "fp32",
-    }  # fmt: skip
+    }
     return DetectionRecipe(**(values | changes))
 
 
@@ -90,11 +138,23 @@ def detect(folder, data, *, devices=None, **changes):
 
     train, test = data
     values = {
-        "run": "scratch-tiny-shapes-s3", "scale": "laptop", "seed": 3, "pretraining": "scratch", "weights": None,
-        "dataset": "shapes", "recipe": recipe(), "model": ENTRY, "train": train, "test": test, "classes": 2,
-        "record": folder / "record.json", "checkpoints": folder / "checkpoints", "code": "abc",
-        "inputs": {"manifest.json": "0" * 64}, "environment": {"python": "3"},
+        "run": "scratch-tiny-shapes-s3",
+        "scale": "laptop",
+        "seed": 3,
+        "pretraining": "scratch",
+        "weights": None,
+        "dataset": "shapes",
+        "recipe": recipe(),
+        "model": ENTRY,
+        "train": train,
+        "test": test,
+        "classes": 2,
+        "record": folder / "record.json",
+        "checkpoints": folder / "checkpoints",
+        "code": "abc",
+        "inputs": {"manifest.json": "0" * 64},
+        "environment": {"python": "3"},
         "devices": Devices(device="cpu", **(devices or {})),
-    }  # fmt: skip
+    }
     run(**(values | changes))
     return json.loads((folder / "record.json").read_text())

@@ -119,8 +119,11 @@ class TellingPid(Numbers):
 
 def test_loader_processes_outlive_signals_of_a_scheduler():
     images = TrainingImages(
-        TellingPid(), lambda i, _: torch.from_numpy(i.copy())[None], stream=InfiniteSampler(IMAGES, seed=0, repeated_aug=1), seed=0
-    )  # fmt: skip
+        TellingPid(),
+        lambda i, _: torch.from_numpy(i.copy())[None],
+        stream=InfiniteSampler(IMAGES, seed=0, repeated_aug=1),
+        seed=0,
+    )
     found = training_batches(images, slices, steps=range(30), workers=1, pin_memory=False)
     pid = int.from_bytes(next(found).images[0].numpy().tobytes(), "little")
     assert pid != os.getpid()
