@@ -1,4 +1,4 @@
-"""What the documentation promises: the tests that it names exist, and no call in the code breaks it."""
+"""The documentation names tests that exist, and the code has no call that would break it."""
 
 import ast
 import re
