@@ -7,7 +7,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from fdsl.io.escaping import markdown
+from fdsl.io.escaping import escape_markdown
 from fdsl.io.storage import DamagedFile, atomic_write
 
 COLUMNS = ("topic", "paper", "released_code", "ours", "reason", "source")
@@ -53,7 +53,7 @@ def read_deviations(path: Path) -> list[dict[str, str]]:
 def to_markdown(deviations: list[dict[str, str]]) -> str:
     """Return the differences as a GitHub-flavoured table, without their sources."""
     lines = [SHOWN.values(), ["---"] * len(SHOWN)]
-    lines += [[markdown(row[column]) for column in SHOWN] for row in deviations]
+    lines += [[escape_markdown(row[column]) for column in SHOWN] for row in deviations]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
