@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fdsl.io.storage import digest_json
+from fdsl.io.checksums import digest_json
 from fdsl.provenance import fingerprint
 from fdsl.schema.base import ConfigError
 from fdsl.schema.yaml_files import workflow_folder

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from fdsl.io import records, storage
+from fdsl.io import checksums, records, storage
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.user import UserConfig
 from fdsl.workflow.jobs import REPORTS, Jobs
@@ -17,7 +17,7 @@ OLD_S = 86_400  # seconds since 1970
 
 def path(user: UserConfig) -> str:
     """Return the name of the file that holds a user's configuration: by its digest."""
-    return f"{FOLDER}/{storage.digest_json(user.model_dump(mode='json'))[:12]}.json"
+    return f"{FOLDER}/{checksums.digest_json(user.model_dump(mode='json'))[:12]}.json"
 
 
 def write(user: UserConfig) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fdsl.io.escaping import restructured
+from fdsl.io.escaping import escape_rst
 from fdsl.formulas import ofdb
 from fdsl.schema.base import choose
 from fdsl.schema.catalogue import SyntheticDataset
@@ -246,7 +246,7 @@ class Specs:
         """Return what Snakemake's report says of a table or figure, as reStructuredText."""
         study, scale = self.runs.study(report), self.config.scales[self.scale]
         shown = study.tables.get(report) or study.figures[report]
-        return restructured(f"{shown.title}. {shown.caption} {scale.banner}")
+        return escape_rst(f"{shown.title}. {shown.caption} {scale.banner}")
 
     def _drawn(self, names: Any) -> Spec:
         """Return the synthetic datasets among some names, at their published settings."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fdsl.io import records, storage
+from fdsl.io import checksums, records
 
 if TYPE_CHECKING:
     from fdsl.workflow.config import Config
@@ -69,7 +69,7 @@ class RunningJob:
         """Return the SHA-256 of the inputs, by the names that records give them."""
         from fdsl.workflow.jobs import on_disk
 
-        return {name: storage.digest(on_disk(name)) for name in self.job.recorded_inputs}
+        return {name: checksums.digest(on_disk(name)) for name in self.job.recorded_inputs}
 
     def write_record(self, **entries: Any) -> None:
         """Write the record of a job that is no training; `entries` are what else it holds."""
