@@ -2,83 +2,52 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from fdsl.cli import records
 from fdsl.cli.jobs import job_inputs
-from fdsl.cli.jobs.options import Code, Data, Machine, Manifest, RealData, Record, Start, Threads
-from fdsl.cli.options import Order, Out
+from fdsl.cli.jobs.running import RunningJob
 
 SHOWN_CATEGORIES = 4  # of an attention map
 
 
-def attention(
-    order: Order,
-    code: Code,
-    weights: Annotated[Path, typer.Option(help="Weights of the pre-training.")],
-    out: Out,
-    record: Record,
-    data: RealData = "",
-    manifest: Annotated[
-        list[Path] | None, typer.Argument(help="What is known of the real pictures.")
-    ] = None,
-) -> None:
-    """Look where a pre-trained network attends on the first image of its first categories."""
+def attention(job: RunningJob) -> None:
+    """Map a pre-trained network's attention on the first image of its first categories."""
     from fdsl.images.synthetic import preview
-    from fdsl.schema.catalogue import ModelEntry, SyntheticDataset
+    from fdsl.schema.catalogue import ModelEntry
     from fdsl.schema.recipe import Recipe
     from fdsl.train.attention import write_attention
 
-    asked = records.asked(order)
-    spec = asked["order"]
+    spec = job.spec
     if spec["kind"] == "synthetic":
-        entry = SyntheticDataset.model_validate(spec["dataset"])
-        few = entry.model_copy(update={"classes": SHOWN_CATEGORIES, "instances": 1})
+        shown = {"classes": SHOWN_CATEGORIES, "instances": 1}
+        few = job_inputs.dataset(spec).model_copy(update=shown)
         images = [line[0] for line in preview(few, seed=spec["seed"])]
     else:
-        pictures = job_inputs.real(spec, data, (manifest or [])[0])
+        pictures = job_inputs.pretraining_images(job)
         images = [pictures[index][0] for index in range(SHOWN_CATEGORIES)]
     write_attention(
-        out,
+        job.output("maps"),
         images,
-        weights_file=weights,
+        weights_file=job.inputs("weights")[0],
         recipe=Recipe.model_validate(spec["recipe"]),
         model=ModelEntry.model_validate(spec["model"]),
     )
-    inputs = [weights, *(manifest or [])]
-    records.leave(
-        record, "attention", asked, code, seed=spec["run_seed"], inputs=inputs, outputs=[out]
-    )
+    job.write_record(seed=spec["run_seed"])
 
 
-def probe(
-    order: Order,
-    code: Code,
-    data: Data,
-    manifest: Manifest,
-    machine: Machine,
-    threads: Threads,
-    record: Record,
-    weights: Start = None,
-) -> None:
-    """Test the frozen features of a network by k-NN and by a linear probe."""
+def probe(job: RunningJob) -> None:
+    """Classify the frozen features of a network by k-NN and by a linear probe."""
     from fdsl.schema.probe import Probe
     from fdsl.schema.recipe import Preparation
-    from fdsl.train.probe import probe as judge
+    from fdsl.train.probe import ProbeTask
+    from fdsl.train.probe import probe as run
 
-    asked = records.asked(order)
-    spec = asked["order"]
-    entry, parts = job_inputs.parts(spec, data, manifest)
-    judge(
-        **job_inputs.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
-        preparation=Preparation.model_validate(spec["preparation"]),
-        settings=Probe.model_validate(spec["probe"]),
-        train=parts.train,
-        test=parts.test,
-        classes=entry.classes,
-        record=record,
-        code=code,
+    splits = job_inputs.splits(job)
+    task = ProbeTask(
+        **job_inputs.task(job),
+        **job_inputs.start(job),
+        recipe=Preparation.model_validate(job.spec["preparation"]),
+        settings=Probe.model_validate(job.spec["probe"]),
+        train=splits.train,
+        test=splits.test,
+        classes=job.spec["classes"],
     )
+    run(task)

@@ -76,14 +76,88 @@ def splits(job: RunningJob) -> Any:
     )
 
 
-def devices(job: RunningJob) -> Any:
-    """Return how a training uses the machine."""
+def task(job: RunningJob) -> dict[str, Any]:
+    """Return the arguments of every task: which run it is, and how it is executed."""
+    from fdsl.provenance import environment
+    from fdsl.schema.catalogue import ModelEntry
     from fdsl.train import Devices
 
-    user = job.config.user
+    spec, user = job.spec, job.config.user
     names = ("device", "micro_batch", "loader_workers", "compile", "deterministic")
     settings = {name: getattr(user, name) for name in (*names, "checkpoint_seconds")}
-    return Devices(**settings, threads=job.threads)
+    return {
+        "run": spec["run"],
+        "scale": spec["scale"],
+        "seed": spec["run_seed"],
+        "pretraining": spec["pretraining"],
+        "model": ModelEntry.model_validate(spec["model"]),
+        "record": job.output("record"),
+        "code": job.code,
+        "environment": environment(),
+        "job_start": job.job_start,
+        "devices": Devices(**settings, threads=job.threads),
+    }
+
+
+def start(job: RunningJob) -> dict[str, Any]:
+    """Return the arguments of a task on a downstream dataset: dataset, weights and inputs."""
+    weights = job.inputs("weights")
+    return {
+        "dataset": job.spec["downstream"],
+        "weights": weights[0] if weights else None,
+        "inputs": job.input_digests(),
+    }
+
+
+def checkpoints(job: RunningJob) -> dict[str, Any]:
+    """Return where a training keeps its checkpoints and curves."""
+    return {
+        "checkpoints": Path(f"results/{job.job.scale}/checkpoints/{job.job.name}"),
+        "tensorboard": job.output("record").parent / "tensorboard",
+    }
+
+
+def objective(kind: str) -> Any:
+    """Return what a kind of pre-training learns from its images."""
+    if kind == "dino":
+        from fdsl.train.dino import SelfDistillation
+
+        return SelfDistillation
+    from fdsl.train.classification import classification
+
+    return classification
+
+
+def card(job: RunningJob) -> Any:
+    """Return what the model card of a pre-training says of images, network and scale."""
+    from fdsl.train.model_card import CardText, SyntheticData
+
+    spec, config, synthetic, terms = job.spec, job.config, None, None
+    entry: Any
+    if spec["kind"] == "synthetic":
+        from fdsl.images.parameters import formula_settings
+
+        entry, drawn = config.synthetic[spec["pretraining"]], dataset(spec)
+        synthetic = SyntheticData(
+            formula=drawn.formula,
+            settings=formula_settings(drawn).model_dump(mode="json"),
+            instances=drawn.instances,
+            seed=spec["seed"],
+        )
+    else:
+        entry = config.real(job.job.scale, spec["pretraining"])
+        terms = config.downstream[entry.dataset].licence
+    scale, network = config.scales[job.job.scale], spec["recipe"]["model"]
+    return CardText(
+        title=entry.title or spec["pretraining"],
+        source=entry.source,
+        synthetic=synthetic,
+        terms=terms,
+        model_title=config.models[network].title or network,
+        banner=scale.banner,
+        scale_title=scale.title,
+        comparable=scale.comparable,
+    )
 
 
 def verified(paths: list[Path]) -> dict[str, str]:

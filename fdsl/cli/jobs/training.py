@@ -2,148 +2,73 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from fdsl.cli import records
 from fdsl.cli.jobs import job_inputs
-from fdsl.cli.jobs.options import (
-    Checkpoints,
-    Code,
-    Data,
-    Machine,
-    Manifest,
-    RealData,
-    Record,
-    Start,
-    Threads,
-    Weights,
-)
-from fdsl.cli.options import Order
-from fdsl.io import storage
+from fdsl.cli.jobs.running import RunningJob
 
 
-def pretrain(
-    order: Order,
-    code: Code,
-    checkpoints: Checkpoints,
-    machine: Machine,
-    threads: Threads,
-    weights: Weights,
-    record: Record,
-    about: Annotated[
-        str,
-        typer.Option(help="Words about images, network and scale for the model card, as JSON."),
-    ],
-    data: RealData = "",
-    manifest: Annotated[
-        str, typer.Option(help="What is known of the real pictures; empty for a formula.")
-    ] = "",
-    images: Annotated[
-        list[Path] | None,
-        typer.Argument(help="The dataset's shards, or its parameter file to stream from."),
-    ] = None,
-) -> None:
-    """Pre-train a network on a synthetic dataset, or on real pictures."""
-    from fdsl.provenance import environment
-    from fdsl.schema.catalogue import ModelEntry
+def pretrain(job: RunningJob) -> None:
+    """Pre-train a network on a synthetic dataset, or on real pictures; resume if interrupted."""
     from fdsl.schema.recipe import Recipe
     from fdsl.train.pretrain import pretrain as train
+    from fdsl.train.task import ClassificationTask
 
-    asked = records.asked(order)
-    spec = asked["order"]
+    spec = job.spec
     if spec["kind"] == "synthetic":
-        files = images or []
-        inputs = job_inputs.noted(files)
-        pictures = job_inputs.synthetic(spec, files)
+        inputs = job_inputs.verified(job.inputs("images"))
     else:
-        inputs = records.digests([Path(manifest)])
-        pictures = job_inputs.real(spec, data, Path(manifest))
-    origin = job_inputs.origin(spec, about)
-    train(
-        run=spec["run"],
-        scale=spec["scale"],
-        seed=spec["run_seed"],
+        inputs = job.input_digests()
+    images = job_inputs.pretraining_images(job)
+    task = ClassificationTask(
+        kind="pretrain",
+        **job_inputs.task(job),
+        **job_inputs.checkpoints(job),
         dataset=spec["pretraining"],
-        recipe=Recipe.model_validate(spec["recipe"]),
-        model=ModelEntry.model_validate(spec["model"]),
-        images=pictures,
-        **job_inputs.learning(spec["kind"], pictures),
-        out=weights,
-        record=record,
-        checkpoints=checkpoints,
-        code=code,
         inputs=inputs,
-        environment=environment(),
-        asked=asked,
-        devices=job_inputs.devices(machine, threads),
-        origin=origin,
-        tensorboard=record.parent / "tensorboard",
+        recipe=Recipe.model_validate(spec["recipe"]),
+        train=images,
+        test=None,
+        classes=0 if spec["kind"] == "dino" else images.classes,
     )
+    objective = job_inputs.objective(spec["kind"])
+    train(task, out=job.output("weights"), card=job_inputs.card(job), objective=objective)
 
 
-def finetune(
-    order: Order,
-    code: Code,
-    data: Data,
-    manifest: Manifest,
-    checkpoints: Checkpoints,
-    machine: Machine,
-    threads: Threads,
-    record: Record,
-    weights: Start = None,
-) -> None:
-    """Fine-tune a network on a downstream dataset and test it."""
+def finetune(job: RunningJob) -> None:
+    """Fine-tune a network on a downstream dataset and test it; resume if interrupted."""
     from fdsl.schema.recipe import Recipe
     from fdsl.train.finetune import finetune as train
+    from fdsl.train.task import ClassificationTask
 
-    asked = records.asked(order)
-    spec = asked["order"]
-    entry, parts = job_inputs.parts(spec, data, manifest)
-    train(
-        **job_inputs.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
-        recipe=Recipe.model_validate(spec["recipe"]),
-        train=parts.train,
-        test=parts.test,
-        classes=entry.classes,
-        out=None,
-        record=record,
-        checkpoints=checkpoints,
-        code=code,
-        tensorboard=record.parent / "tensorboard",
+    splits = job_inputs.splits(job)
+    task = ClassificationTask(
+        kind="finetune",
+        **job_inputs.task(job),
+        **job_inputs.start(job),
+        **job_inputs.checkpoints(job),
+        recipe=Recipe.model_validate(job.spec["recipe"]),
+        train=splits.train,
+        test=splits.test,
+        classes=job.spec["classes"],
     )
+    train(task)
 
 
-def detect(
-    order: Order,
-    code: Code,
-    data: Data,
-    manifest: Manifest,
-    checkpoints: Checkpoints,
-    machine: Machine,
-    threads: Threads,
-    record: Record,
-    weights: Start = None,
-) -> None:
-    """Train a detector on a dataset in COCO's format and test it."""
+def detect(job: RunningJob) -> None:
+    """Train a detector on a dataset in COCO's format and test it; resume if interrupted."""
     from fdsl.datasets.splits import checked
     from fdsl.schema.detection import DetectionRecipe
     from fdsl.train.detection.detect import detect as train
+    from fdsl.train.detection.objective import DetectionTask
 
-    asked = records.asked(order)
-    spec = asked["order"]
-    entry, root = job_inputs.downstream(data)
-    about = storage.read_checksummed(manifest)
-    train(
-        **job_inputs.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
-        recipe=DetectionRecipe.model_validate(spec["recipe"]),
-        train=checked(entry, root, manifest=about, split="train"),
-        test=checked(entry, root, manifest=about, split="test"),
-        classes=entry.classes,
-        record=record,
-        checkpoints=checkpoints,
-        code=code,
-        tensorboard=record.parent / "tensorboard",
+    entry, root, manifest = job_inputs.downstream(job, job.spec["downstream"])
+    task = DetectionTask(
+        kind="detect",
+        **job_inputs.task(job),
+        **job_inputs.start(job),
+        **job_inputs.checkpoints(job),
+        recipe=DetectionRecipe.model_validate(job.spec["recipe"]),
+        train=checked(entry, root, manifest=manifest, split="train"),
+        test=checked(entry, root, manifest=manifest, split="test"),
+        classes=job.spec["classes"],
     )
+    train(task)
