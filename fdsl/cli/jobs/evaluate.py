@@ -67,18 +67,19 @@ def probe(
     """Test the frozen features of a network by k-NN and by a linear probe."""
     from fdsl.schema.probe import Probe
     from fdsl.schema.recipe import Preparation
-    from fdsl.train.probe import probe as judge
+    from fdsl.train.probe import ProbeTask
+    from fdsl.train.probe import probe as run
 
     asked = records.asked(order)
     spec = asked["order"]
     entry, parts = job_inputs.parts(spec, data, manifest)
-    judge(
-        **job_inputs.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
-        preparation=Preparation.model_validate(spec["preparation"]),
+    task = ProbeTask(
+        **job_inputs.task(asked, code, record, machine=machine, threads=threads),
+        **job_inputs.start(spec, weights, manifest),
+        recipe=Preparation.model_validate(spec["preparation"]),
         settings=Probe.model_validate(spec["probe"]),
         train=parts.train,
         test=parts.test,
         classes=entry.classes,
-        record=record,
-        code=code,
     )
+    run(task)

@@ -46,35 +46,37 @@ def real(spec: dict[str, Any], data: str, manifest: Path) -> Any:
     )
 
 
-def learning(kind: str, pictures: Any) -> dict[str, Any]:
-    """Return what a kind of pre-training learns from its images: number of classes and objective."""
+def objective(kind: str) -> Any:
+    """Return what a kind of pre-training learns from its images."""
     if kind == "dino":
         from fdsl.train.dino import SelfDistillation
 
-        return {"classes": 0, "objective": SelfDistillation}
+        return SelfDistillation
     if kind in {"synthetic", "supervised"}:
-        return {"classes": pictures.classes}
+        from fdsl.train.classification import classification
+
+        return classification
     raise ValueError(f"kind = {kind!r} is no pre-training; use synthetic, supervised or dino")
 
 
-def origin(spec: dict[str, Any], about: str) -> Any:
+def card(spec: dict[str, Any], about: str) -> Any:
     """Return what the model card says of the images."""
     from fdsl.schema.catalogue import SyntheticDataset
-    from fdsl.train.task import Drawn, Origin
+    from fdsl.train.model_card import CardText, SyntheticData
 
-    drawn = None
+    synthetic = None
     if spec["kind"] == "synthetic":
         from fdsl import formulas
 
         dataset = SyntheticDataset.model_validate(spec["dataset"])
         settings = formulas.get(dataset.formula).Settings.model_validate(dataset.settings)
-        drawn = Drawn(
+        synthetic = SyntheticData(
             formula=dataset.formula,
             settings=settings.model_dump(mode="json"),
             instances=dataset.instances,
             seed=spec["seed"],
         )
-    return Origin(drawn=drawn, **json.loads(about))
+    return CardText(synthetic=synthetic, **json.loads(about))
 
 
 def downstream(data: str) -> tuple[Any, str]:
@@ -103,33 +105,35 @@ def parts(spec: dict[str, Any], data: str, manifest: Path) -> tuple[Any, Any]:
     return entry, found
 
 
-def run(
-    asked: dict[str, Any],
-    weights: list[Path] | None,
-    *,
-    manifest: Path,
-    machine: str,
-    threads: int,
+def task(
+    asked: dict[str, Any], code: str, record: Path, *, machine: str, threads: int
 ) -> dict[str, Any]:
-    """Return what every run on a downstream dataset is told: who it is, from which weights and
-    inputs, on what.
-    """
+    """Return the arguments of every task: who it is, and how it is executed."""
     from fdsl.provenance import environment
     from fdsl.schema.catalogue import ModelEntry
 
-    spec, start = asked["order"], weights or []
+    spec = asked["order"]
     return {
         "run": spec["run"],
         "scale": spec["scale"],
         "seed": spec["run_seed"],
         "pretraining": spec["pretraining"],
-        "weights": start[0] if start else None,
-        "dataset": spec["downstream"],
         "model": ModelEntry.model_validate(spec["model"]),
-        "inputs": records.digests([manifest, *start]),
+        "record": record,
+        "code": code,
         "environment": environment(),
-        "asked": asked,
+        "job_start": asked,
         "devices": devices(machine, threads),
+    }
+
+
+def start(spec: dict[str, Any], weights: list[Path] | None, manifest: Path) -> dict[str, Any]:
+    """Return the arguments of a task on a downstream dataset: from which weights and inputs."""
+    files = weights or []
+    return {
+        "weights": files[0] if files else None,
+        "dataset": spec["downstream"],
+        "inputs": records.digests([manifest, *files]),
     }
 
 

@@ -48,21 +48,21 @@ def adopt_weights(
     from fdsl.datasets.weight_files import file_of, require
     from fdsl.provenance import environment
     from fdsl.schema.catalogue import ModelEntry, PublishedWeights
-    from fdsl.train.import_weights import adopt
+    from fdsl.train.import_weights import import_weights
 
     asked, place = records.asked(order), json.loads(data)
     spec = asked["order"]
     entry = PublishedWeights.model_validate(place["entry"])
     require({spec["released"]: entry}, place["root"])
-    adopt(
+    import_weights(
+        entry,
         name=spec["released"],
         scale=spec["scale"],
-        entry=entry,
         model=ModelEntry.model_validate(spec["model"]),
         file=file_of(entry, place["root"]),
         out=weights,
         record=record,
         code=code,
         environment=environment(),
-        asked=asked,
+        job_start=asked,
     )

@@ -47,10 +47,9 @@ def pretrain(
     ] = None,
 ) -> None:
     """Pre-train a network on a synthetic dataset, or on real pictures."""
-    from fdsl.provenance import environment
-    from fdsl.schema.catalogue import ModelEntry
     from fdsl.schema.recipe import Recipe
     from fdsl.train.pretrain import pretrain as train
+    from fdsl.train.task import ClassificationTask
 
     asked = records.asked(order)
     spec = asked["order"]
@@ -61,27 +60,19 @@ def pretrain(
     else:
         inputs = records.digests([Path(manifest)])
         pictures = job_inputs.real(spec, data, Path(manifest))
-    origin = job_inputs.origin(spec, about)
-    train(
-        run=spec["run"],
-        scale=spec["scale"],
-        seed=spec["run_seed"],
+    task = ClassificationTask(
+        kind="pretrain",
+        **job_inputs.task(asked, code, record, machine=machine, threads=threads),
         dataset=spec["pretraining"],
         recipe=Recipe.model_validate(spec["recipe"]),
-        model=ModelEntry.model_validate(spec["model"]),
-        images=pictures,
-        **job_inputs.learning(spec["kind"], pictures),
-        out=weights,
-        record=record,
+        train=pictures,
+        classes=0 if spec["kind"] == "dino" else pictures.classes,
         checkpoints=checkpoints,
-        code=code,
         inputs=inputs,
-        environment=environment(),
-        asked=asked,
-        devices=job_inputs.devices(machine, threads),
-        origin=origin,
         tensorboard=record.parent / "tensorboard",
     )
+    objective = job_inputs.objective(spec["kind"])
+    train(task, out=weights, card=job_inputs.card(spec, about), objective=objective)
 
 
 def finetune(
@@ -98,22 +89,23 @@ def finetune(
     """Fine-tune a network on a downstream dataset and test it."""
     from fdsl.schema.recipe import Recipe
     from fdsl.train.finetune import finetune as train
+    from fdsl.train.task import ClassificationTask
 
     asked = records.asked(order)
     spec = asked["order"]
     entry, parts = job_inputs.parts(spec, data, manifest)
-    train(
-        **job_inputs.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
+    task = ClassificationTask(
+        kind="finetune",
+        **job_inputs.task(asked, code, record, machine=machine, threads=threads),
+        **job_inputs.start(spec, weights, manifest),
         recipe=Recipe.model_validate(spec["recipe"]),
         train=parts.train,
         test=parts.test,
         classes=entry.classes,
-        out=None,
-        record=record,
         checkpoints=checkpoints,
-        code=code,
         tensorboard=record.parent / "tensorboard",
     )
+    train(task)
 
 
 def detect(
@@ -131,19 +123,21 @@ def detect(
     from fdsl.datasets.splits import checked
     from fdsl.schema.detection import DetectionRecipe
     from fdsl.train.detection.detect import detect as train
+    from fdsl.train.detection.objective import DetectionTask
 
     asked = records.asked(order)
     spec = asked["order"]
     entry, root = job_inputs.downstream(data)
     about = storage.read_checksummed(manifest)
-    train(
-        **job_inputs.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
+    task = DetectionTask(
+        kind="detect",
+        **job_inputs.task(asked, code, record, machine=machine, threads=threads),
+        **job_inputs.start(spec, weights, manifest),
         recipe=DetectionRecipe.model_validate(spec["recipe"]),
         train=checked(entry, root, manifest=about, split="train"),
         test=checked(entry, root, manifest=about, split="test"),
         classes=entry.classes,
-        record=record,
         checkpoints=checkpoints,
-        code=code,
         tensorboard=record.parent / "tensorboard",
     )
+    train(task)
