@@ -33,15 +33,13 @@ from fdsl.augment.mixup_cutmix import BatchTransform
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Recipe
 from fdsl.train import loop, models, optim
+from fdsl.train.checkpoint import StopRequest
 from fdsl.train.classification import Classification
-from fdsl.train.distributed import Processes
+from fdsl.train.distributed import Processes, keep_freed_memory
 from fdsl.train.input.loader import Batch, TrainingImages, training_batches
 from fdsl.train.input.samplers import InfiniteSampler
-from fdsl.train.interrupt import StopRequest
 from fdsl.train.loop import LoopConfig, TrainState
-from fdsl.train.memory import keep_freed_memory
-from fdsl.train.metrics import History, Journal
-from fdsl.train.patches import choose_patches
+from fdsl.train.metrics import History, MetricsLog
 from fdsl.train.schedule import Schedule, split
 from fdsl.workflow import load as settings
 
@@ -78,7 +76,7 @@ def network(entry: ModelEntry = ENTRY, *, precision: str, chosen: bool = True) -
     model = models.build(entry, image_size_px=SIZE, classes=CLASSES, drop_path=0, seed=0)
     if chosen:
         models.choose_attention(model, device=CPU, precision=precision)
-        choose_patches(model, device=CPU, image_size_px=SIZE)
+        models.choose_patches(model, device=CPU, image_size_px=SIZE)
     return model
 
 
@@ -141,13 +139,15 @@ def engine(
     processes = Processes(0, 1, CPU)
     schedule = Schedule(IMAGES, BATCH, 10_000, 0, 1e-3, 0.0, 0.0)
     train_state = TrainState(
-        Classification(model, None, recipe, CPU, finish),
+        Classification(
+            network=model, average=None, recipe=recipe, device=CPU, batch_transform=finish
+        ),
         optim.optimizer(model, recipe=recipe),
         GradScaler("cpu", enabled=False),
     )
     parts = split(BATCH, world=1, micro_batch=None)
     loop_config = LoopConfig(recipe, schedule, parts, 0, processes, 0)
-    journal = Journal(
+    metrics = MetricsLog(
         History(), schedule=schedule, path=folder / "metrics.jsonl", display=None, lag=0
     )
 
@@ -160,7 +160,7 @@ def engine(
                 train_state,
                 loop_config,
                 batches=batches,
-                journal=journal,
+                metrics=metrics,
                 evaluate=lambda: None,
                 save=lambda: None,
                 save_due=lambda: False,

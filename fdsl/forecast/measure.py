@@ -337,9 +337,8 @@ def _training(config: Config, recipe: Recipe, name: str, batch: int, seconds: fl
     from fdsl.augment.mixup_cutmix import BatchTransform
     from fdsl.forecast.bench import peak_memory_mb
     from fdsl.train import models, optim
+    from fdsl.train.distributed import keep_freed_memory
     from fdsl.train.evaluate import autocast
-    from fdsl.train.memory import keep_freed_memory
-    from fdsl.train.patches import choose_patches
 
     device = torch.device("cpu" if name == CPU else "cuda")
     torch.set_num_threads(1)
@@ -350,7 +349,7 @@ def _training(config: Config, recipe: Recipe, name: str, batch: int, seconds: fl
         entry, image_size_px=size, classes=classes, drop_path=recipe.drop_path, seed=0
     )
     models.choose_attention(network, device=device, precision=recipe.precision)
-    choose_patches(network, device=device, image_size_px=size)
+    models.choose_patches(network, device=device, image_size_px=size)
     network.to(device)
     optimizer = optim.optimizer(network, recipe=recipe)
     finish = BatchTransform(recipe, channels=channels, classes=classes, train=True)
@@ -399,7 +398,7 @@ def _judging(settings: Probe) -> Judging:
     import sklearn.linear_model  # type: ignore[import-untyped] # noqa: F401  imported before the clock starts
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    from fdsl.train.probe import judge
+    from fdsl.train.probe import score
 
     generator = np.random.default_rng(0)
     centres = generator.normal(size=(PROBED["classes"], PROBED["features"]))
@@ -412,7 +411,7 @@ def _judging(settings: Probe) -> Judging:
     known, unknown = clusters(PROBED["train_images"]), clusters(PROBED["test_images"])
     with threadpool_limits(1):
         began = time.process_time()
-        judge(known, unknown, settings=settings, seed=0)
+        score(known, unknown, settings=settings, seed=0)
         seconds = time.process_time() - began
     held = {key: PROBED[key] for key in ("train_images", "features", "classes")}
     return Judging(**held, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Snapshots of a running training that survive a kill at any moment.
+"""Stop and resume: snapshots that survive a kill at any moment, and requests to stop early.
 
 A snapshot is two files: `step-000000120.pt`, and `step-000000120.json` with its SHA-256, the
 identity of the training and a digest of itself, which is written last. The newest two are kept, and
@@ -12,8 +12,13 @@ import hashlib
 import io
 import logging
 import shutil
-from collections.abc import Mapping
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -24,6 +29,8 @@ from fdsl.io.storage import DamagedFile
 log = logging.getLogger(__name__)
 
 KEPT = 2
+EXIT_CODE = 85
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 Identity = Mapping[str, Any]
 
@@ -151,3 +158,49 @@ def _flat(content: Any, name: str = "") -> dict[str, Any]:
         return {name: list(content) if isinstance(content, tuple) else content}
     parts = [_flat(value, f"{name}.{key}".lstrip(".")) for key, value in content.items()]
     return {key: value for part in parts for key, value in part.items()}
+
+
+class Interrupted(SystemExit):
+    """The training saved a checkpoint and stopped on request; uncaught: exit code 85."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(EXIT_CODE)
+        self.step = step
+
+
+class StopRequest:
+    """Whether the training has been asked to stop, by a signal or by its wall time limit."""
+
+    def __init__(self, *, wall_seconds: float | None = None) -> None:
+        self._deadline = None if wall_seconds is None else time.monotonic() + wall_seconds
+        self._signal: int | None = None
+
+    def receive(self, number: int, _frame: FrameType | None) -> None:
+        """Remember a signal; the handler that `listening` installs."""
+        self._signal = number
+
+    def reason(self) -> str | None:
+        """Return why to stop, or None."""
+        if self._signal is not None:
+            return f"signal {signal.Signals(self._signal).name}"
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return "wall time is used up"
+        return None
+
+
+@contextmanager
+def listening(*, wall_seconds: float | None) -> Iterator[StopRequest]:
+    """Turn SIGTERM and SIGUSR1 into a StopRequest while the block runs.
+
+    Signals need the main thread; in another one only the wall time counts.
+    """
+    request = StopRequest(wall_seconds=wall_seconds)
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, request.receive) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

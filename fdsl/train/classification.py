@@ -1,6 +1,4 @@
-"""Learning labels: one or several of an image, with smoothing and mixing, and a running average of
-the weights where the recipe has one.
-"""
+"""Learning labels: one or several of an image, with smoothing, mixing and a weight average."""
 
 from __future__ import annotations
 
@@ -10,37 +8,30 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import Optimizer
 
 from fdsl.augment.crop import TrainTransform
 from fdsl.augment.mixup_cutmix import BatchTransform
-from fdsl.schema.recipe import Recipe
-from fdsl.train import label_loss, models, optim
+from fdsl.schema.recipe import Optimisation, Recipe
+from fdsl.train import models, optim
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
-from fdsl.train.input.loader import Batch, TrainingTransform
-from fdsl.train.objective import Prepare
-from fdsl.train.patches import choose_patches
-from fdsl.train.task import Task
+from fdsl.train.input.loader import Batch
+from fdsl.train.task import ClassificationTask
 
-Finished = Callable[[Batch, int], tuple[Tensor, Tensor]]
+Transform = Callable[[Batch, int], tuple[Tensor, Tensor]]
+"""From a batch and its update to float images (B, channels, S, S) on the device, and targets."""
 
 
-@dataclass
-class Classification:
-    """The objective of supervised training.
-
-    `finish` turns a batch and the number of the update into float images (B, channels, S, S) on the
-    device, and targets: class indices (B,), or shares or answers (B, classes) that are smoothed
-    already. An image counts as correct where its likeliest class is the (mixed) target's.
-    """
+@dataclass(kw_only=True)
+class AveragedNetwork:
+    """The part of a supervised objective that holds the network and its weight average, if any."""
 
     network: nn.Module
-    average: nn.Module | None
-    recipe: Recipe
+    average: optim.Average | None
+    recipe: Optimisation
     device: torch.device
-    finish: Finished
-    counts: bool = True
     clip_each: bool = False
 
     @property
@@ -48,24 +39,11 @@ class Classification:
         """The averaged network where the recipe has an average."""
         return self.network if self.average is None else self.average.module
 
-    def transform(self) -> TrainingTransform:
-        """Return the recipe's augmentation."""
-        return TrainTransform(self.recipe)
-
-    def loss(self, network: nn.Module, batch: Batch, *, step: int) -> tuple[Tensor, Tensor]:
-        """Return the mean loss and the number of correct images."""
-        images, targets = self.finish(batch, step)
-        with autocast(self.device, self.recipe.precision):
-            logits = network(images)
-        logits = logits.float()
-        loss = label_loss.loss(logits, targets, recipe=self.recipe)
-        return loss, label_loss.right(logits, targets, recipe=self.recipe)
-
     def before_update(self, optimizer: Optimizer, *, step: int) -> None:
         """Do nothing."""
 
     def after_update(self, *, step: int) -> None:
-        """Let the average follow."""
+        """Update the average."""
         if self.average is not None:
             self.average.update(self.network, step=step + 1)
 
@@ -75,14 +53,40 @@ class Classification:
         return {"model": self.network.state_dict(), "average": average}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up the weights."""
+        """Load the weights that `state` returned."""
         self.network.load_state_dict(state["model"])
         if self.average is not None:
             self.average.module.load_state_dict(state["average"])
 
 
-def classification(task: Task, processes: Processes, prepare: Prepare) -> Classification:
-    """Make the network of a task, `prepare` it and put it on the device.
+@dataclass(kw_only=True)
+class Classification(AveragedNetwork):
+    """The objective of supervised training; `batch_transform` normalises, erases and mixes.
+
+    Its targets are class indices (B,), or smoothed shares or answers (B, classes). A prediction is
+    correct if the top-1 class equals the target (the dominant label if mixed).
+    """
+
+    recipe: Recipe
+    batch_transform: Transform
+    counts: bool = True
+
+    def transform(self) -> TrainTransform:
+        """Return the recipe's augmentation."""
+        return TrainTransform(self.recipe)
+
+    def loss(self, network: nn.Module, batch: Batch, *, step: int) -> tuple[Tensor, Tensor]:
+        """Return the mean loss, float32 (), and the number of correct predictions, int64 ()."""
+        images, targets = self.batch_transform(batch, step)
+        with autocast(self.device, self.recipe.precision):
+            logits = network(images)
+        logits = logits.float()
+        loss = label_loss(logits, targets, recipe=self.recipe)
+        return loss, correct_predictions(logits, targets, recipe=self.recipe)
+
+
+def classification(task: ClassificationTask, processes: Processes) -> Classification:
+    """Build the network of a task on its device, with the task's weights.
 
     Raises
     ------
@@ -99,27 +103,66 @@ def classification(task: Task, processes: Processes, prepare: Prepare) -> Classi
         drop_path=recipe.drop_path,
         seed=task.seed,
     )
-    prepare(model)
+    task.load_weights(model)
     models.choose_attention(model, device=device, precision=recipe.precision)
-    choose_patches(model, device=device, image_size_px=recipe.image_size_px)
+    models.choose_patches(model, device=device, image_size_px=recipe.image_size_px)
     model.to(device)
     return Classification(
-        model,
-        optim.average(model, recipe=recipe),
-        recipe,
-        device,
-        finished(task, processes, train=True),
+        network=model,
+        average=optim.average(model, recipe=recipe),
+        recipe=recipe,
+        device=device,
+        batch_transform=batch_transform(task, processes, train=True),
     )
 
 
-def finished(task: Task, processes: Processes, *, train: bool) -> Finished:
-    """Return what turns a batch and the number of the update into what the network and the loss
-    take.
-    """
-    channels = models.channels(task.model)
-    finish = BatchTransform(task.recipe, channels=channels, classes=task.classes, train=train)
+def batch_transform(task: ClassificationTask, processes: Processes, *, train: bool) -> Transform:
+    """Return the last step before the network, with seed and device filled in."""
+    transform = BatchTransform(
+        task.recipe, channels=models.channels(task.model), classes=task.classes, train=train
+    )
 
     def call(batch: Batch, step: int) -> tuple[Tensor, Tensor]:
-        return finish(*batch, seed=task.seed, step=step, device=processes.device)
+        images, labels, keys = batch
+        return transform(images, labels, keys, seed=task.seed, step=step, device=processes.device)
 
     return call
+
+
+def label_loss(logits: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
+    """Return the loss of one micro-batch, in nats.
+
+    Parameters
+    ----------
+    logits
+        float32 (B, classes).
+    targets
+        cross_entropy: labels int64 (B,), which are smoothed here, or smoothed shares float32
+        (B, classes). binary: smoothed answers float32 (B, classes), 0 to 1; below 0 = unknown.
+    recipe
+        `objective` and `label_smoothing`.
+
+    Returns
+    -------
+    Tensor
+        float32 (): the mean over images; with binary over images × classes, where an unknown answer
+        counts as 0. The mean over equal micro-batches is that of the whole batch.
+    """
+    if recipe.objective == "binary":
+        known = (targets >= 0).to(logits.dtype)
+        return functional.binary_cross_entropy_with_logits(logits, targets.clamp(min=0), known)
+    smoothing = recipe.label_smoothing if targets.ndim == 1 else 0.0
+    return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+
+
+def correct_predictions(logits: Tensor, targets: Tensor, *, recipe: Recipe) -> Tensor:
+    """Return for how many images the top-1 class is the target's (its largest share), int64 ().
+
+    With binary, any class with the image's largest target is correct; in an image without a class,
+    every class is.
+    """
+    top1 = logits.detach().argmax(1)
+    if recipe.objective == "binary":
+        return (targets.gather(1, top1[:, None])[:, 0] == targets.amax(1)).sum()
+    labels = targets if targets.ndim == 1 else targets.argmax(1)
+    return (top1 == labels).sum()

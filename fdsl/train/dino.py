@@ -22,15 +22,12 @@ from torch.optim import Optimizer
 from fdsl.augment.mixup_cutmix import BatchTransform
 from fdsl.augment.multi_crop import LARGE, MultiCrop
 from fdsl.schema.recipe import Dino
-from fdsl.seeding import tree
-from fdsl.seeding.tree import Stage
 from fdsl.train import models
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
 from fdsl.train.input.loader import Batch, TrainingTransform
-from fdsl.train.objective import Prepare
 from fdsl.train.schedule import cosine, schedule
-from fdsl.train.task import Task
+from fdsl.train.task import ClassificationTask
 
 
 class Projected(nn.Module):
@@ -90,8 +87,6 @@ class SelfDistillation:
     processes
         Who shares the training; normalisation of batches in a network goes by process, as in DINO
         without SyncBatchNorm.
-    prepare
-        Puts weights into the fresh student.
 
     Raises
     ------
@@ -101,7 +96,7 @@ class SelfDistillation:
         embedding that is resampled for small views.
     """
 
-    def __init__(self, task: Task, processes: Processes, prepare: Prepare) -> None:
+    def __init__(self, task: ClassificationTask, processes: Processes) -> None:
         if task.recipe.dino is None:
             raise ValueError(f"{task.run}: the recipe has no section dino, which this needs")
         self.recipe, self.settings, self.device = task.recipe, task.recipe.dino, processes.device
@@ -119,7 +114,7 @@ class SelfDistillation:
             task.recipe, channels=channels, classes=task.classes, train=False
         )
         self.network = self._projected(task, drop_path=task.recipe.drop_path)
-        prepare(self.network.backbone)
+        task.load_weights(self.network.backbone)
         self.teacher = self._projected(task, drop_path=0.0)
         self.teacher.load_state_dict(self.network.state_dict())
         deactivate_requires_grad(self.teacher)
@@ -185,7 +180,7 @@ class SelfDistillation:
         self.teacher.load_state_dict(state["teacher"])
         self._loss.load_state_dict(state["loss"])
 
-    def _projected(self, task: Task, *, drop_path: float) -> Projected:
+    def _projected(self, task: ClassificationTask, *, drop_path: float) -> Projected:
         backbone = models.build(
             task.model,
             image_size_px=self.recipe.image_size_px,
@@ -217,8 +212,7 @@ def _head(settings: Dino, *, features: int, seed: int) -> DINOProjectionHead:
     with torch.random.fork_rng(), warnings.catch_warnings():
         # lightly 1.6 uses the older of torch's two weight normalisations
         warnings.filterwarnings("ignore", ".*weight_norm. is deprecated", FutureWarning)
-        state = tree.sequence(seed, 0, 0, 1, Stage.INITIALISE).generate_state(1, "uint64")
-        torch.manual_seed(int(state[0]))
+        models.seed_initialisation(seed, 0, 0, 1)
         return DINOProjectionHead(
             features,
             settings.hidden_dim,
@@ -229,7 +223,7 @@ def _head(settings: Dino, *, features: int, seed: int) -> DINOProjectionHead:
         )
 
 
-def _require_whole_patches(backbone: nn.Module, settings: Dino, task: Task) -> None:
+def _require_whole_patches(backbone: nn.Module, settings: Dino, task: ClassificationTask) -> None:
     """Raise ValueError if small views cannot be cut into patches."""
     patches = getattr(getattr(backbone, "patch_embed", None), "patch_size", None)
     side = settings.views.local_size_px

@@ -13,13 +13,13 @@ from fdsl.augment.crop import EvalTransform
 from fdsl.augment.mixup_cutmix import BatchTransform
 from fdsl.schema.recipe import Preparation
 from fdsl.train.evaluate import autocast
-from fdsl.train.input.loader import EvaluationImages, ImageSource, evaluation_batches
+from fdsl.train.input.loader import EvaluationImages, LabelledImages, evaluation_batches
 
 
 @torch.inference_mode()
 def features(
     network: nn.Module,
-    source: ImageSource,
+    source: LabelledImages,
     *,
     preparation: Preparation,
     channels: int,
@@ -76,13 +76,13 @@ def features(
         workers=workers,
         pin_memory=cuda,
     )
-    finish = BatchTransform(preparation, channels=channels, classes=source.classes, train=False)
+    transform = BatchTransform(preparation, channels=channels, classes=source.classes, train=False)
     training = network.training
     network.eval()
     values, labels = [], []
     for images in batches:
         with autocast(device, precision):
-            prepared, _ = finish(*images, seed=0, step=0, device=device)
+            prepared, _ = transform(*images, seed=0, step=0, device=device)
             found = network.forward_head(network.forward_features(prepared), pre_logits=True)
         if found.ndim != 2 or len(found) != len(images.labels):
             raise TypeError(

@@ -1,63 +1,23 @@
-"""Fine-tuning on a downstream dataset, from pre-trained weights or from scratch, with an exact
-evaluation at the end.
-"""
+"""Fine-tuning on a downstream dataset, from pre-trained weights or from scratch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from torch import nn
-
-from fdsl.schema.catalogue import ModelEntry
-from fdsl.schema.recipe import Recipe
-from fdsl.train import Devices
-from fdsl.train import weights as weight_files
-from fdsl.train.distributed import processes
+from fdsl.train import weights
+from fdsl.train.classification import classification
 from fdsl.train.fit import exclusive, fit
-from fdsl.train.input.loader import ImageSource
-from fdsl.train.record import leave
-from fdsl.train.start import require_start
-from fdsl.train.task import Task
+from fdsl.train.task import ClassificationTask
 
 
-def finetune(
-    *,
-    run: str,
-    scale: str,
-    seed: int,
-    pretraining: str,
-    weights: Path | None,
-    dataset: str,
-    recipe: Recipe,
-    model: ModelEntry,
-    train: ImageSource,
-    test: ImageSource,
-    classes: int,
-    out: Path | None,
-    record: Path,
-    checkpoints: Path,
-    code: str,
-    inputs: Mapping[str, str],
-    environment: Mapping[str, Any],
-    devices: Devices,
-    evaluate_every_epochs: int = 0,
-    tensorboard: Path | None = None,
-    asked: Mapping[str, Any] | None = None,
-) -> None:
-    """Train a network on labelled real images and count its right answers on the test images.
+def finetune(task: ClassificationTask, *, out: Path | None = None) -> None:
+    """Train a network on labelled real images and count its correct predictions on test images.
 
     The same recipe serves scratch and pre-trained starts: only the weights differ. Started again
-    after an interruption it goes on from the newest checkpoint. The other parameters are those of
-    `Task`.
+    after an interruption it resumes from the newest checkpoint.
 
     Parameters
     ----------
-    pretraining
-        Name of the synthetic dataset of `weights`, or "scratch".
-    weights
-        `model.safetensors` of a pre-training, or None for scratch.
     out
         Where the fine-tuned weights go, or None.
 
@@ -71,34 +31,13 @@ def finetune(
     NonFiniteLoss
         If the loss is infinite or not a number.
     """
-    require_start(pretraining, weights)
-    task = Task(
-        kind="finetune",
-        run=run,
-        scale=scale,
-        pretraining=pretraining,
-        dataset=dataset,
-        seed=seed,
-        recipe=recipe,
-        model=model,
-        train=train,
-        test=test,
-        classes=classes,
-        record=Path(record),
-        checkpoints=Path(checkpoints),
-        code=code,
-        inputs=inputs,
-        environment=environment,
-        devices=devices,
-        evaluate_every_epochs=evaluate_every_epochs,
-        tensorboard=tensorboard,
-        asked=asked or {},
-    )
-
-    def prepare(network: nn.Module) -> None:
-        if weights is not None:
-            weight_files.load(network, weights)
-
-    with processes(devices) as here, exclusive(task, processes=here):
-        train_state, history = fit(task, processes=here, prepare=prepare)
-        leave(task, train_state, history, processes=here, out=out)
+    task.require_start()
+    with exclusive(task) as here:
+        train_state, history = fit(task, processes=here, objective=classification)
+        if not here.leads:
+            return
+        if out is not None:
+            weights.save(out, train_state.result, metadata=task.weights_metadata())
+        found = task.result(history, steps=train_state.step)
+        made = [] if out is None else [out]
+        task.write_record(found, history, processes=here, outputs=made)

@@ -1,6 +1,4 @@
-"""What pre-training and fine-tuning have in common: from a task to a trained network, through any
-number of restarts.
-"""
+"""From a task to a trained network, through any number of restarts."""
 
 from __future__ import annotations
 
@@ -9,58 +7,56 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from torch.amp import GradScaler
 
 from fdsl.augment.crop import EvalTransform
 from fdsl.io import storage
 from fdsl.io.locks import file_lock
-from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim, ranking
-from fdsl.train.classification import classification, finished
-from fdsl.train.compilation import compiler
-from fdsl.train.distributed import Processes, loaders
-from fdsl.train.input.loader import Batch, EvaluationImages, evaluation_batches, training_batches
-from fdsl.train.loop import LoopConfig, TrainState
-from fdsl.train.metrics import JOURNAL, History, Journal, NonFiniteLoss
-from fdsl.train.objective import MakeObjective, Prepare
-from fdsl.train.progress import Display
+from fdsl.train import checkpoint, evaluate, loop, models, optim
+from fdsl.train.classification import batch_transform
+from fdsl.train.distributed import Processes, loaders, processes
+from fdsl.train.input.loader import EvaluationImages, evaluation_batches, training_batches
+from fdsl.train.loop import LoopConfig, Objective, TrainState
+from fdsl.train.metrics import METRICS_FILE, Display, History, MetricsLog, NonFiniteLoss
 from fdsl.train.schedule import schedule, split
-from fdsl.train.task import Task
+from fdsl.train.task import ClassificationTask, TrainingTask
 
 log = logging.getLogger(__name__)
 
+TaskT = TypeVar("TaskT", bound=TrainingTask)
+MakeObjective = Callable[[TaskT, Processes], Objective]
+
 
 @contextmanager
-def exclusive(task: Task, *, processes: Processes) -> Iterator[None]:
-    """Let nobody else train this while the block runs: from the first checkpoint until results
-    stand in its place.
+def exclusive(task: TrainingTask) -> Iterator[Processes]:
+    """Join the task's processes and hold an exclusive lock on it, until its record is written.
 
     A job whose Snakemake was killed may still be running, and two writers would spoil each other's
-    checkpoints, or remove them where the other one looks for the last.
+    checkpoints.
 
     Raises
     ------
     ValueError
         Before anything else, if the task cannot work.
     """
-    task.check(world=processes.world)
     lock = task.checkpoints.with_name(f"{task.checkpoints.name}.lock")
-    with file_lock(lock, doing=f"training {task.run}") if processes.leads else nullcontext():
-        processes.wait()  # nobody may look for a checkpoint before the other training has ended
-        yield
+    with processes(task.devices) as here:
+        task.check(world=here.world)
+        with file_lock(lock, doing=f"training {task.run}") if here.leads else nullcontext():
+            here.wait()  # no process may look for a checkpoint before the other training has ended
+            yield here
 
 
 def fit(
-    task: Task,
-    *,
-    processes: Processes,
-    prepare: Prepare,
-    objective: MakeObjective = classification,
+    task: TaskT, *, processes: Processes, objective: MakeObjective[TaskT]
 ) -> tuple[TrainState, History]:
-    """Train to the end of the recipe, from the newest checkpoint if there is one; inside
-    `exclusive`.
+    """Train to the end of the recipe, from the newest checkpoint if any; inside `exclusive`.
 
     Parameters
     ----------
@@ -68,34 +64,31 @@ def fit(
         The training.
     processes
         Who shares it.
-    prepare
-        Puts pre-trained weights into the fresh network; not called when a checkpoint is taken up.
     objective
-        What the network is trained for.
+        Makes the networks and the loss, with the task's weights loaded.
 
     Raises
     ------
     Interrupted
         After saving a checkpoint, on SIGTERM, SIGUSR1 or the end of the wall time.
     NonFiniteLoss
-        If the loss is infinite or not a number; `nonfinite.json` beside the record says where.
+        If the loss is infinite or not a number; `nonfinite.json` beside the record names the batch.
     ForeignCheckpoint
         If the folder of checkpoints belongs to another training.
     """
-    train_state, history = _begin(task, processes, prepare, objective)
-    devices = task.devices
-    with interrupt.listening(wall_seconds=devices.wall_seconds) as stop:
-        loop_config = _course(task, processes)
-        with _journal(task, loop_config, train_state, history) as journal:
-            checkpointer = _Checkpointer(task, train_state, journal, leads=processes.leads)
-            judge = _evaluator(task, loop_config, train_state, journal)
+    train_state, history = _begin(task, processes, objective)
+    with checkpoint.listening(wall_seconds=task.devices.wall_seconds) as stop:
+        loop_config = _loop_config(task, processes)
+        with _metrics(task, loop_config, train_state, history) as metrics:
+            checkpointer = Checkpointer(task, train_state, metrics, leads=processes.leads)
+            evaluate_once = _evaluator(task, loop_config, train_state, metrics)
             try:
                 loop.train(
                     train_state,
                     loop_config,
                     batches=_batches(task, loop_config, train_state),
-                    journal=journal,
-                    evaluate=judge,
+                    metrics=metrics,
+                    evaluate=evaluate_once,
                     save=checkpointer.save,
                     save_due=checkpointer.due,
                     stop=stop,
@@ -104,33 +97,34 @@ def fit(
                 if processes.leads:
                     _report(task, loop_config, error)
                 raise
-            except interrupt.Interrupted as error:
-                # whoever started the processes ends all of them when the first one leaves: none
-                # may, before the leader has saved
+            except checkpoint.Interrupted as error:
+                # launchers end all processes when the first one leaves: none may leave before the
+                # leader has saved
                 processes.wait()
                 log.warning("%s: %s; saved after update %d", task.run, stop.reason(), error.step)
                 raise
-            journal.settle()
-            judge()
-            journal.state()
+            metrics.settle()
+            evaluate_once()
+            metrics.state()
     return train_state, history
 
 
 def _begin(
-    task: Task, processes: Processes, prepare: Prepare, objective: MakeObjective
+    task: TaskT, processes: Processes, objective: MakeObjective[TaskT]
 ) -> tuple[TrainState, History]:
-    """Make the train_state, fresh or from the newest checkpoint."""
-    recipe, device = task.recipe, processes.device
+    """Make the train state, fresh or from the newest checkpoint."""
+    recipe = task.recipe
     snapshot = checkpoint.load(task.checkpoints, identity=task.identity())
-    made = objective(task, processes, prepare if snapshot is None else lambda network: None)  # noqa: ARG005
-    scaler = GradScaler(device.type, enabled=recipe.precision == "fp16")
+    # a snapshot holds all weights, so that those to start from need not be read
+    made = objective(task if snapshot is None else replace(task, weights=None), processes)
+    scaler = GradScaler(processes.device.type, enabled=recipe.precision == "fp16")
     train_state = TrainState(made, optim.optimizer(made.network, recipe=recipe), scaler)
     history = History()
     if snapshot is not None:
         train_state.restore(snapshot["train_state"])
         history = History.restore(snapshot["history"])
         history.restarts += 1
-        log.info("%s: going on after update %d", task.run, train_state.step)
+        log.info("%s: resuming after update %d", task.run, train_state.step)
     _require_agreement(train_state.step, processes)
     if processes.leads:
         checkpoint.remove_leftovers(task.checkpoints)
@@ -140,9 +134,7 @@ def _begin(
 
 
 def _require_agreement(step: int, processes: Processes) -> None:
-    """Raise RuntimeError unless all processes took up the same checkpoint."""
-    import torch
-
+    """Raise RuntimeError unless all processes resumed from the same checkpoint."""
     steps = torch.zeros(processes.world, dtype=torch.int64, device=processes.device)
     steps[processes.rank] = step
     found = processes.sum(steps).tolist()
@@ -153,7 +145,7 @@ def _require_agreement(step: int, processes: Processes) -> None:
         )
 
 
-def _course(task: Task, processes: Processes) -> LoopConfig:
+def _loop_config(task: TrainingTask, processes: Processes) -> LoopConfig:
     """Return the loop's constants."""
     recipe, micro_batch = task.recipe, task.devices.micro_batch
     return LoopConfig(
@@ -163,31 +155,29 @@ def _course(task: Task, processes: Processes) -> LoopConfig:
         seed=task.seed,
         processes=processes,
         evaluate_every_epochs=task.evaluate_every_epochs,
-        compiled=compiler(task.devices),
+        compiled=models.compiler(task.devices),
     )
 
 
-def _batches(task: Task, loop_config: LoopConfig, train_state: TrainState) -> Iterator[Batch]:
-    """Yield this process's micro-batches of the updates that are left."""
-    images = task.training_images(train_state.objective.transform())
-    rank = loop_config.processes.rank
+def _batches(task: TrainingTask, loop_config: LoopConfig, train_state: TrainState) -> Iterator[Any]:
+    """Yield this process's micro-batches of the remaining updates."""
+    here = loop_config.processes
     return training_batches(
-        images,
-        lambda step: loop_config.split.slices(step, rank=rank),
+        task.training_images(train_state.objective.transform()),
+        lambda step: loop_config.split.slices(step, rank=here.rank),
         steps=range(train_state.step, loop_config.schedule.steps),
-        workers=loaders(task.devices, device=loop_config.processes.device),
-        pin_memory=loop_config.processes.device.type == "cuda",
+        workers=loaders(task.devices, device=here.device),
+        pin_memory=here.device.type == "cuda",
     )
 
 
 @contextmanager
-def _journal(
-    task: Task, loop_config: LoopConfig, train_state: TrainState, history: History
-) -> Iterator[Journal]:
-    """Open the journal and the display; only the leading process has files and a display."""
-    leads = loop_config.processes.leads
-    display = None
-    if leads:
+def _metrics(
+    task: TrainingTask, loop_config: LoopConfig, train_state: TrainState, history: History
+) -> Iterator[MetricsLog]:
+    """Open the metrics; only the leading process has a file and a display."""
+    here, display = loop_config.processes, None
+    if here.leads:
         display = Display(
             task.run,
             steps=loop_config.schedule.steps,
@@ -195,101 +185,93 @@ def _journal(
             images=loop_config.schedule.global_batch,
             tensorboard=task.tensorboard,
         )
-    journal = Journal(
+    metrics = MetricsLog(
         history,
         schedule=loop_config.schedule,
-        path=task.record.with_name(JOURNAL) if leads else None,
+        path=task.record.with_name(METRICS_FILE) if here.leads else None,
         display=display,
-        lag=int(loop_config.processes.device.type == "cuda"),
+        lag=int(here.device.type == "cuda"),
         counts=train_state.objective.counts,
     )
     try:
-        yield journal
+        yield metrics
     finally:
-        journal.close()
+        metrics.close()
         if display is not None:
             display.close()
 
 
-class _Checkpointer:
-    """Saves checkpoints and knows when the next one is due."""
+class Checkpointer:
+    """Saves checkpoints and says when the next one is due."""
 
     def __init__(
-        self, task: Task, train_state: TrainState, journal: Journal, *, leads: bool
+        self, task: TrainingTask, train_state: TrainState, metrics: MetricsLog, *, leads: bool
     ) -> None:
-        self._task, self._trainee, self._journal, self._leads = task, train_state, journal, leads
+        self._task, self._state, self._metrics, self._leads = task, train_state, metrics, leads
         self._identity = task.identity()
         self._saved = time.monotonic()
 
     def due(self) -> bool:
         """Say whether this process wants a checkpoint after the update that it has just done."""
-        every = self._task.devices.checkpoint_steps or math.inf
-        seconds = time.monotonic() - self._saved
-        return seconds >= self._task.devices.checkpoint_seconds or self._trainee.step % every == 0
+        devices, seconds = self._task.devices, time.monotonic() - self._saved
+        every = devices.checkpoint_steps or math.inf
+        return seconds >= devices.checkpoint_seconds or self._state.step % every == 0
 
     def save(self) -> None:
         """Store a checkpoint, in the leading process."""
-        with self._journal.paused():
+        with self._metrics.paused():
             if self._leads:
-                content = {"train_state": self._trainee.state(), "history": self._journal.state()}
-                folder, step = self._task.checkpoints, self._trainee.step
+                content = {"train_state": self._state.state(), "history": self._metrics.state()}
+                folder, step = self._task.checkpoints, self._state.step
                 checkpoint.save(folder, content, step=step, identity=self._identity)
             self._saved = time.monotonic()
 
 
 def _evaluator(
-    task: Task, loop_config: LoopConfig, train_state: TrainState, journal: Journal
+    task: TrainingTask, loop_config: LoopConfig, train_state: TrainState, metrics: MetricsLog
 ) -> Callable[[], None]:
-    """Return what evaluates the train_state once after each update at which it is called."""
-    if task.test is None:
+    """Return the function that evaluates the network, once per epoch at which it is called."""
+    if not isinstance(task, ClassificationTask) or task.test is None:
         return lambda: None
-    recipe, processes, test = task.recipe, loop_config.processes, task.test
-    cuda = processes.device.type == "cuda"
+    recipe, here, images = task.recipe, loop_config.processes, len(task.test)
     batches = evaluation_batches(
-        EvaluationImages(test, EvalTransform(recipe)),
-        rank=processes.rank,
-        world=processes.world,
+        EvaluationImages(task.test, EvalTransform(recipe)),
+        rank=here.rank,
+        world=here.world,
         batch=loop_config.split.micro_batch,
-        workers=loaders(task.devices, device=processes.device),
-        pin_memory=cuda,
+        workers=loaders(task.devices, device=here.device),
+        pin_memory=here.device.type == "cuda",
     )
-    finish = finished(task, processes, train=False)
+    transform = batch_transform(task, here, train=False)
     several = recipe.objective == "binary"
-    judged = partial(ranking.rank, classes=task.classes) if several else evaluate.evaluate
+    score = partial(evaluate.rank, classes=task.classes) if several else evaluate.evaluate
 
-    def judge() -> None:
-        ended = train_state.step == loop_config.schedule.steps
-        epoch = recipe.all_epochs if ended else loop_config.schedule.epoch_after(train_state.step)
-        if journal.has_evaluated(epoch):
+    def evaluate_once() -> None:
+        step = train_state.step
+        ended = step == loop_config.schedule.steps
+        epoch = recipe.all_epochs if ended else loop_config.schedule.epoch_after(step)
+        if metrics.has_evaluated(epoch):
             return
-        with journal.paused():
-            result = judged(
+        with metrics.paused():
+            result = score(
                 train_state.result,
                 batches,
-                finish=lambda batch: finish(batch, train_state.step)[0],
-                images=len(test),
-                processes=processes,
+                transform=lambda batch: transform(batch, step)[0],
+                images=images,
+                processes=here,
                 precision=recipe.precision,
             )
-            journal.evaluated(train_state.step, epoch=epoch, result=result)
+            metrics.evaluated(step, epoch=epoch, result=result)
 
-    return judge
+    return evaluate_once
 
 
-def _report(task: Task, loop_config: LoopConfig, error: NonFiniteLoss) -> None:
-    """Write which images the update with a non-finite loss was made of, those of all processes."""
+def _report(task: TrainingTask, loop_config: LoopConfig, error: NonFiniteLoss) -> None:
+    """Write which images, of all processes, made up the batch with the non-finite loss."""
     path = task.record.with_name("nonfinite.json")
     batch = loop_config.schedule.global_batch
     keys = task.stream().keys(np.arange(error.step * batch, (error.step + 1) * batch))
-    content = {
-        "run": task.run,
-        "step": error.step,
-        "lr": error.lr,
-        "loss": str(error.loss),
-        "batch": [
-            {"epoch": epoch, "index": index, "repeat": repeat}
-            for epoch, index, repeat in keys.tolist()
-        ],
-    }
-    storage.write_json(path, content)
+    drawn = [dict(zip(("epoch", "index", "repeat"), key, strict=True)) for key in keys.tolist()]
+    place = {"run": task.run, "step": error.step, "lr": error.lr, "loss": str(error.loss)}
+    storage.write_json(path, {**place, "batch": drawn})
     log.error("%s: %s; the batch's images are listed in %s", task.run, error, path)

@@ -27,7 +27,7 @@ DISPENSABLE = re.compile(r"(^|\.)(pre_logits|relative_position_index|attn_mask)(
 
 
 @dataclass(frozen=True)
-class Translated:
+class TranslatedWeights:
     """Tensors by the names of the installed timm, and what became of the publisher's names."""
 
     tensors: dict[str, Tensor]
@@ -35,18 +35,18 @@ class Translated:
     dropped: list[str]
 
 
-def adopt(
+def import_weights(
+    entry: PublishedWeights,
     *,
     name: str,
     scale: str,
-    entry: PublishedWeights,
     model: ModelEntry,
     file: Path,
     out: Path,
     record: Path,
     code: str,
     environment: Mapping[str, Any],
-    asked: Mapping[str, Any] | None = None,
+    job_start: Mapping[str, Any],
 ) -> None:
     """Write `model.safetensors` with its model card, and a record of kind "released".
 
@@ -62,8 +62,8 @@ def adopt(
         Where the published file lies.
     out, record
         Files to write.
-    code, environment, asked
-        For the record; `asked` as in `Task`.
+    code, environment, job_start
+        For the record, as in `Task`.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def adopt(
         licence=entry.licence,
     )
     card = _card(name, entry, found=found, translated=translated, about=config, code=code)
-    model_card.write(out.parent, config=config, card=card)
+    cards = model_card.write(out.parent, config=config, card=card)
     content = {
         "kind": "released",
         "run": name,
@@ -121,19 +121,18 @@ def adopt(
             "stated_in_file": found.about,
         },
         "recipe": None,
-        **(asked or {}),
+        **job_start,
         "code": code,
         "inputs": {entry.file: found.sha256},
         "environment": dict(environment),
         "cost": None,
     }
-    cards = [out.with_name(name) for name in (model_card.CONFIG, model_card.CARD)]
     records.write(record, content, outputs=[out, *cards])
 
 
 def translate(
     theirs: Mapping[str, Tensor], network: nn.Module, *, path: str | Path, remedy: str
-) -> Translated:
+) -> TranslatedWeights:
     """Bring tensors to the names and forms of the installed timm, through the filter that timm
     keeps for the network.
 
@@ -174,7 +173,7 @@ def translate(
         log.info("%s: %s is %s now", path, old, new)
     if dropped:
         log.warning("%s: not used by timm any more: %s", path, ", ".join(dropped))
-    return Translated(ours, renamed, dropped)
+    return TranslatedWeights(ours, renamed, dropped)
 
 
 def _place(tensor: Tensor) -> tuple[int, int]:
@@ -186,20 +185,20 @@ def _card(
     name: str,
     entry: PublishedWeights,
     *,
-    found: published_weights.Released,
-    translated: Translated,
+    found: published_weights.Published,
+    translated: TranslatedWeights,
     about: Mapping[str, Any],
     code: str,
 ) -> str:
     rows = {
-        "File": model_card.Code(entry.file),
-        "SHA-256": model_card.Code(found.sha256),
+        "File": model_card.InlineCode(entry.file),
+        "SHA-256": model_card.InlineCode(found.sha256),
         "Published at": entry.page,
         "Stated in": entry.source,
         "Pre-trained on": f"{entry.pretraining}, {entry.classes:,} classes",
         "Renamed tensors": len(translated.renamed),
         "Dropped tensors": ", ".join(translated.dropped) or "none",
-        "Digest of the code": model_card.Code(code),
+        "Digest of the code": model_card.InlineCode(code),
     }
     options = {**found.about, **found.about.get("args", {})}
     options.pop("args", None)

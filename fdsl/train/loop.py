@@ -1,10 +1,10 @@
-"""The training loop, the only one."""
+"""The training loop, the only one, and what it asks of an objective."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +15,68 @@ from fdsl.schema.recipe import Optimisation
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 from fdsl.train import optim
+from fdsl.train.checkpoint import Interrupted, StopRequest
 from fdsl.train.distributed import Processes, unsynchronised
-from fdsl.train.input.loader import Batch
-from fdsl.train.interrupt import Interrupted, StopRequest
-from fdsl.train.metrics import Journal
-from fdsl.train.objective import Objective
+from fdsl.train.metrics import MetricsLog
 from fdsl.train.schedule import Schedule, Split
+
+LoadWeights = Callable[[nn.Module], None]
+"""Puts pre-trained weights into a fresh network, in place."""
+
+
+class Objective(Protocol):
+    """The networks and the loss of a training: the part that the loop leaves open.
+
+    Attributes
+    ----------
+    network
+        What gradients change; on the training's device.
+    counts
+        Whether predictions can be correct; if not, `loss` gives 0 and no count is reported.
+    clip_each
+        Whether the recipe's `clip_norm` is for each tensor by itself.
+    """
+
+    network: nn.Module
+    counts: bool
+    clip_each: bool
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that is evaluated and saved."""
+
+    def transform(self) -> Callable[..., Any]:
+        """Return the augmentation that turns a stored image into what `loss` gets of it."""
+
+    def loss(self, network: nn.Module, batch: Any, *, step: int) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of a micro-batch, float32 (), and its correct predictions, int ().
+
+        Parameters
+        ----------
+        network
+            `self.network`, or the wrapper that averages its gradients over processes.
+        batch
+            On the CPU; its type belongs to the task's training images.
+        step
+            The update that the micro-batch belongs to.
+        """
+
+    def before_update(self, optimizer: Optimizer, *, step: int) -> None:
+        """Change gradients or optimiser settings before update `step`; group 0 has the decay."""
+
+    def after_update(self, *, step: int) -> None:
+        """Follow the network after update `step`."""
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain data for a checkpoint."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Resume from what `state` returned."""
 
 
 @dataclass
 class TrainState:
-    """What a training changes; together with the journal's history this is all that a checkpoint
-    holds.
-    """
+    """What a training changes; with the metrics' history this is all that a checkpoint holds."""
 
     objective: Objective
     optimizer: Optimizer
@@ -40,7 +89,7 @@ class TrainState:
         return self.objective.result
 
     def state(self) -> dict[str, Any]:
-        """Return tensors and plain data from which `restore` goes on."""
+        """Return tensors and plain data for a checkpoint."""
         return {
             "objective": self.objective.state(),
             "optimizer": self.optimizer.state_dict(),
@@ -49,7 +98,7 @@ class TrainState:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up where `state` was made."""
+        """Resume from what `state` returned."""
         self.objective.restore(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
@@ -60,8 +109,8 @@ class TrainState:
 class LoopConfig:
     """What stays the same from the first update to the last.
 
-    `compiled` may give a network faster kernels for the training passes; its parameters stay those
-    of the network that it is given.
+    `compiled` may return a network with faster kernels for the training passes; its parameters
+    remain those of the network that it is given.
     """
 
     recipe: Optimisation
@@ -77,8 +126,8 @@ def train(
     train_state: TrainState,
     loop_config: LoopConfig,
     *,
-    batches: Iterator[Batch],
-    journal: Journal,
+    batches: Iterator[Any],
+    metrics: MetricsLog,
     evaluate: Callable[[], None],
     save: Callable[[], None],
     save_due: Callable[[], bool],
@@ -94,11 +143,11 @@ def train(
         The constants.
     batches
         The micro-batches of this process, beginning with those of update `train_state.step`.
-    journal
-        Takes every update's measurements.
+    metrics
+        Receives every update's measurements.
     evaluate, save
-        Called by every process at the same update; `evaluate` does nothing where the result is
-        there already.
+        Called by every process at the same update; `evaluate` does nothing if the result of this
+        epoch is known.
     save_due
         Whether this process wants a checkpoint.
     stop
@@ -132,18 +181,17 @@ def train(
 
         wishes = [measured.new_full((1,), wish) for wish in (stop.reason() is not None, save_due())]
         measured = processes.sum(torch.cat([measured, *wishes]))
-        requests = journal.receive(step, lr=lr, measured=measured)
-        if schedule.evaluation_due(
-            train_state.step, every_epochs=loop_config.evaluate_every_epochs
-        ):
-            requests |= journal.settle()
+        requests = metrics.receive(step, lr=lr, measured=measured)
+        every = loop_config.evaluate_every_epochs
+        if schedule.evaluation_due(train_state.step, every_epochs=every):
+            requests |= metrics.settle()
             if train_state.step == schedule.steps:
                 save()
             evaluate()
-        if requests.stop or requests.save:
-            journal.settle()
+        if requests:
+            metrics.settle()
             save()
-        if requests.stop and train_state.step < schedule.steps:
+        if "stop" in requests and train_state.step < schedule.steps:
             raise Interrupted(train_state.step)
 
 
@@ -152,11 +200,12 @@ def _gradients(
     network: nn.Module,
     loop_config: LoopConfig,
     *,
-    batches: Iterator[Batch],
+    batches: Iterator[Any],
     step: int,
 ) -> Tensor:
-    """Fill the gradients of one global batch; return float64 (2,) this process's part of mean loss
-    and correct images.
+    """Fill the gradients of one global batch.
+
+    Returns float64 (2,): this process's part of the mean loss, and its correct predictions.
     """
     split, processes = loop_config.split, loop_config.processes
     measured = torch.zeros(2, dtype=torch.float64, device=processes.device)
@@ -167,7 +216,8 @@ def _gradients(
         seed_layers(loop_config.seed, step=step, number=number)
         with unsynchronised(network, last=micro == split.accumulate - 1):
             loss, correct = train_state.objective.loss(network, batch, step=step)
-            train_state.scaler.scale(loss / split.accumulate).backward()
+            scaled: Any = train_state.scaler.scale(loss / split.accumulate)
+            scaled.backward()
         measured[0] += loss.detach() / (split.accumulate * split.world)
         measured[1] += correct
     return measured
@@ -176,14 +226,11 @@ def _gradients(
 def seed_layers(seed: int, *, step: int, number: int) -> None:
     """Seed torch's generators for dropout and stochastic depth in slice `number` of update `step`.
 
-    Done anew each time, so that no generator's state has to be carried over a restart or shared
-    among processes.
+    Done anew each time, so that no generator state has to be restored or shared among processes.
     """
-    state = tree.sequence(seed, step, number, 0, Stage.STOCHASTIC_LAYERS).generate_state(
-        1, "uint64"
-    )
-    value = int(state[0])
-    # not torch.manual_seed: it formats a traceback for a CUDA that never starts, 0.2 ms for every
+    key = tree.sequence(seed, step, number, 0, Stage.STOCHASTIC_LAYERS)
+    value = int(key.generate_state(1, "uint64")[0])
+    # not torch.manual_seed: it formats a traceback for a CUDA that never starts, 0.2 ms per
     # micro-batch
     torch.default_generator.manual_seed(value)
     if torch.cuda.is_initialized():

@@ -1,43 +1,45 @@
-"""What a training has measured so far: kept in its checkpoints, shown in metrics.jsonl, condensed
-in its record.
+"""What a training has measured: kept in checkpoints, shown on the way, condensed in its record.
 
 metrics.jsonl holds one JSON object a line, in order, without gaps or repetitions, also after a
 restart:
 
 - training: `{"kind": "train", "step", "epoch", "lr", "loss", "correct", "images",
-"images_per_second"}` — `step` counts the
-  updates done, `epoch` is the fraction of the stream in epochs; `loss` is the mean objective,
-  `correct` of `images` the augmented training images whose likeliest class is the (mixed) target's
-  (or what the objective counts in its place: see `fdsl.train.dino`), all over the updates since the
-  line before. Where the objective counts nothing, as in detection, there is no `correct`.
+  "images_per_second"}`: `step` counts the finished updates, `epoch` is the fraction of the stream
+  in epochs; `loss` is the mean training loss and `correct` of `images` the correct predictions on
+  augmented training images (for DINO see `fdsl.train.dino`), all over the updates since the line
+  before. Where the objective counts nothing, as in detection, there is no `correct`.
 - evaluation: `{"kind": "evaluation", "step", "epoch", "correct", "images", "loss"}`; where images
-have several labels,
-  `"mean_average_precision"` and `"average_precision"` (percent, and of each class) stand in the
-  place of `"correct"`.
+  have several labels, `"mean_average_precision"` and `"average_precision"` (percent, and of each
+  class) replace `"correct"`.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from fdsl.io import storage
-from fdsl.train.evaluate import Evaluation
-from fdsl.train.progress import Display
-from fdsl.train.ranking import Ranking
+from fdsl.train.evaluate import Evaluation, Ranking
 from fdsl.train.schedule import Schedule
 
-JOURNAL = "metrics.jsonl"  # beside the record
+log = logging.getLogger(__name__)
+
+METRICS_FILE = "metrics.jsonl"  # beside the record
+Requests = frozenset[str]  # of "stop" and "save": what any process asked for at an update
 LINES = 1000  # at most so many training lines a run
+SECONDS_BETWEEN_LINES = 10.0  # in the log
 
 
 class NonFiniteLoss(RuntimeError):
@@ -49,17 +51,6 @@ class NonFiniteLoss(RuntimeError):
             " the warm-up, set clip_norm, or use precision fp32"
         )
         self.step, self.lr, self.loss = step, lr, loss
-
-
-@dataclass(frozen=True)
-class Requests:
-    """What any of the processes asked for when it finished an update."""
-
-    stop: bool = False
-    save: bool = False
-
-    def __or__(self, other: Requests) -> Requests:
-        return Requests(self.stop or other.stop, self.save or other.save)
 
 
 @dataclass
@@ -81,11 +72,11 @@ class Sums:
 
 @dataclass
 class History:
-    """What goes into checkpoints: everything that has been measured.
+    """Everything that has been measured; part of every checkpoint.
 
     `last_epoch` counts the updates of the final `images` positions of the stream; `seconds` is wall
     time of all attempts, `training_seconds` without start-up, evaluation and checkpoints;
-    `restarts` counts the times that a checkpoint was taken up.
+    `restarts` counts the resumptions from a checkpoint.
     """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -99,17 +90,16 @@ class History:
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> History:
-        """Return the history that `dataclasses.asdict` made plain."""
+        """Return the history from the plain data of `dataclasses.asdict`."""
         sums = {name: Sums(**state[name]) for name in ("since_line", "last_epoch")}
         return cls(**{**state, **sums})
 
 
-class Journal:
-    """Takes the measurements of every update and evaluation to the history, the display and
-    metrics.jsonl.
+class MetricsLog:
+    """Passes the measurements of updates and evaluations to history, display and metrics.jsonl.
 
-    `counts` says whether images can be right or wrong. Readings of a CUDA device are taken one
-    update late, so that the host never waits for the device.
+    `counts` says whether the objective counts correct predictions. With `lag` = 1, for CUDA,
+    measurements are read one update late, so that the host never waits for the device.
     """
 
     def __init__(
@@ -123,27 +113,23 @@ class Journal:
         counts: bool = True,
     ) -> None:
         self.history = history
-        self._schedule = schedule
-        self._display = display
-        self._lag = lag
-        self._counts = counts
+        self._schedule, self._display, self._lag, self._counts = schedule, display, lag, counts
         self._unread: deque[tuple[int, float, Tensor]] = deque()
         self._every = math.ceil(schedule.steps / LINES)
-        self._tail = schedule.steps - min(
-            schedule.steps, math.ceil(schedule.images / schedule.global_batch)
-        )
-        self._line_clock = self._clock = time.monotonic()
+        self._last_epoch = max(0, schedule.steps - -(-schedule.images // schedule.global_batch))
+        self._clock = time.monotonic()
         self._began = self._clock - history.seconds
         self._line_seconds = 0.0
-        self._path, self._file = path, None
+        self._path = path
         if path is not None:
-            lines = [json.dumps(line) + "\n" for line in history.lines]
-            storage.write_text(path, "".join(lines))
+            storage.write_text(path, "".join(json.dumps(line) + "\n" for line in history.lines))
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def receive(self, step: int, *, lr: float, measured: Tensor) -> Requests:
-        """Take update `step`'s measurements: float64 (4,) mean loss, correct images, processes that
-        want to stop, to save.
+        """Take update `step`'s measurements and return the requests that are read now.
+
+        `measured` is float64 (4,): mean loss, correct predictions, and how many processes want to
+        stop and to save.
 
         Raises
         ------
@@ -157,13 +143,13 @@ class Journal:
         """Read what has not been read yet."""
         return self._read(keep=0)
 
-    def evaluated(self, steps_done: int, *, epoch: int, result: Evaluation | Ranking) -> None:
-        """Take the result of an evaluation."""
+    def evaluated(self, step: int, *, epoch: int, result: Evaluation | Ranking) -> None:
+        """Take the result of an evaluation after `step` updates."""
         entry = {"epoch": epoch, **asdict(result)}
         self.history.evaluations.append(entry)
-        self._write({"kind": "evaluation", "step": steps_done, **entry})
+        self._write({"kind": "evaluation", "step": step, **entry})
         if self._display is not None:
-            self._display.evaluation(steps_done, epoch=epoch, result=result)
+            self._display.evaluation(step, epoch=epoch, result=result)
 
     def has_evaluated(self, epoch: int) -> bool:
         """Say whether the history holds the evaluation after `epoch` epochs."""
@@ -186,7 +172,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
-        if self._path is not None and self._file is not None:
+        if self._path is not None:
             with storage.path_in_errors(self._path):
                 self._file.close()
 
@@ -205,43 +191,130 @@ class Journal:
             if not math.isfinite(loss):
                 raise NonFiniteLoss(step=step, lr=lr, loss=loss)
             self._count(step, lr, loss, round(correct))
-            requests |= Requests(stop > 0, save > 0)
+            requests |= {name for name, asked in (("stop", stop), ("save", save)) if asked}
         return requests
 
     def _count(self, step: int, lr: float, loss: float, correct: int) -> None:
         """Add one update to the sums, and write a line when it is due."""
-        images = self._schedule.global_batch
-        self.history.since_line.add(loss=loss, correct=correct, images=images)
-        self.history.training_images += images
-        if step >= self._tail:
-            self.history.last_epoch.add(loss=loss, correct=correct, images=images)
-        if (step + 1) % self._every == 0 or step + 1 == self._schedule.steps:
-            self._line(step + 1, lr)
+        history, schedule, images = self.history, self._schedule, self._schedule.global_batch
+        history.since_line.add(loss=loss, correct=correct, images=images)
+        history.training_images += images
+        if step >= self._last_epoch:
+            history.last_epoch.add(loss=loss, correct=correct, images=images)
+        if (step + 1) % self._every == 0 or step + 1 == schedule.steps:
+            self._tick()
+            sums, history.since_line = history.since_line, Sums()
+            line = {
+                "kind": "train",
+                "step": step + 1,
+                "epoch": (step + 1) * images / schedule.images,
+                "lr": lr,
+                "loss": sums.loss / sums.updates,
+                **({"correct": sums.correct} if self._counts else {}),
+                "images": sums.images,
+                "images_per_second": sums.images / max(self._line_seconds, 1e-9),
+            }
+            self._line_seconds = 0.0
+            self._write(line)
+            if self._display is not None:
+                self._display.line(line)
         if self._display is not None:
             self._display.update(step + 1, loss=loss)
 
-    def _line(self, steps_done: int, lr: float) -> None:
-        self._tick()
-        sums, self.history.since_line = self.history.since_line, Sums()
-        line = {
-            "kind": "train",
-            "step": steps_done,
-            "epoch": steps_done * self._schedule.global_batch / self._schedule.images,
-            "lr": lr,
-            "loss": sums.loss / sums.updates,
-            "correct": sums.correct,
-            "images": sums.images,
-            "images_per_second": sums.images / max(self._line_seconds, 1e-9),
-        }
-        if not self._counts:
-            del line["correct"]
-        self._line_seconds = 0.0
-        self._write(line)
-        if self._display is not None:
-            self._display.line(line)
-
     def _write(self, line: dict[str, Any]) -> None:
         self.history.lines.append(line)
-        if self._path is not None and self._file is not None:
+        if self._path is not None:
             with storage.path_in_errors(self._path):
                 self._file.write(json.dumps(line) + "\n")
+
+
+class Display:
+    """Progress for people: a bar on a terminal or lines in the log, and curves in TensorBoard.
+
+    Parameters
+    ----------
+    title
+        Name of the run.
+    steps, start
+        Updates in all, and those done already.
+    images
+        Images of one update.
+    tensorboard
+        Folder of the event files, or None.
+    """
+
+    def __init__(
+        self, title: str, *, steps: int, start: int, images: int, tensorboard: Path | None
+    ) -> None:
+        self._title, self._steps, self._start, self._images = title, steps, start, images
+        self._began = self._logged = time.monotonic()
+        self._bar = _bar(title, steps, start) if sys.stderr.isatty() else None
+        self._writer: Any = None
+        if tensorboard is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            # curves beyond the finished updates are hidden
+            self._writer = SummaryWriter(str(tensorboard), purge_step=start + 1)
+
+    def update(self, step: int, *, loss: float) -> None:
+        """Show one update."""
+        now = time.monotonic()
+        rate = (step - self._start) / max(now - self._began, 1e-9)
+        speed = f"{rate * self._images:,.0f}"
+        if self._bar is not None:
+            number = self._bar.task_ids[0]
+            self._bar.update(number, completed=step, loss=f"{loss:.4f}", speed=speed)
+        elif now - self._logged >= SECONDS_BETWEEN_LINES or step == self._steps:
+            self._logged = now
+            left = timedelta(seconds=round((self._steps - step) / max(rate, 1e-9)))
+            values = (self._title, step, self._steps, loss, speed, left)
+            log.info("%s: update %d/%d, loss %.4f, %s images/s, %s left", *values)
+
+    def line(self, line: dict[str, Any]) -> None:
+        """Draw a training line of the metrics."""
+        curves = {f"train/{name}": line[name] for name in ("loss", "lr", "images_per_second")}
+        if "correct" in line:
+            curves["train/top1_percent"] = 100 * line["correct"] / line["images"]
+        self._draw(line["step"], curves)
+
+    def evaluation(self, step: int, *, epoch: int, result: Evaluation | Ranking) -> None:
+        """Show an evaluation."""
+        log.info("%s: epoch %d: %s, loss %.4f", self._title, epoch, result, result.loss)
+        percent = f"evaluation/{result.metric}_percent"
+        self._draw(step, {percent: result.percent, "evaluation/loss": result.loss})
+
+    def close(self) -> None:
+        """Restore the terminal and flush the event files."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._draw(self._steps, {}, last=True)
+
+    def _draw(self, step: int, curves: dict[str, float], *, last: bool = False) -> None:
+        """Add points to TensorBoard's curves; without event files from the first failure on."""
+        if self._writer is None:
+            return
+        try:
+            for name, value in curves.items():
+                self._writer.add_scalar(name, value, step)
+            if last:
+                self._writer.close()
+        except OSError as error:
+            log.warning("%s: no more event files for TensorBoard: %s", self._title, error)
+            self._writer = None
+
+
+def _bar(title: str, steps: int, start: int) -> Any:
+    """Return a started bar on standard error."""
+    from rich import console, progress
+
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("loss {task.fields[loss]}  {task.fields[speed]} images/s"),
+        progress.TimeRemainingColumn(),
+        console=console.Console(stderr=True),
+    )
+    bar.add_task(title, total=steps, completed=start, loss="–", speed="–")
+    bar.start()
+    return bar

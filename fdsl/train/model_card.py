@@ -1,5 +1,4 @@
-"""What stands beside `model.safetensors` so that others can use it: timm's `config.json`, and
-README.md, the model card.
+"""The files beside `model.safetensors`: timm's `config.json`, and README.md, the model card.
 
 Both hold what decides the weights, and nothing of when and where they were made: equal trainings
 leave equal bytes. `timm.create_model("local-dir:FOLDER", pretrained=True)` makes the network,
@@ -11,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from fdsl.io.escaping import escape_markdown, printable
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Recipe
 from fdsl.train import models
-from fdsl.train.task import Origin, Task
+from fdsl.train.task import ClassificationTask
 
 CONFIG, CARD = "config.json", "README.md"
 MIT = "mit"
@@ -42,6 +42,44 @@ transform = timm.data.create_transform(**timm.data.resolve_model_data_config(net
 `{folder}` is the path to this folder. The network takes {channels} of {side} × {side} px, from pixels in [0, 1] as
 (pixel - {mean}) / {std}{gray}.\
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticData:
+    """A synthetic dataset: its formula with all parameters, images per category, and root seed."""
+
+    formula: str
+    settings: Mapping[str, Any]
+    instances: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardText:
+    """What a card says of images, network and scale; decides nothing.
+
+    Attributes
+    ----------
+    title, source
+        Of the images.
+    synthetic
+        The synthetic dataset; None for real images.
+    terms
+        Licence of real images; None for a synthetic dataset.
+    model_title
+        Of the network.
+    banner, scale_title, comparable
+        Of the scale.
+    """
+
+    title: str
+    source: str
+    synthetic: SyntheticData | None
+    terms: str | None
+    model_title: str
+    banner: str
+    scale_title: str
+    comparable: bool
 
 
 def config(
@@ -67,11 +105,12 @@ def config(
         Of the weights.
     """
     channels = models.channels(entry)
-    theirs = network.pretrained_cfg
+    made: Any = network
+    theirs = made.pretrained_cfg
     found: dict[str, Any] = {
         "architecture": entry.timm,
-        "num_classes": network.num_classes,
-        "num_features": network.num_features,
+        "num_classes": made.num_classes,
+        "num_features": made.num_features,
     }
     arguments = models.arguments(entry, image_size_px)
     if arguments:
@@ -84,7 +123,7 @@ def config(
         "crop_mode": "center",
         "mean": _per_channel(mean, channels),
         "std": _per_channel(std, channels),
-        "num_classes": network.num_classes,
+        "num_classes": made.num_classes,
         "pool_size": None,
         "first_conv": theirs.get("first_conv"),
         "classifier": theirs["classifier"],
@@ -93,40 +132,49 @@ def config(
     return found
 
 
-def write(folder: str | Path, *, config: Mapping[str, Any], card: str) -> None:
-    """Write both files, each whole or not at all."""
-    storage.write_text(Path(folder) / CARD, card)
-    storage.write_json(Path(folder) / CONFIG, dict(config))
+def write(folder: str | Path, *, config: Mapping[str, Any], card: str) -> list[Path]:
+    """Write both files, each whole or not at all, and return their paths."""
+    files = [Path(folder) / CONFIG, Path(folder) / CARD]
+    storage.write_text(files[1], card)
+    storage.write_json(files[0], dict(config))
+    return files
 
 
-def leave(task: Task, network: nn.Module, result: Mapping[str, Any], *, folder: Path) -> None:
-    """Write both files for a finished pre-training.
+def write_for(
+    task: ClassificationTask,
+    network: nn.Module,
+    result: Mapping[str, Any],
+    *,
+    text: CardText,
+    folder: Path,
+) -> list[Path]:
+    """Write both files for a finished pre-training and return their paths.
 
     Parameters
     ----------
     task
-        A pre-training; its `origin` says what the images are.
+        A pre-training.
     network
         What was trained.
     result
         Of the record.
+    text
+        What the images are.
     folder
-        Where `model.safetensors` lies.
+        Of `model.safetensors`.
     """
-    if task.origin is None:
-        raise ValueError(f"{task.run}: a model card needs the origin of the images")
     about = config(
         network,
         entry=task.model,
         image_size_px=task.recipe.image_size_px,
         mean=task.recipe.mean,
         std=task.recipe.std,
-        licence=_licence(task.origin),
+        licence=_licence(text),
     )
-    write(folder, config=about, card=_of_pretraining(task, task.origin, about, result))
+    return write(folder, config=about, card=_of_pretraining(task, text, about, result))
 
 
-class Code(str):
+class InlineCode(str):
     """A value of a model card that is set as code, such as a file name."""
 
     __slots__ = ()
@@ -158,64 +206,61 @@ def page(
     body = "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items())
     says = "MIT, like the code that made it." if licence == MIT else escape_markdown(licence)
     return (
-        f"{head}\n# {escape_markdown(title)}\n\n> {escape_markdown(banner)}\n\n{body}"
-        f"\n\n## Licence\n\n{says}\n"
+        f"{head}\n# {escape_markdown(title)}\n\n> {escape_markdown(banner)}\n\n{body}\n\n## Licence\n\n{says}\n"
     )
 
 
 def table(rows: Mapping[str, Any]) -> str:
-    """Return a Markdown table of names and values, which are plain text, or `Code`."""
+    """Return a Markdown table of names and values, which are plain text, or `InlineCode`."""
     lines = [f"| {escape_markdown(name)} | {_cell(value)} |" for name, value in rows.items()]
     return "\n".join(["| | |", "|---|---|", *lines])
 
 
 def _cell(value: Any) -> str:
     """Return a value of a table; code has no escapes, so what would end it is left out."""
-    if not isinstance(value, Code):
+    if not isinstance(value, InlineCode):
         return escape_markdown(str(value))
     return f"`{' '.join(printable(re.sub(r'[`|]', '', value)).split())}`"
 
 
 def _of_pretraining(
-    task: Task, origin: Origin, about: Mapping[str, Any], result: Mapping[str, Any]
+    task: ClassificationTask, text: CardText, about: Mapping[str, Any], result: Mapping[str, Any]
 ) -> str:
     """Return the card of a pre-training of this workflow."""
     recipe = task.recipe
     labels = f"{task.classes:,} classes" if task.classes else "without their labels"
-    data = {
-        "Images": f"{origin.title} ({task.dataset}), {labels}, {result['train_images']:,} images",
-        "Published sizes and settings": origin.source or "not stated",
+    data: dict[str, Any] = {
+        "Images": f"{text.title} ({task.dataset}), {labels}, {result['train_images']:,} images",
+        "Published sizes and settings": text.source or "not stated",
     }
     limits = [
         "- The loss above is that of training images. Nothing here was tested; records of"
         " fine-tunings are beside the tables."
     ]
     parameters = ""
-    if origin.drawn is not None:
+    if text.synthetic is not None:
         data |= {
             "Formula": (
-                f"{origin.drawn.formula}, {origin.drawn.instances:,} images of each category"
+                f"{text.synthetic.formula}, {text.synthetic.instances:,} images of each category"
             ),
-            "Root seed of the images": origin.drawn.seed,
+            "Root seed of the images": text.synthetic.seed,
         }
-        parameters = f"\n\nParameters of the formula:\n\n{_json(origin.drawn.settings)}"
+        parameters = f"\n\nParameters of the formula:\n\n{_json(text.synthetic.settings)}"
         limits.append(f"- {FORMULA_DRIVEN}".replace("\n", "\n  "))
-    if not origin.comparable:
-        limits.append(
-            f"- {escape_markdown(origin.scale_title)}: not for comparison with published numbers."
-        )
+    if not text.comparable:
+        limits.append(f"- {escape_markdown(text.scale_title)}: not for comparison with published numbers.")
     training = {
-        "Network": f"{origin.model_title} ({task.model.timm} of timm)",
+        "Network": f"{text.model_title} ({task.model.timm} of timm)",
         "Weights": _which_weights(recipe),
         "Updates": f"{result['steps']:,} of {recipe.global_batch:,} images",
         "Loss of the last epoch": f"{result['final_loss']:.4g}",
         (
-            "Views that student and teacher answer alike"
+            "Views on which student and teacher agree"
             if recipe.dino
-            else "Right on augmented training images"
+            else "Correct on augmented training images"
         ): f"{result['training_correct']:,} of {result['training_images']:,}",
         "Seed": task.seed,
-        "Digest of the code": Code(task.code),
+        "Digest of the code": InlineCode(task.code),
     }
     values = recipe.model_dump(mode="json")
     augmentation = values.pop("augmentation")
@@ -223,9 +268,9 @@ def _of_pretraining(
         f"\n\nSelf-distillation:\n\n{_json(settings)}" if (settings := values.pop("dino")) else ""
     )
     return page(
-        title=f"{origin.model_title}, pre-trained on {origin.title}",
-        banner=origin.banner,
-        licence=_licence(origin),
+        title=f"{text.model_title}, pre-trained on {text.title}",
+        banner=text.banner,
+        licence=_licence(text),
         parts={
             "What it was pre-trained on": f"{table(data)}{parameters}",
             "Training": (
@@ -250,8 +295,8 @@ def _which_weights(recipe: Recipe) -> str:
     )
 
 
-def _licence(origin: Origin) -> str:
-    return MIT if origin.terms is None else f"the pictures' terms apply: {origin.terms}"
+def _licence(text: CardText) -> str:
+    return MIT if text.terms is None else f"the images' terms apply: {text.terms}"
 
 
 def _how_to_load(about: Mapping[str, Any]) -> str:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from fdsl.schema.recipe import Optimisation, Recipe
+from fdsl.schema.recipe import Optimisation
+
+
+class Average(Protocol):
+    """A moving average of a network's weights."""
+
+    module: nn.Module
+
+    def update(self, model: nn.Module, *, step: int) -> None:
+        """Follow the network after `step` updates."""
 
 
 def optimizer(model: nn.Module, *, recipe: Optimisation) -> Optimizer:
@@ -38,7 +47,8 @@ def optimizer(model: nn.Module, *, recipe: Optimisation) -> Optimizer:
 def decay_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Split the trained parameters into those with weight decay and those without."""
     named = _spared(model)
-    decayed, exempt = [], []
+    decayed: list[nn.Parameter] = []
+    exempt: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             (exempt if parameter.ndim <= 1 or name in named else decayed).append(parameter)
@@ -48,8 +58,7 @@ def decay_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Paramete
 def layer_groups(
     model: nn.Module, *, weight_decay: float, layer_decay: float
 ) -> list[dict[str, Any]]:
-    """Split the trained parameters by layer, each with its own learning rate (timm's
-    `param_groups_layer_decay`).
+    """Split the trained parameters by layer, each with its own learning rate, as timm does.
 
     The layer below the head by k has the factor `layer_decay` ** k as `lr_scale`; the head itself
     has 1. Which parameters have weight decay is as in `decay_groups`.
@@ -67,25 +76,23 @@ def layer_groups(
 
 
 def _spared(model: nn.Module) -> set[str]:
-    """Return what the network itself keeps from weight decay."""
-    return set(model.no_weight_decay()) if hasattr(model, "no_weight_decay") else set()
+    """Return the parameters that the network itself exempts from weight decay."""
+    named: Any = getattr(model, "no_weight_decay", set)
+    return set(named())
 
 
-def average(model: nn.Module, *, recipe: Recipe) -> nn.Module | None:
-    """Return the exponential moving average of the weights (timm's ModelEmaV3), or None if the
-    recipe has none.
-    """
+def average(model: nn.Module, *, recipe: Optimisation) -> Average | None:
+    """Return the exponential moving average of the weights, or None if the recipe has none."""
     if recipe.ema_decay is None:
         return None
     from timm.utils import ModelEmaV3
 
-    return ModelEmaV3(model, decay=recipe.ema_decay)
+    ema: Average = ModelEmaV3(model, decay=recipe.ema_decay)
+    return ema
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Give every parameter the learning rate of this update, times its layer's factor where layers
-    have one.
-    """
+    """Set the learning rate of this update, times the factor of a layer where layers have one."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
 
@@ -98,8 +105,7 @@ def update(
     clip_norm: float | None,
     clip_each: bool = False,
 ) -> None:
-    """Change the weights by the gradients that are there; fp16 gradients that overflowed change
-    nothing.
+    """Change the weights by their gradients; fp16 gradients that overflowed change nothing.
 
     Parameters
     ----------

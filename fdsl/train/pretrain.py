@@ -1,61 +1,37 @@
-"""Pre-training on synthetic or real images: images in, `model.safetensors` with model card, and
-`record.json` out.
-"""
+"""Pre-training on synthetic or real images: weights with a model card, and a record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from fdsl.augment.ofdb import Varied
 from fdsl.images.streamed import StreamedImages
 from fdsl.images.synthetic import ShardedImages
-from fdsl.schema.catalogue import ModelEntry
-from fdsl.schema.recipe import Recipe
-from fdsl.train import Devices
+from fdsl.train import model_card, weights
 from fdsl.train.classification import classification
-from fdsl.train.distributed import processes
-from fdsl.train.fit import exclusive, fit
-from fdsl.train.input.loader import ImageSource
-from fdsl.train.objective import MakeObjective
-from fdsl.train.record import leave
-from fdsl.train.task import Origin, Task
+from fdsl.train.fit import MakeObjective, exclusive, fit
+from fdsl.train.task import ClassificationTask
 
 
 def pretrain(
+    task: ClassificationTask,
     *,
-    run: str,
-    scale: str,
-    seed: int,
-    dataset: str,
-    recipe: Recipe,
-    model: ModelEntry,
-    images: ImageSource,
-    classes: int,
     out: Path,
-    record: Path,
-    checkpoints: Path,
-    code: str,
-    inputs: Mapping[str, str],
-    environment: Mapping[str, Any],
-    devices: Devices,
-    origin: Origin,
-    tensorboard: Path | None = None,
-    asked: Mapping[str, Any] | None = None,
-    objective: MakeObjective = classification,
+    card: model_card.CardText,
+    objective: MakeObjective[ClassificationTask] = classification,
 ) -> None:
-    """Train a network from fresh weights, to tell the classes of a dataset apart unless the
-    objective is another.
+    """Train a network from fresh weights, by default to classify the images of a dataset.
 
-    Started again after an interruption it goes on from the newest checkpoint. The other parameters
-    are those of `Task`.
+    Started again after an interruption it resumes from the newest checkpoint.
 
     Parameters
     ----------
     out
         Where the weights go: the averaged ones where the recipe has an average, the teacher's for
-        DINO; `config.json` and README.md stand beside them.
+        DINO. `config.json` and README.md are written beside them.
+    card
+        What README.md says of images, network and scale.
     objective
         `classification`, or `fdsl.train.dino.SelfDistillation` (then `classes` is 0: the result has
         no head).
@@ -71,35 +47,14 @@ def pretrain(
     NonFiniteLoss
         If the loss is infinite or not a number.
     """
-    if recipe.augmentation.ofdb and isinstance(images, StreamedImages | ShardedImages):
-        images = Varied(images, recipe.augmentation.ofdb)
-    task = Task(
-        kind="pretrain",
-        run=run,
-        scale=scale,
-        pretraining=dataset,
-        dataset=dataset,
-        seed=seed,
-        recipe=recipe,
-        model=model,
-        train=images,
-        test=None,
-        classes=classes,
-        record=Path(record),
-        checkpoints=Path(checkpoints),
-        code=code,
-        inputs=inputs,
-        environment=environment,
-        devices=devices,
-        tensorboard=tensorboard,
-        asked=asked or {},
-        origin=origin,
-    )
-    with processes(devices) as here, exclusive(task, processes=here):
-        train_state, history = fit(
-            task,
-            processes=here,
-            prepare=lambda network: None,  # noqa: ARG005
-            objective=objective,
-        )
-        leave(task, train_state, history, processes=here, out=out)
+    ofdb = task.recipe.augmentation.ofdb
+    if ofdb and isinstance(task.train, StreamedImages | ShardedImages):
+        task = replace(task, train=Varied(task.train, ofdb))
+    with exclusive(task) as here:
+        train_state, history = fit(task, processes=here, objective=objective)
+        if not here.leads:
+            return
+        found = task.result(history, steps=train_state.step)
+        weights.save(out, train_state.result, metadata=task.weights_metadata())
+        cards = model_card.write_for(task, train_state.result, found, text=card, folder=out.parent)
+        task.write_record(found, history, processes=here, outputs=[out, *cards])

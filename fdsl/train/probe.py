@@ -1,84 +1,76 @@
-"""A frozen network is judged: its features are computed once and classified by k-NN and by a linear
-probe.
-"""
+"""Frozen features: computed once, then classified by k-NN and by a linear probe."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fdsl.io import records
-from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.probe import Probe
 from fdsl.schema.recipe import Preparation
-from fdsl.train import Devices, knn, linear_probe, models
-from fdsl.train import weights as weight_files
-from fdsl.train.distributed import loaders, place, processes
+from fdsl.train import distributed, knn, linear_probe, models
 from fdsl.train.features import features
-from fdsl.train.input.loader import ImageSource
-from fdsl.train.start import require_start
+from fdsl.train.input.loader import LabelledImages
+from fdsl.train.task import Task, require_images
 
 log = logging.getLogger(__name__)
 
 BATCH = 128  # images at once where the devices do not say
 
+Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Features (n, d) and labels (n,)."""
 
-def probe(
-    *,
-    run: str,
-    scale: str,
-    seed: int,
-    pretraining: str,
-    weights: Path | None,
-    dataset: str,
-    preparation: Preparation,
-    settings: Probe,
-    model: ModelEntry,
-    train: ImageSource,
-    test: ImageSource,
-    classes: int,
-    record: Path,
-    code: str,
-    inputs: Mapping[str, str],
-    environment: Mapping[str, Any],
-    devices: Devices,
-    asked: Mapping[str, Any] | None = None,
-) -> None:
-    """Count the right answers of k-NN and of a linear probe on the test images, without training
-    the network.
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeTask(Task):
+    """Classifying frozen features.
+
+    Attributes
+    ----------
+    recipe
+        How images come into the network.
+    settings
+        How features are classified.
+    train, test
+        The labelled images that a fine-tuning would see, and the test images.
+    """
+
+    kind: str = "probe"
+    recipe: Preparation
+    settings: Probe
+    train: LabelledImages
+    test: LabelledImages
+
+    def check(self) -> None:
+        """Refuse what cannot work; ValueError with value and remedy."""
+        self.require_start()
+        world = distributed.rank().world
+        if world > 1:
+            raise ValueError(
+                f"{self.run}: {world} processes were started; a probe is one process, so start it"
+                " without torchrun or srun -n"
+            )
+        for name, source in (("train", self.train), ("test", self.test)):
+            require_images(self, name, source, classes=self.classes)
+        knn.require_neighbours(self.settings.k, len(self.train))
+        linear_probe.possible_folds(np.asarray(self.train.labels), folds=self.settings.folds)
+
+
+def probe(task: ProbeTask) -> None:
+    """Count the correct predictions of k-NN and of a linear probe on the test images.
 
     From scratch the features are those of random weights: the baseline that a pre-training has to
     beat. Test images decide nothing but the counts. Takes seconds to minutes, so there are no
     checkpoints.
 
-    Parameters
-    ----------
-    run, scale, pretraining, dataset
-        Names, as the record shows them.
-    seed
-        Root seed of the fresh weights and of the folds.
-    weights
-        `model.safetensors` of a pre-training, or None for scratch.
-    preparation, settings
-        How images come into the network, and how features are classified.
-    train, test
-        The labelled images that a fine-tuning would see, and the test images.
-    classes
-        That both have.
-    record
-        The JSON file to write, of kind "probe". `result` holds images, train_images, classes,
-        features (their number); `knn`: correct, top1 (percent), k, temperature; `linear`: correct,
-        top1, C, cv_accuracy (percent of the training images, each held out once), folds, finished.
-    code, inputs, environment, asked
-        As in a fine-tuning's record.
-    devices
-        How it is executed. One process only.
+    Writes a record of kind "probe". Its `result` holds images, train_images, classes, features
+    (their number); `knn`: correct, top1 (percent), k, temperature; `linear`: correct, top1, C,
+    cv_accuracy (percent of the training images, each held out once), folds, finished.
 
     Raises
     ------
@@ -88,77 +80,63 @@ def probe(
     RuntimeError
         If features are not finite.
     """
-    require_start(pretraining, weights)
-    world = place().world
-    if world > 1:
-        raise ValueError(
-            f"{run}: {world} processes were started; a probe is one process, so start it without"
-            " torchrun or srun -n"
-        )
-    _check(run, dataset, train, test, classes=classes, settings=settings)
+    task.check()
     from threadpoolctl import threadpool_limits
 
+    preparation, settings, devices = task.recipe, task.settings, task.devices
     started = time.monotonic()
     # BLAS has threads of its own, which torch's setting does not reach
-    with processes(devices) as here, threadpool_limits(devices.threads):
+    with distributed.processes(devices) as here, threadpool_limits(devices.threads):
         network = models.build(
-            model, image_size_px=preparation.image_size_px, classes=classes, drop_path=0, seed=seed
+            task.model,
+            image_size_px=preparation.image_size_px,
+            classes=task.classes,
+            drop_path=0,
+            seed=task.seed,
         )
-        if weights is not None:
-            weight_files.load(network, weights)
+        task.load_weights(network)
         models.choose_attention(network, device=here.device, precision=settings.precision)
         network.to(here.device)
-        known, unknown = (
+        train, test = (
             features(
                 network,
                 source,
                 preparation=preparation,
-                channels=models.channels(model),
+                channels=models.channels(task.model),
                 precision=settings.precision,
                 device=here.device,
                 batch=devices.micro_batch or BATCH,
-                workers=loaders(devices, device=here.device),
+                workers=distributed.loaders(devices, device=here.device),
             )
-            for source in (train, test)
+            for source in (task.train, task.test)
         )
         extracted = time.monotonic()
-        found = judge(known, unknown, settings=settings, seed=seed)
+        found = score(train, test, settings=settings, seed=task.seed)
     seconds = time.monotonic() - started
-    names = {"run": run, "scale": scale, "seed": seed, "pretraining": pretraining}
     content = {
-        "kind": "probe",
-        **names,
-        "dataset": dataset,
-        "model": preparation.model,
-        "result": {"classes": classes, **found},
+        **task.names(),
+        "result": {"classes": task.classes, **found},
         "recipe": {
             **preparation.model_dump(mode="json", include=set(Preparation.model_fields)),
             "probe": settings.model_dump(mode="json"),
         },
-        **(asked or {}),
-        "code": code,
-        "inputs": dict(inputs),
-        "environment": {**environment, **here.hardware()},
+        **task.provenance(here),
         "cost": {
             "wall_seconds": seconds,
             "device_seconds": seconds,
-            "images_per_second": (len(train) + len(test)) / (extracted - started),
+            "images_per_second": (len(task.train) + len(task.test)) / (extracted - started),
         },
     }
-    log.info("%s: k-NN %.2f %%, linear %.2f %%", run, found["knn"]["top1"], found["linear"]["top1"])
-    records.write(record, content)
+    top1 = found["knn"]["top1"], found["linear"]["top1"]
+    log.info("%s: k-NN %.2f %%, linear %.2f %%", task.run, *top1)
+    records.write(task.record, content)
 
 
-Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
-
-
-def judge(known: Labelled, unknown: Labelled, *, settings: Probe, seed: int) -> dict[str, Any]:
-    """Classify features and count.
+def score(train: Labelled, test: Labelled, *, settings: Probe, seed: int) -> dict[str, Any]:
+    """Classify the features of the test images and count the correct predictions.
 
     Parameters
     ----------
-    known, unknown
-        Features (n, d) and labels (n,) of the training and of the test images.
     settings
         k, temperature, candidates, folds, …
     seed
@@ -169,11 +147,11 @@ def judge(known: Labelled, unknown: Labelled, *, settings: Probe, seed: int) -> 
     dict
         The part of the record's `result` that is counted.
     """
-    train, labels = known
-    test, truth = unknown
-    near = knn.predict(train, labels, test, k=settings.k, temperature=settings.temperature)
+    known, labels = train
+    unknown, truth = test
+    near = knn.predict(known, labels, unknown, k=settings.k, temperature=settings.temperature)
     fitted = linear_probe.fit(
-        train,
+        known,
         labels,
         inverse_penalties=settings.inverse_penalties,
         folds=settings.folds,
@@ -184,14 +162,10 @@ def judge(known: Labelled, unknown: Labelled, *, settings: Probe, seed: int) -> 
     return {
         "images": len(truth),
         "train_images": len(labels),
-        "features": train.shape[1],
-        "knn": {
-            **_counted(near, truth),
-            "k": settings.k,
-            "temperature": settings.temperature,
-        },
+        "features": known.shape[1],
+        "knn": {**_counted(near, truth), "k": settings.k, "temperature": settings.temperature},
         "linear": {
-            **_counted(fitted.predict(test), truth),
+            **_counted(fitted.predict(unknown), truth),
             "C": fitted.inverse_penalty,
             "cv_accuracy": 100 * fitted.correct / len(labels),
             "folds": fitted.folds,
@@ -200,29 +174,7 @@ def judge(known: Labelled, unknown: Labelled, *, settings: Probe, seed: int) -> 
     }
 
 
-def _counted(said: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the number of right answers, and their percentage."""
-    correct = int((said == truth).sum())
+def _counted(predictions: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the number of correct predictions, and their percentage."""
+    correct = int((predictions == truth).sum())
     return {"correct": correct, "top1": 100 * correct / len(truth)}
-
-
-def _check(
-    run: str,
-    dataset: str,
-    train: ImageSource,
-    test: ImageSource,
-    *,
-    classes: int,
-    settings: Probe,
-) -> None:
-    """Refuse what cannot work; ValueError with value and remedy."""
-    for name, source in (("train", train), ("test", test)):
-        if len(source) == 0:
-            raise ValueError(f"{run}: the {name} images of {dataset} are none")
-        if source.classes != classes:
-            raise ValueError(
-                f"{run}: {dataset} has {source.classes} classes in its {name} images, {classes} are"
-                " stated"
-            )
-    knn.require_neighbours(settings.k, len(train))
-    linear_probe.possible_folds(np.asarray(train.labels), folds=settings.folds)

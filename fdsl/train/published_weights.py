@@ -33,29 +33,10 @@ LARGEST_BYTES = 16 * 2**30  # a ViT-H with the state of its optimiser takes 7.6
 SAFE_CLASSES = [argparse.Namespace]
 PLAIN = ("state_dict", "model")  # of timm's saver, and of DeiT's and the scripts that follow it
 AVERAGED = ("state_dict_ema", "model_ema")
-TOLD = (
-    "model",
-    "arch",
-    "epochs",
-    "batch_size",
-    "opt",
-    "lr",
-    "min_lr",
-    "warmup_epochs",
-    "warmup_lr",
-    "sched",
-    "weight_decay",
-    "drop_path",
-    "smoothing",
-    "mixup",
-    "cutmix",
-    "reprob",
-    "aa",
-    "repeated_aug",
-    "num_classes",
-    "seed",
-    "amp",
-)
+STATED = (  # of a training's options
+    "model arch epochs batch_size opt lr min_lr warmup_epochs warmup_lr sched weight_decay"
+    " drop_path smoothing mixup cutmix reprob aa repeated_aug num_classes seed amp"
+).split()
 
 
 class RefusedPickle(ValueError):
@@ -63,7 +44,7 @@ class RefusedPickle(ValueError):
 
 
 @dataclass(frozen=True)
-class Released:
+class Published:
     """The tensors of a published file.
 
     Attributes
@@ -86,7 +67,7 @@ class Released:
     about: dict[str, Any]
 
 
-def read(path: str | Path, *, sha256: str | None = None, average: bool = False) -> Released:
+def read(path: str | Path, *, sha256: str | None = None, average: bool = False) -> Published:
     """Read published weights.
 
     Parameters
@@ -124,7 +105,7 @@ def read(path: str | Path, *, sha256: str | None = None, average: bool = False) 
     content = weight_files.read_foreign(path) if path.suffix == ".safetensors" else _unpickled(path)
     layout, tensors = _weights(content, path, average=average)
     log.info("%s: %d tensors, layout %s", path, len(tensors), layout)
-    return Released(_checked(tensors, path), layout, found, _about(content))
+    return Published(_checked(tensors, path), layout, found, _about(content))
 
 
 def _unpickled(path: Path) -> Any:
@@ -295,11 +276,11 @@ def _checked(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
 def _about(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a file says of its training, as plain JSON data."""
     options = content.get("args")
-    told = {key: content.get(key) for key in ("epoch", "arch", "version", "metric")}
-    plain = {key: value for key, value in told.items() if _is_plain(value)}
+    given = {key: content.get(key) for key in ("epoch", "arch", "version", "metric")}
+    plain = {key: value for key, value in given.items() if _is_plain(value)}
     if not isinstance(options, argparse.Namespace):
         return plain
-    stated = {key: vars(options).get(key) for key in TOLD}
+    stated = {key: vars(options).get(key) for key in STATED}
     return plain | {"args": {key: value for key, value in stated.items() if _is_plain(value)}}
 
 

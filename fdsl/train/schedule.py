@@ -1,6 +1,4 @@
-"""Everything of a training that is arithmetic: how many updates, which positions, which learning
-rate. No torch here.
-"""
+"""The arithmetic of a training: how many updates, which positions, which learning rate; no torch."""
 
 from __future__ import annotations
 
@@ -44,28 +42,34 @@ class Schedule:
     gamma: float = 1.0
 
     def lr_at(self, step: int) -> float:
-        """Return the learning rate of update `step`, 0 … `steps` - 1 (see `lr_at` and
-        `stepped_lr_at`).
+        """Return the learning rate of update `step`, a pure function of its number.
+
+        Linear from `warmup_lr` (update 0) to `lr` (update `warmup_steps`). Then, without
+        milestones, half a cosine that would reach `min_lr` at update `steps` - `cooldown_steps` and
+        stays there; iteration-wise as in the released code of the FDSL papers (`cosine_iter`); that
+        the cosine begins where the warm-up ends is ours, theirs counts it from update 0. With
+        milestones, `lr` × `gamma` to the power of the milestones that `step` has reached, as
+        PyTorch's MultiStepLR in the released code of FractalDB's ResNet.
+
+        Parameters
+        ----------
+        step
+            0 … `steps`.
+
+        Raises
+        ------
+        ValueError
+            If `step` is out of range.
         """
+        if not 0 <= step <= self.steps:
+            raise ValueError(f"step {step} is out of range 0 to {self.steps}")
+        if step < self.warmup_steps:
+            return self.warmup_lr + (self.lr - self.warmup_lr) * step / self.warmup_steps
         if self.milestones is not None:
-            return stepped_lr_at(
-                step,
-                steps=self.steps,
-                warmup_steps=self.warmup_steps,
-                lr=self.lr,
-                warmup_lr=self.warmup_lr,
-                milestones=self.milestones,
-                gamma=self.gamma,
-            )
-        return lr_at(
-            step,
-            steps=self.steps,
-            cooldown_steps=self.cooldown_steps,
-            warmup_steps=self.warmup_steps,
-            lr=self.lr,
-            warmup_lr=self.warmup_lr,
-            min_lr=self.min_lr,
-        )
+            return self.lr * float(self.gamma ** sum(step >= each for each in self.milestones))
+        curve = self.steps - self.cooldown_steps - self.warmup_steps
+        progress = min(1.0, (step - self.warmup_steps) / curve)
+        return self.min_lr + (self.lr - self.min_lr) * (1 + math.cos(math.pi * progress)) / 2
 
     def epoch_after(self, steps_done: int) -> int:
         """Return how many epochs are complete after `steps_done` updates."""
@@ -119,82 +123,6 @@ def schedule(recipe: Optimisation, *, images: int) -> Schedule:
         milestones=None if recipe.gamma is None else tuple(map(updates, recipe.milestones)),
         gamma=recipe.gamma or 1.0,
     )
-
-
-def lr_at(
-    step: int,
-    *,
-    steps: int,
-    warmup_steps: int,
-    lr: float,
-    warmup_lr: float,
-    min_lr: float,
-    cooldown_steps: int = 0,
-) -> float:
-    """Return the learning rate of one update of a cosine schedule, a pure function of its number.
-
-    Linear from `warmup_lr` (update 0) to `lr` (update `warmup_steps`), then half a cosine that
-    would reach `min_lr` at update `steps` - `cooldown_steps` and stays there. Iteration-wise as in
-    the released code of the FDSL papers (`cosine_iter`); that the cosine begins where the warm-up
-    ends is ours, theirs counts it from update 0.
-
-    Parameters
-    ----------
-    step
-        0 … `steps`.
-
-    Raises
-    ------
-    ValueError
-        If `step` is out of range.
-    """
-    _require_in_range(step, steps)
-    if step < warmup_steps:
-        return _warming(step, warmup_steps, lr, warmup_lr)
-    progress = min(1.0, (step - warmup_steps) / (steps - cooldown_steps - warmup_steps))
-    return min_lr + (lr - min_lr) * (1 + math.cos(math.pi * progress)) / 2
-
-
-def stepped_lr_at(
-    step: int,
-    *,
-    steps: int,
-    warmup_steps: int,
-    lr: float,
-    warmup_lr: float,
-    milestones: tuple[int, ...],
-    gamma: float,
-) -> float:
-    """Return the learning rate of one update of a step schedule, a pure function of its number.
-
-    Linear from `warmup_lr` (update 0) to `lr` (update `warmup_steps`), then `lr` × `gamma` to the
-    power of the milestones that `step` has reached, as PyTorch's MultiStepLR in the released code
-    of FractalDB's ResNet.
-
-    Parameters
-    ----------
-    step
-        0 … `steps`.
-
-    Raises
-    ------
-    ValueError
-        If `step` is out of range.
-    """
-    _require_in_range(step, steps)
-    if step < warmup_steps:
-        return _warming(step, warmup_steps, lr, warmup_lr)
-    return lr * float(gamma ** sum(step >= milestone for milestone in milestones))
-
-
-def _warming(step: int, warmup_steps: int, lr: float, warmup_lr: float) -> float:
-    """Return the rate on the straight line from `warmup_lr` to `lr`."""
-    return warmup_lr + (lr - warmup_lr) * step / warmup_steps
-
-
-def _require_in_range(step: int, steps: int) -> None:
-    if not 0 <= step <= steps:
-        raise ValueError(f"step {step} is out of range 0 to {steps}")
 
 
 def cosine(step: int, *, steps: int, start: float, end: float) -> float:

@@ -1,98 +1,63 @@
-"""One training, as the command line describes it."""
+"""One training: what decides its result, how it is executed, and the record that it leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
+from torch.utils.data import Dataset
 
+from fdsl.io import records
 from fdsl.schema.catalogue import ModelEntry
-from fdsl.schema.recipe import Recipe
-from fdsl.train import Devices
-from fdsl.train.input.loader import ImageSource, TrainingImages, TrainingTransform, VaryingSource
+from fdsl.schema.recipe import Optimisation, Preparation, Recipe
+from fdsl.train import Devices, checkpoint, weights
+from fdsl.train.distributed import Processes
+from fdsl.train.input.loader import (
+    LabelledImages,
+    TrainingImages,
+    TrainingTransform,
+    VaryingImages,
+)
 from fdsl.train.input.samplers import InfiniteSampler, OnePerCategory
+from fdsl.train.metrics import METRICS_FILE, History
 from fdsl.train.schedule import schedule, split
 
-
-@dataclass(frozen=True)
-class Drawn:
-    """A synthetic dataset: its formula with all parameters, defaults included, its images of each
-    category, its root seed.
-    """
-
-    formula: str
-    settings: Mapping[str, Any]
-    instances: int
-    seed: int
+SCRATCH = "scratch"
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What the images of a pre-training are, for its model card; decides nothing.
-
-    Attributes
-    ----------
-    title, source
-        Of the images.
-    drawn
-        The synthetic dataset; None for real pictures.
-    terms
-        Licence of real pictures; None for a synthetic dataset.
-    model_title
-        Of the network.
-    banner, scale_title, comparable
-        Of the scale.
-    """
-
-    title: str
-    source: str
-    drawn: Drawn | None
-    terms: str | None
-    model_title: str
-    banner: str
-    scale_title: str
-    comparable: bool
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
-    """One training: what decides its result, where its files go, how it is executed.
+    """What is asked of one network: the head of its record, its start, its execution.
 
     Attributes
     ----------
     kind
-        pretrain or finetune.
+        Of the record: pretrain, finetune, detect or probe.
     run, scale, pretraining, dataset
-        Names, as the record shows them.
+        Names, as the record shows them; `pretraining` is "scratch" for fresh weights.
     seed
         Root seed of weights, order, augmentation and stochastic layers.
     recipe, model
-        What is trained and how.
-    train, test
-        Image sources; `test` None = nothing to evaluate on.
+        What is done to which network.
+    weights
+        `model.safetensors` to start from; None = fresh weights.
     classes
-        Outputs of the network; 0 for self-supervised training, which takes no notice of labels.
-    record, checkpoints
-        The JSON file, and the folder that is removed on success. metrics.jsonl stands beside the
-        record.
+        Outputs of the network; 0 for self-supervised training, which ignores labels.
+    record
+        The JSON file to write.
     code, inputs
         Digest of the code, and of every input file by its path.
     environment
-        Snapshot of versions and hardware for the record; decides nothing.
+        Versions and hardware, for the record; decides nothing.
     devices
-        How the training is executed.
-    evaluate_every_epochs
-        0 = only at the end.
-    tensorboard
-        Folder for curves, or None.
-    origin
-        Of a pre-training's images, for its model card.
-    asked
-        Further entries of the record, such as the order and when the job began; they decide
-        nothing.
+        How the task is executed.
+    job_start
+        Record entries from the start of the job: `spec` and `started`; they decide nothing.
     """
 
     kind: str
@@ -101,31 +66,66 @@ class Task:
     pretraining: str
     dataset: str
     seed: int
-    recipe: Recipe
+    recipe: Preparation
     model: ModelEntry
-    train: ImageSource
-    test: ImageSource | None
+    weights: Path | None = None
     classes: int
     record: Path
-    checkpoints: Path
     code: str
     inputs: Mapping[str, str]
     environment: Mapping[str, Any]
     devices: Devices = field(default_factory=Devices)
-    evaluate_every_epochs: int = 0
-    tensorboard: Path | None = None
-    origin: Origin | None = None
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    job_start: Mapping[str, Any] = field(default_factory=dict)
 
     def names(self) -> dict[str, Any]:
-        """Return what identifies the training for people; the head of its record."""
+        """Return what identifies the task to people; the head of its record."""
         names = ("kind", "run", "scale", "seed", "pretraining", "dataset")
         return {name: getattr(self, name) for name in names} | {"model": self.recipe.model}
 
+    def provenance(self, processes: Processes) -> dict[str, Any]:
+        """Return the part of the record that says from what, by which code and on what."""
+        return {
+            **self.job_start,
+            "code": self.code,
+            "inputs": dict(self.inputs),
+            "environment": {**self.environment, **processes.hardware()},
+        }
+
+    def require_start(self) -> None:
+        """Raise ValueError if a run from scratch has weights, or another run has none."""
+        if (self.weights is None) != (self.pretraining == SCRATCH):
+            raise ValueError(
+                f"pretraining = {self.pretraining!r} with weights = {self.weights}: scratch has no"
+                " weights, everything else needs them"
+            )
+
+    def load_weights(self, network: nn.Module) -> None:
+        """Put the pre-trained weights, if any, into a fresh network."""
+        if self.weights is not None:
+            weights.load(network, self.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingTask(Task, ABC):
+    """A task that changes weights by gradients.
+
+    Attributes
+    ----------
+    checkpoints
+        Folder of the snapshots; removed on success.
+    evaluate_every_epochs
+        0 = only at the end.
+    tensorboard
+        Folder for curves, or None.
+    """
+
+    recipe: Optimisation
+    checkpoints: Path
+    evaluate_every_epochs: int = 0
+    tensorboard: Path | None = None
+
     def identity(self) -> dict[str, Any]:
-        """Return everything that decides the course of the training; a checkpoint of another
-        identity is refused.
-        """
+        """Return all that decides the weights; a checkpoint of another identity is refused."""
         return {
             **self.names(),
             "recipe": self.recipe.model_dump(mode="json"),
@@ -135,6 +135,75 @@ class Task:
             "inputs": dict(self.inputs),
             "evaluate_every_epochs": self.evaluate_every_epochs,
         }
+
+    def weights_metadata(self) -> dict[str, Any]:
+        """Return what `model.safetensors` says of its making."""
+        return self.identity() | {"image_size_px": self.recipe.image_size_px}
+
+    def write_record(
+        self,
+        result: Mapping[str, Any],
+        history: History,
+        *,
+        processes: Processes,
+        outputs: Sequence[Path] = (),
+    ) -> None:
+        """Write the record of the finished training and remove its checkpoints.
+
+        Parameters
+        ----------
+        result
+            What the training found.
+        outputs
+            Files that it made, besides metrics.jsonl.
+        """
+        content = {
+            **self.names(),
+            "result": result,
+            "recipe": self.recipe.model_dump(mode="json"),
+            **self.provenance(processes),
+            "cost": {  # over all attempts that left a checkpoint
+                "wall_seconds": history.seconds,
+                "device_seconds": history.seconds * processes.world,
+                "images_per_second": history.training_images / max(history.training_seconds, 1e-9),
+                "resumed": history.restarts,
+            },
+        }
+        records.write(self.record, content, outputs=[*outputs, self.record.with_name(METRICS_FILE)])
+        checkpoint.discard(self.checkpoints)
+
+    @abstractmethod
+    def stream(self) -> InfiniteSampler:
+        """Return the order of the training images; its `images` are those of an epoch."""
+
+    @abstractmethod
+    def training_images(self, transform: Any) -> Dataset[Any]:
+        """Return the training stream as a map from positions to batches."""
+
+    @abstractmethod
+    def check(self, *, world: int) -> None:
+        """Refuse what cannot work before anything expensive begins.
+
+        Raises
+        ------
+        ValueError
+            With value and remedy.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationTask(TrainingTask):
+    """Training on images with labels, or on images alone (DINO).
+
+    Attributes
+    ----------
+    train, test
+        Image sources; `test` None = nothing to evaluate on.
+    """
+
+    recipe: Recipe
+    train: LabelledImages
+    test: LabelledImages | None = None
 
     def stream(self) -> InfiniteSampler:
         """Return the order of the training images; its `images` are those of an epoch."""
@@ -156,55 +225,97 @@ class Task:
         )
 
     def check(self, *, world: int) -> None:
-        """Refuse what cannot work before anything expensive begins; ValueError with value and
-        remedy.
-        """
-        check(self, world=world)
-
-
-def check(task: Task, *, world: int) -> None:
-    """Refuse what cannot work before anything expensive begins; ValueError with value and remedy."""
-    for name, source in (("train", task.train), ("test", task.test)):
-        if source is None:
-            continue
-        if len(source) == 0:
-            raise ValueError(f"{task.run}: the {name} images of {task.dataset} are none")
-        if task.recipe.objective == "dino":
-            continue
-        if source.classes != task.classes:
+        """Refuse what cannot work; ValueError with value and remedy."""
+        for name, source in (("train", self.train), ("test", self.test)):
+            if source is not None:
+                self._check_source(name, source)
+        schedule(self.recipe, images=self.stream().images)
+        parts = split(self.recipe.global_batch, world=world, micro_batch=self.devices.micro_batch)
+        augmentation = self.recipe.augmentation
+        varied = self.train.augmentations if isinstance(self.train, VaryingImages) else ()
+        if varied != augmentation.ofdb:
             raise ValueError(
-                f"{task.run}: {task.dataset} has {source.classes} classes in its {name} images,"
-                f" {task.classes} are stated"
+                f"{self.run}: augmentation.ofdb = {list(augmentation.ofdb)}, but the images of"
+                f" {self.dataset} are varied by {list(varied)}: ofdb works in a pre-training on a"
+                " synthetic dataset alone, use [] elsewhere"
             )
-        _check_labels(task, name, source)
-    schedule(task.recipe, images=task.stream().images)
-    parts = split(task.recipe.global_batch, world=world, micro_batch=task.devices.micro_batch)
-    augmentation = task.recipe.augmentation
-    varied = task.train.augmentations if isinstance(task.train, VaryingSource) else ()
-    if varied != augmentation.ofdb:
-        raise ValueError(
-            f"{task.run}: augmentation.ofdb = {list(augmentation.ofdb)}, but the images of"
-            f" {task.dataset} are varied by {list(varied)}: ofdb works in a pre-training on a"
-            " synthetic dataset alone, use [] elsewhere"
+        if parts.micro_batch % 2 and (augmentation.mixup > 0 or augmentation.cutmix > 0):
+            raise ValueError(
+                f"{self.run}: mixup and cutmix mix pairs, and a device gets {parts.micro_batch}"
+                " images at once: use an even micro_batch"
+            )
+
+    def result(self, history: History, *, steps: int) -> dict[str, Any]:
+        """Return what the training found: the part of the record that is the same every time.
+
+        `final_loss` is the mean training loss, `training_correct` of `training_images` the correct
+        predictions on augmented training images, over the updates of the last epoch. With test
+        images: `correct` of `images` and `top1_last` (percent) belong to the last epoch and are the
+        headline; `top1_best` and `best_epoch` were chosen on the test images, for comparison with
+        papers that report them. With objective binary, `metric` is "mAP", and `map_last`,
+        `map_best` (percent) and `average_precision` (per class) replace `correct` and top-1.
+        """
+        last = history.last_epoch
+        found: dict[str, Any] = {
+            "steps": steps,
+            "epochs": self.recipe.all_epochs,
+            "train_images": len(self.train),
+            "classes": self.classes,
+            "final_loss": last.loss / last.updates,
+            "training_correct": last.correct,
+            "training_images": last.images,
+        }
+        if self.test is None:
+            return found
+        ranked = self.recipe.objective == "binary"
+        score = "mean_average_precision" if ranked else "correct"
+        final = history.evaluations[-1]
+        best = max(history.evaluations, key=lambda entry: (entry[score], -entry["epoch"]))
+        scores = (
+            {
+                "metric": "mAP",
+                "map_last": final[score],
+                "map_best": best[score],
+                "average_precision": final["average_precision"],
+            }
+            if ranked
+            else {
+                "metric": "top-1",
+                "correct": final["correct"],
+                "top1_last": 100 * final["correct"] / final["images"],
+                "top1_best": 100 * best["correct"] / best["images"],
+            }
         )
-    if parts.micro_batch % 2 and (augmentation.mixup > 0 or augmentation.cutmix > 0):
-        raise ValueError(
-            f"{task.run}: mixup and cutmix mix pairs, and a device gets {parts.micro_batch} images"
-            " at once: use an even micro_batch"
-        )
+        shared = {"best_epoch": best["epoch"], "evaluations": history.evaluations}
+        return found | {"images": final["images"]} | scores | shared
+
+    def _check_source(self, name: str, source: LabelledImages) -> None:
+        """Refuse no images, other classes, and labels that do not go with the objective."""
+        objective, several = self.recipe.objective, source.labels.ndim == 2
+        if objective == "dino":
+            require_images(self, name, source)
+            return
+        require_images(self, name, source, classes=self.classes)
+        if several != (objective == "binary"):
+            raise ValueError(
+                f"{self.run}: objective = {objective}, but an image of {self.dataset} has "
+                f"{'several labels: use binary' if several else 'one label: use cross_entropy'}"
+            )
+        if several and (empty := np.flatnonzero(~(source.labels == 1).any(axis=0))).size:
+            raise ValueError(
+                f"{self.run}: no {name} image of {self.dataset} shows class {empty[0]}; use more"
+                " images"
+            )
 
 
-def _check_labels(task: Task, name: str, source: ImageSource) -> None:
-    """Refuse an objective that does not go with the labels, and classes whose score would not be
-    defined.
-    """
-    several = source.labels.ndim == 2
-    if several != (task.recipe.objective == "binary"):
+def require_images(
+    task: Task, name: str, source: LabelledImages, *, classes: int | None = None
+) -> None:
+    """Raise ValueError unless a source has images, and as many classes as the task states."""
+    if len(source) == 0:
+        raise ValueError(f"{task.run}: the {name} images of {task.dataset} are none")
+    if classes is not None and source.classes != classes:
         raise ValueError(
-            f"{task.run}: objective = {task.recipe.objective}, but an image of {task.dataset} has "
-            f"{'several labels: use binary' if several else 'one label: use cross_entropy'}"
-        )
-    if several and (empty := np.flatnonzero(~(source.labels == 1).any(axis=0))).size:
-        raise ValueError(
-            f"{task.run}: no {name} image of {task.dataset} shows class {empty[0]}; use more images"
+            f"{task.run}: {task.dataset} has {source.classes} classes in its {name} images,"
+            f" {classes} are stated"
         )

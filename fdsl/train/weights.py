@@ -75,12 +75,12 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors, text = _opened(path)
     try:
         about = json.loads(text or "{}")
-        noted = about.pop(CONTENT)
+        digest = about.pop(CONTENT)
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise DamagedFile(
             f"{path} does not say the digest of its content: it is damaged or not ours; {AGAIN}"
         ) from None
-    if content_digest(tensors, about) != noted:
+    if content_digest(tensors, about) != digest:
         raise DamagedFile(f"{path} differs from what was written: its digest is another; {AGAIN}")
     return tensors, about
 
@@ -157,7 +157,8 @@ def load(model: nn.Module, path: str | Path) -> None:
 
 def _is_head(model: nn.Module, name: str) -> bool:
     """Say whether a tensor belongs to the classifier, by timm's name for it."""
-    classifiers = model.pretrained_cfg["classifier"]
+    cfg: Any = model.pretrained_cfg
+    classifiers = cfg["classifier"]
     names = (classifiers,) if isinstance(classifiers, str) else classifiers
     return any(name.startswith(f"{classifier}.") for classifier in names)
 

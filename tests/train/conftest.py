@@ -5,8 +5,8 @@ from train import tiny_training
 
 
 @pytest.fixture
-def pictures():
-    return tiny_training.Pictures
+def source_of():
+    return tiny_training.Images
 
 
 @pytest.fixture

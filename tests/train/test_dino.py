@@ -12,7 +12,7 @@ import timm
 import torch
 from train.tiny_training import (
     ENTRY,
-    Pictures,
+    Images,
     dino_recipe,
     finetune,
     pretrain,
@@ -21,19 +21,19 @@ from train.tiny_training import (
 )
 
 from fdsl.train import Devices, optim, weights
+from fdsl.train.checkpoint import Interrupted
 from fdsl.train.dino import Loss, SelfDistillation
 from fdsl.train.distributed import Processes
 from fdsl.train.input.loader import TrainingImages
 from fdsl.train.input.samplers import InfiniteSampler
-from fdsl.train.interrupt import Interrupted
 from fdsl.train.metrics import NonFiniteLoss
-from fdsl.train.task import Task
+from fdsl.train.task import ClassificationTask
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
 def task(settings, tmp_path):
-    return Task(
+    return ClassificationTask(
         kind="pretrain",
         run="r",
         scale="laptop",
@@ -42,7 +42,7 @@ def task(settings, tmp_path):
         seed=3,
         recipe=settings,
         model=ENTRY,
-        train=Pictures(50),
+        train=Images(50),
         test=None,
         classes=0,
         record=tmp_path / "r",
@@ -54,12 +54,12 @@ def task(settings, tmp_path):
 
 
 def objective(settings, tmp_path):
-    return SelfDistillation(task(settings, tmp_path), ALONE, lambda _: None)
+    return SelfDistillation(task(settings, tmp_path), ALONE)
 
 
 def batch(made, settings, positions=range(4)):
     images = TrainingImages(
-        Pictures(50), made.transform(), stream=InfiniteSampler(50, seed=3, repeated_aug=1), seed=3
+        Images(50), made.transform(), stream=InfiniteSampler(50, seed=3, repeated_aug=1), seed=3
     )
     return images.__getitems__(positions)
 
@@ -122,8 +122,8 @@ def test_timm_loads_the_teacher_from_its_folder(reference):
     assert headed(torch.zeros(2, 1, 16, 16)).shape == (2, 7)
 
 
-class Shades(Pictures):
-    """Pictures of 4 kinds that differ in brightness, which no crop or flip changes."""
+class Shades(Images):
+    """Images of 4 kinds that differ in brightness, which no crop or flip changes."""
 
     def __getitem__(self, index):
         noise = np.random.default_rng(index).normal(0, 10, (16, 16))
@@ -294,4 +294,4 @@ def test_what_cannot_work_is_refused_before_training(tmp_path):
         pretrain_dino(tmp_path, recipe=dino_recipe(views={"local_size_px": 12}))
     strict = replace(task(dino_recipe(), tmp_path), devices=Devices(deterministic=True))
     with pytest.raises(ValueError, match="DINO has no deterministic gradient on a GPU"):
-        SelfDistillation(strict, Processes(0, 1, torch.device("cuda")), lambda _: None)
+        SelfDistillation(strict, Processes(0, 1, torch.device("cuda")))

@@ -3,37 +3,37 @@ import torch
 
 from fdsl.train import Devices
 from fdsl.train.distributed import (
-    Place,
+    Rank,
     choose_device,
     first_host,
     loaders,
-    place,
     processes,
+    rank,
     rendezvous,
     threads_each,
 )
 
 
 def test_without_a_launcher_a_process_is_alone():
-    assert place({}) == Place(0, 1, 0)
+    assert rank({}) == Rank(0, 1, 0)
 
 
 def test_torchrun_and_srun_are_understood():
     torchrun = {"RANK": "3", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "SLURM_STEP_NUM_TASKS": "2"}
-    assert place(torchrun) == Place(3, 8, 1)
+    assert rank(torchrun) == Rank(3, 8, 1)
     srun = {"SLURM_PROCID": "5", "SLURM_STEP_NUM_TASKS": "6", "SLURM_LOCALID": "2"}
-    assert place(srun) == Place(5, 6, 2)
+    assert rank(srun) == Rank(5, 6, 2)
 
 
 def test_a_batch_script_is_alone_whatever_its_job_has():
     batch = {"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_LOCALID": "0"}
-    assert place(batch) == Place()
-    assert place(batch | {"SLURM_STEP_NUM_TASKS": "1"}) == Place()
+    assert rank(batch) == Rank()
+    assert rank(batch | {"SLURM_STEP_NUM_TASKS": "1"}) == Rank()
 
 
 def test_half_a_launcher_is_an_error():
     with pytest.raises(ValueError, match="WORLD_SIZE = 2, but RANK, LOCAL_RANK is not set"):
-        place({"WORLD_SIZE": "2"})
+        rank({"WORLD_SIZE": "2"})
 
 
 @pytest.mark.parametrize(

@@ -42,22 +42,22 @@ def run(source, *, rank=0, world=1, batch=8, images=None, processes=ALONE, worke
     )
     model = model or Echo()
     found = evaluate(
-        model, share, finish=finish, images=images, processes=processes, precision="fp32"
+        model, share, transform=finish, images=images, processes=processes, precision="fp32"
     )
     return found, model
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 30])
 @pytest.mark.parametrize("batch", [1, 8, 64])
-def test_every_image_counts_once_whatever_the_batch(pictures, n, batch):
-    source = pictures(n)
+def test_every_image_counts_once_whatever_the_batch(source_of, n, batch):
+    source = source_of(n)
     found, model = run(source, batch=batch)
     assert (found.correct, found.images, model.seen) == (n, n, n)
     assert found.percent == 100
 
 
-def test_wrong_answers_are_counted_as_integers(pictures):
-    class Lying(pictures):
+def test_wrong_answers_are_counted_as_integers(source_of):
+    class Lying(source_of):
         def __getitem__(self, index):
             image, label = super().__getitem__(index)
             return image, (label + 1) % 4 if index % 3 == 0 else label
@@ -66,8 +66,8 @@ def test_wrong_answers_are_counted_as_integers(pictures):
     assert (found.correct, found.images) == (6, 10)
 
 
-def test_shares_of_ranks_are_disjoint_and_complete(pictures):
-    source = pictures(11)
+def test_shares_of_ranks_are_disjoint_and_complete(source_of):
+    source = source_of(11)
     indices = []
     for rank in range(3):
         share = evaluation_batches(
@@ -82,37 +82,37 @@ def test_shares_of_ranks_are_disjoint_and_complete(pictures):
     assert sorted(indices) == list(range(11))
 
 
-def test_a_share_that_is_not_everything_is_an_error(pictures):
+def test_a_share_that_is_not_everything_is_an_error(source_of):
     with pytest.raises(RuntimeError, match="evaluated 4 of 11 images"):
-        run(pictures(11), rank=1, world=3)
+        run(source_of(11), rank=1, world=3)
 
 
-def test_mode_of_the_network_is_given_back(pictures):
+def test_mode_of_the_network_is_given_back(source_of):
     model = Echo()
     model.train()
-    run(pictures(3), model=model)
+    run(source_of(3), model=model)
     assert model.training
     model.eval()
-    run(pictures(3), model=model)
+    run(source_of(3), model=model)
     assert not model.training
 
 
-def test_loader_processes_change_nothing_and_serve_twice(pictures):
-    source = pictures(20)
+def test_loader_processes_change_nothing_and_serve_twice(source_of):
+    source = source_of(20)
     share = evaluation_batches(
         EvaluationImages(source, transform), rank=0, world=1, batch=4, workers=2, pin_memory=False
     )
     results = [
-        evaluate(Echo(), share, finish=finish, images=20, processes=ALONE, precision="fp32")
+        evaluate(Echo(), share, transform=finish, images=20, processes=ALONE, precision="fp32")
         for _ in range(2)
     ]
     assert results[0] == results[1] == run(source, batch=4)[0]
 
 
-def test_a_network_of_nans_is_an_error(pictures):
+def test_a_network_of_nans_is_an_error(source_of):
     class Broken(nn.Module):
         def forward(self, images):
             return torch.full((len(images), 4), torch.nan)
 
     with pytest.raises(RuntimeError, match="loss = nan"):
-        run(pictures(5), model=Broken())
+        run(source_of(5), model=Broken())

@@ -27,9 +27,9 @@ def run(network, source, preparation, **changes):
 
 
 def test_the_classifier_on_top_of_the_features_gives_the_networks_answers(
-    network, pictures, preparation
+    network, source_of, preparation
 ):
-    source = pictures(11)
+    source = source_of(11)
     found, labels = run(network, source, preparation)
     assert (found.shape, found.dtype, labels.dtype) == ((11, 32), np.float32, np.int64)
     assert np.array_equal(labels, source.labels)
@@ -41,59 +41,59 @@ def test_the_classifier_on_top_of_the_features_gives_the_networks_answers(
 
 
 @pytest.mark.parametrize("batch", [1, 3, 100])
-def test_the_batch_changes_rounding_only(network, pictures, preparation, batch):
-    expected, _ = run(network, pictures(11), preparation)
-    found, _ = run(network, pictures(11), preparation, batch=batch)
+def test_the_batch_changes_rounding_only(network, source_of, preparation, batch):
+    expected, _ = run(network, source_of(11), preparation)
+    found, _ = run(network, source_of(11), preparation, batch=batch)
     assert np.allclose(found, expected, atol=1e-5)
 
 
-def test_loader_processes_change_nothing(network, pictures, preparation):
-    expected, _ = run(network, pictures(11), preparation)
-    found, labels = run(network, pictures(11), preparation, workers=2)
+def test_loader_processes_change_nothing(network, source_of, preparation):
+    expected, _ = run(network, source_of(11), preparation)
+    found, labels = run(network, source_of(11), preparation, workers=2)
     assert np.array_equal(found, expected)
-    assert np.array_equal(labels, pictures(11).labels)
+    assert np.array_equal(labels, source_of(11).labels)
 
 
 def test_nothing_is_random_and_the_networks_mode_and_weights_are_given_back(
-    network, pictures, preparation
+    network, source_of, preparation
 ):
     network.train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    first, second = (run(network, pictures(9), preparation)[0] for _ in range(2))
+    first, second = (run(network, source_of(9), preparation)[0] for _ in range(2))
     assert np.array_equal(first, second)
     assert network.training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
-def test_half_precision_is_near(network, pictures, preparation):
-    expected, _ = run(network, pictures(9), preparation)
-    found, _ = run(network, pictures(9), preparation, precision="bf16")
+def test_half_precision_is_near(network, source_of, preparation):
+    expected, _ = run(network, source_of(9), preparation)
+    found, _ = run(network, source_of(9), preparation, precision="bf16")
     assert found.dtype == np.float32
     assert not np.array_equal(found, expected)
     assert np.allclose(found, expected, atol=0.1)
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "test_vit"])
-def test_other_networks_of_timm_give_one_vector_per_image(name, pictures, preparation):
+def test_other_networks_of_timm_give_one_vector_per_image(name, source_of, preparation):
     network = timm.create_model(name, num_classes=4)
-    source = pictures(3, colour=True)
+    source = source_of(3, colour=True)
     shape = preparation.model_copy(update={"image_size_px": 160})
     found, _ = run(network, source, shape, channels=3)
     assert found.shape == (3, network.num_features)
 
 
-def test_what_has_no_features_is_refused(pictures, preparation):
+def test_what_has_no_features_is_refused(source_of, preparation):
     with pytest.raises(TypeError, match="Flatten has no forward_features"):
-        run(nn.Flatten(), pictures(3), preparation)
+        run(nn.Flatten(), source_of(3), preparation)
 
 
-def test_a_map_instead_of_a_vector_is_refused(network, pictures, preparation):
+def test_a_map_instead_of_a_vector_is_refused(network, source_of, preparation):
     network.forward_head = lambda tokens, **_: tokens
     with pytest.raises(TypeError, match=r"features \(3, 5, 32\) of 3 images"):
-        run(network, pictures(3), preparation)
+        run(network, source_of(3), preparation)
 
 
-def test_a_network_of_nans_is_an_error(network, pictures, preparation):
+def test_a_network_of_nans_is_an_error(network, source_of, preparation):
     nn.init.constant_(network.norm.weight, torch.nan)
     with pytest.raises(RuntimeError, match="features of 5 of 5 images are not finite"):
-        run(network, pictures(5), preparation)
+        run(network, source_of(5), preparation)

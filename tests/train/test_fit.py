@@ -9,12 +9,11 @@ import signal
 
 import pytest
 import torch
-from train.tiny_training import Pictures, everything_random, finetune, pretrain, recipe
+from train.tiny_training import Images, everything_random, finetune, pretrain, recipe
 
+from fdsl.io import records
 from fdsl.train import checkpoint, weights
-from fdsl.train import record as record_files
-from fdsl.train.checkpoint import ForeignCheckpoint
-from fdsl.train.interrupt import Interrupted
+from fdsl.train.checkpoint import ForeignCheckpoint, Interrupted
 from fdsl.train.metrics import NonFiniteLoss
 
 
@@ -128,7 +127,7 @@ def test_accumulated_micro_batches_equal_one_big_batch(tmp_path, micro_batch):
     )
 
 
-class Signalling(Pictures):
+class Signalling(Images):
     """Sends this process a signal when some image is asked for the n-th time in all."""
 
     def __init__(self, n, *, at, number):
@@ -173,7 +172,7 @@ def test_the_wall_time_limit_saves_and_leaves_too(tmp_path, reference):
     assert_same(tmp_path, reference)
 
 
-class Failing(Pictures):
+class Failing(Images):
     """Breaks when an image is asked for the n-th time in all."""
 
     def __init__(self, n, *, at):
@@ -226,7 +225,7 @@ def test_a_damaged_checkpoint_costs_only_the_updates_since_the_one_before(
     (tmp_path / "checkpoints" / "step-000000006.pt").write_bytes(b"noise")
     pretrain(tmp_path, recipe=everything_random())
     assert "step-000000006.pt" in caplog.text
-    assert "going on after update 3" in caplog.text
+    assert "resuming after update 3" in caplog.text
     assert_same(tmp_path, reference)
 
 
@@ -263,7 +262,7 @@ def test_an_interrupted_finetuning_repeats_no_evaluation(tmp_path):
 
 
 def test_a_crash_in_the_last_evaluation_costs_no_training(tmp_path):
-    class Unreadable(Pictures):
+    class Unreadable(Images):
         def __getitem__(self, index):
             raise OSError("test images are gone")
 
@@ -322,7 +321,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(tmp_path, c
     ("changes", "text"),
     [
         ({"classes": 5}, "has 4 classes in its train images, 5 are stated"),
-        ({"images": Pictures(0)}, "the train images of stripes are none"),
+        ({"images": Images(0)}, "the train images of stripes are none"),
         ({"recipe": recipe(global_batch=256)}, "do not fill one global_batch = 256"),
         ({"devices": {"micro_batch": 5}}, "micro_batch = 5 does not divide 16"),
         ({"devices": {"micro_batch": 1}, "recipe": recipe(mixup=0.8)}, "use an even micro_batch"),
@@ -330,7 +329,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(tmp_path, c
     ],
 )
 def test_what_cannot_work_is_refused_before_training(tmp_path, changes, text):
-    class Untouched(Pictures):
+    class Untouched(Images):
         def __getitem__(self, index):
             raise AssertionError("no image may be needed to see that")
 
@@ -352,8 +351,8 @@ def test_colour_and_curves(tmp_path, caplog):
         finetune(
             tmp_path,
             recipe=recipe(),
-            train=Pictures(50, colour=True),
-            test=Pictures(9, colour=True),
+            train=Images(50, colour=True),
+            test=Images(9, colour=True),
             tensorboard=tmp_path / "curves",
             **entry,
         )
@@ -371,17 +370,16 @@ def _colour():
 
 @pytest.mark.parametrize("train", [pretrain, finetune])
 def test_nobody_else_trains_the_same_until_the_results_stand(tmp_path, monkeypatch, train):
-    module = f"fdsl.train.{train.__name__}"
-    leave, locked = record_files.leave, []
+    write, locked = records.write, []
 
     def watched(*arguments, **named):
         with (tmp_path / "checkpoints.lock").open() as file:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 locked.append(False)
-            leave(*arguments, **named)
+            write(*arguments, **named)
 
-    monkeypatch.setattr(f"{module}.leave", watched)
+    monkeypatch.setattr(records, "write", watched)
     train(tmp_path, recipe=recipe(epochs=1))
     assert locked == []
     assert (tmp_path / "record.json").exists()

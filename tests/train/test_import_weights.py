@@ -12,7 +12,7 @@ from fdsl.io.checksums import digest
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import ModelEntry, PublishedWeights
 from fdsl.train import models, weights
-from fdsl.train.import_weights import adopt
+from fdsl.train.import_weights import import_weights
 from fdsl.train.weights import WeightsMismatch
 
 VIT = ModelEntry(
@@ -56,16 +56,17 @@ def run(folder, model, content, *, zipped=True, **changes):
     if content is not None:
         torch.save(content, file, _use_new_zipfile_serialization=zipped)
     out, record = folder / "out" / "model.safetensors", folder / "out" / "record.json"
-    adopt(
+    import_weights(
+        entry,
         name="authors_stripes",
         scale="laptop",
-        entry=entry,
         model=model,
         file=file,
         out=out,
         record=record,
         code="abc",
         environment={"python": "3"},
+        job_start={},
     )
     return json.loads(record.read_text())
 

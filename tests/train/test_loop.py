@@ -27,7 +27,11 @@ def train_state(recipe, *, seed, **changes):
     model = nn.Linear(3, 2)
     scaler = GradScaler("cpu", enabled=True)
     objective = Classification(
-        model, optim.average(model, recipe=plan), plan, torch.device("cpu"), finish=None
+        network=model,
+        average=optim.average(model, recipe=plan),
+        recipe=plan,
+        device=torch.device("cpu"),
+        batch_transform=None,
     )
     made = TrainState(objective, optim.optimizer(model, recipe=plan), scaler)
     scaler.scale(model(torch.rand(4, 3)).sum()).backward()
@@ -42,7 +46,7 @@ def advance(train_state):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_restored_trainee_is_the_same_in_every_part(recipe, optimizer):
+def test_a_restored_train_state_is_the_same_in_every_part(recipe, optimizer):
     source = train_state(recipe, seed=1, optimizer=optimizer)
     advance(source)
     source.scaler.update(new_scale=8.0)

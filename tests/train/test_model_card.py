@@ -9,7 +9,7 @@ import timm
 import torch
 import yaml
 from oracles.rendered_markdown import rendered
-from train.tiny_training import ORIGIN, everything_random, finetune, pretrain
+from train.tiny_training import CARD, everything_random, finetune, pretrain
 
 from fdsl.augment.crop import EvalTransform
 from fdsl.schema.catalogue import ModelEntry
@@ -127,7 +127,7 @@ EVIL = (
 
 def test_words_of_others_stay_words():
     about = {"pretrained_cfg": {"input_size": [3, 16, 16], "mean": [0.5], "std": [0.5]}}
-    rows = {"title": EVIL, "file": model_card.Code(EVIL), EVIL: EVIL}
+    rows = {"title": EVIL, "file": model_card.InlineCode(EVIL), EVIL: EVIL}
     card = model_card.page(
         title=EVIL, banner=EVIL, licence=EVIL, parts={"Data": model_card.table(rows)}, about=about
     )
@@ -154,19 +154,19 @@ def test_equal_trainings_leave_equal_bytes(folder, tmp_path):
 
 
 def test_a_comparable_scale_carries_no_warning(tmp_path):
-    origin = replace(ORIGIN, comparable=True, banner="paper scale: the published budget")
-    pretrain(tmp_path, recipe=everything_random(epochs=1), origin=origin)
+    card_text = replace(CARD, comparable=True, banner="paper scale: the published budget")
+    pretrain(tmp_path, recipe=everything_random(epochs=1), card=card_text)
     card = (tmp_path / "README.md").read_text()
     assert "not for comparison" not in card
     assert "> paper scale: the published budget" in card
 
 
 def test_the_card_of_real_pictures_names_their_terms_and_no_formula(tmp_path):
-    origin = replace(ORIGIN, drawn=None, terms="for research only")
-    pretrain(tmp_path, recipe=everything_random(epochs=1), origin=origin)
+    card_text = replace(CARD, synthetic=None, terms="for research only")
+    pretrain(tmp_path, recipe=everything_random(epochs=1), card=card_text)
     card = (tmp_path / "README.md").read_text()
     assert "license: other" in card
-    assert "the pictures' terms apply: for research only" in card
+    assert "the images' terms apply: for research only" in card
     assert "ormula" not in card.replace("formula-driven", "")
 
 

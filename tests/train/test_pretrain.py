@@ -6,13 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from train.tiny_training import everything_random, finetune, pretrain, recipe
+from train.tiny_training import Images, everything_random, finetune, pretrain, recipe
 
 from fdsl.augment.ofdb import Varied
 from fdsl.images import parameters as parameter_file
 from fdsl.images.streamed import StreamedImages
 from fdsl.schema.catalogue import SyntheticDataset
-from fdsl.train.interrupt import Interrupted
+from fdsl.train.checkpoint import Interrupted
 from fdsl.train.weights import read
 
 ALL = ("ifs", "pattern", "rotation", "texture")
@@ -122,8 +122,8 @@ def test_datasets_that_have_no_such_augmentation_are_refused(tmp_path, formula, 
         pretrain(tmp_path, recipe=ofdb(), images=images(formula, **settings))
 
 
-def test_a_category_without_an_image_is_refused_before_training(tmp_path, pictures):
-    class Gap(pictures):
+def test_a_category_without_an_image_is_refused_before_training(tmp_path):
+    class Gap(Images):
         def __init__(self, n):
             super().__init__(n)
             self.labels = np.where(self.labels == 2, 1, self.labels)

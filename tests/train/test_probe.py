@@ -8,7 +8,7 @@ from fdsl.io import checksums
 from fdsl.schema.probe import Probe
 from fdsl.schema.recipe import Preparation
 from fdsl.train import Devices
-from fdsl.train.probe import judge, probe
+from fdsl.train.probe import ProbeTask, probe, score
 from fdsl.train.weights import WeightsMismatch
 
 SETTINGS = Probe(
@@ -22,8 +22,8 @@ SETTINGS = Probe(
 )
 
 
-class Faint(tiny_training.Pictures):
-    """Pictures whose kinds are hard to tell apart."""
+class Faint(tiny_training.Images):
+    """Images whose kinds are hard to tell apart."""
 
     def __getitem__(self, index):
         image, label = super().__getitem__(index)
@@ -47,7 +47,7 @@ def run(tmp_path, recipe, entry):
             "pretraining": "scratch",
             "weights": None,
             "dataset": "stripes",
-            "preparation": recipe(),
+            "recipe": recipe(),
             "settings": settings,
             "model": entry,
             "train": Faint(40),
@@ -59,14 +59,14 @@ def run(tmp_path, recipe, entry):
             "environment": {"python": "3"},
             "devices": Devices(device="cpu", **devices),
         }
-        probe(**values | changes)
+        probe(ProbeTask(**values | changes))
         return json.loads((tmp_path / "record.json").read_text())
 
     return run
 
 
 class Reordered:
-    """Pictures in another order."""
+    """Images in another order."""
 
     classes = 4
 
@@ -109,11 +109,11 @@ def test_the_record_says_what_was_counted_and_how(run):
 
 
 def test_the_record_holds_the_part_of_the_recipe_that_matters_and_no_more(run, recipe):
-    record = run(preparation=recipe(lr=0.5))
+    record = run(recipe=recipe(lr=0.5))
     assert record["recipe"].keys() == {*Preparation.model_fields, "probe"}
     assert Preparation.model_validate({k: v for k, v in record["recipe"].items() if k != "probe"})
     assert Probe.model_validate(record["recipe"]["probe"]) == SETTINGS
-    assert record["result"] == run(preparation=recipe(lr=0.1, epochs=9))["result"]
+    assert record["result"] == run(recipe=recipe(lr=0.1, epochs=9))["result"]
 
 
 def test_it_is_the_same_again_whatever_the_batch_the_workers_and_the_order_of_test_images(
@@ -201,6 +201,6 @@ def test_counts_are_exact():
     labels = np.arange(40) % 4
     truth = labels.copy()
     truth[:3] += 1
-    found = judge((features, labels), (features, truth), settings=SETTINGS, seed=0)
+    found = score((features, labels), (features, truth), settings=SETTINGS, seed=0)
     assert found["knn"]["correct"] == found["linear"]["correct"] == 37
     assert found["linear"]["cv_accuracy"] == 100

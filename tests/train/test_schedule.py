@@ -3,9 +3,25 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdsl.train.schedule import Schedule, lr_at, schedule, split, stepped_lr_at
+from fdsl.train.schedule import Schedule, schedule, split
 
-NUMBERS = {"steps": 100, "warmup_steps": 10, "lr": 1e-3, "warmup_lr": 1e-6, "min_lr": 1e-5}
+NUMBERS = {
+    "images": 1,
+    "global_batch": 1,
+    "steps": 100,
+    "warmup_steps": 10,
+    "lr": 1e-3,
+    "warmup_lr": 1e-6,
+    "min_lr": 1e-5,
+}
+
+
+def lr_at(step, **numbers):
+    return Schedule(**numbers).lr_at(step)
+
+
+def stepped_lr_at(step, **numbers):
+    return Schedule(images=1, global_batch=1, min_lr=0.0, **numbers).lr_at(step)
 
 
 def test_learning_rate_starts_peaks_and_ends_where_stated():
@@ -41,13 +57,13 @@ def test_a_cool_down_stays_at_the_lowest_rate_and_leaves_the_cosine_alone():
 def test_a_step_schedule_is_that_of_multi_step_lr():
     parameter = torch.nn.Parameter(torch.zeros(1))
     theirs = torch.optim.SGD([parameter], lr=0.01)
-    loop_config = torch.optim.lr_scheduler.MultiStepLR(theirs, milestones=[30, 60], gamma=0.1)
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(theirs, milestones=[30, 60], gamma=0.1)
     ours = {"steps": 90, "warmup_steps": 0, "lr": 0.01, "warmup_lr": 0.0}
     for step in range(90):
         rate = stepped_lr_at(step, **ours, milestones=(30, 60), gamma=0.1)
         assert rate == pytest.approx(theirs.param_groups[0]["lr"], rel=1e-12)
         theirs.step()
-        loop_config.step()
+        scheduler.step()
 
 
 def test_a_step_schedule_warms_up_and_refuses_steps_outside():

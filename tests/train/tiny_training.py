@@ -7,7 +7,11 @@ import numpy as np
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Augmentation, Dino, Recipe, Views
 from fdsl.train import Devices
-from fdsl.train.task import Drawn, Origin
+from fdsl.train.classification import classification
+from fdsl.train.finetune import finetune as run_finetuning
+from fdsl.train.model_card import CardText, SyntheticData
+from fdsl.train.pretrain import pretrain as run_pretraining
+from fdsl.train.task import ClassificationTask
 
 ENTRY = ModelEntry(
     title="tiny",
@@ -16,10 +20,12 @@ ENTRY = ModelEntry(
     source="ours",
 )
 
-ORIGIN = Origin(
+CARD = CardText(
     title="Stripes",
     source="ours",
-    drawn=Drawn(formula="stripes", settings={"image_size_px": 16, "step": 4}, instances=13, seed=7),
+    synthetic=SyntheticData(
+        formula="stripes", settings={"image_size_px": 16, "step": 4}, instances=13, seed=7
+    ),
     terms=None,
     model_title="tiny",
     banner="tiny scale: seconds",
@@ -28,7 +34,7 @@ ORIGIN = Origin(
 )
 
 
-class Pictures:
+class Images:
     """`n` pictures, 16 × 16, of 4 kinds that a network can learn to tell apart."""
 
     classes = 4
@@ -184,34 +190,33 @@ def dino_recipe(*, views=None, **changes):
     return recipe(**(values | changes), dino=section)
 
 
-def _where(folder, devices):
-    return {
+def _task(folder, *, devices=None, **values):
+    shared = {
         "scale": "laptop",
         "seed": 3,
         "model": ENTRY,
         "classes": 4,
-        "out": folder / "model.safetensors",
+        "dataset": "stripes",
         "record": folder / "record.json",
         "checkpoints": folder / "checkpoints",
         "code": "abc",
         "inputs": {"shard-0.arrow": "0" * 64},
         "environment": {"python": "3"},
-        "devices": Devices(device="cpu", **devices),
+        "devices": Devices(device="cpu", **(devices or {})),
     }
+    return ClassificationTask(**(shared | values))
 
 
-def pretrain(folder, *, recipe, images=None, devices=None, **changes):
+def pretrain(folder, *, images=None, card=CARD, objective=classification, **changes):
     """Pre-train in `folder`."""
-    from fdsl.train.pretrain import pretrain as run
-
-    values = _where(folder, devices or {}) | {
+    values = {
+        "kind": "pretrain",
         "run": "stripes-tiny-s3",
-        "dataset": "stripes",
-        "recipe": recipe,
-        "images": Pictures(50) if images is None else images,
-        "origin": ORIGIN,
+        "pretraining": "stripes",
+        "train": Images(50) if images is None else images,
     }
-    run(**(values | changes))
+    task = _task(folder, **(values | changes))
+    run_pretraining(task, out=folder / "model.safetensors", card=card, objective=objective)
 
 
 def pretrain_dino(folder, **changes):
@@ -221,17 +226,13 @@ def pretrain_dino(folder, **changes):
     pretrain(folder, **({"classes": 0, "objective": SelfDistillation} | changes))
 
 
-def finetune(folder, *, recipe, devices=None, **changes):
-    """Fine-tune in `folder`, from scratch unless told otherwise."""
-    from fdsl.train.finetune import finetune as run
-
-    values = _where(folder, devices or {}) | {
+def finetune(folder, **changes):
+    """Fine-tune in `folder`, by default from scratch."""
+    values = {
+        "kind": "finetune",
         "run": "scratch-stripes-tiny-s3",
         "pretraining": "scratch",
-        "weights": None,
-        "dataset": "stripes",
-        "recipe": recipe,
-        "train": Pictures(50),
-        "test": Pictures(27, shift=1000),
+        "train": Images(50),
+        "test": Images(27, shift=1000),
     }
-    run(**(values | changes))
+    run_finetuning(_task(folder, **(values | changes)), out=folder / "model.safetensors")

@@ -15,13 +15,13 @@ from fdsl.schema.base import ConfigError
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.detection import DetectionRecipe
 from fdsl.train import models
-from fdsl.train.objective import Prepare
+from fdsl.train.loop import LoadWeights
 
 PYRAMID_SCALES = (4.0, 2.0, 1.0, 0.5)  # that SimplePyramid can make of one map
 
 
 def backbone(
-    entry: ModelEntry, *, recipe: DetectionRecipe, seed: int, prepare: Prepare
+    entry: ModelEntry, *, recipe: DetectionRecipe, seed: int, load_weights: LoadWeights
 ) -> nn.Module:
     """Make the network under a detector, with a pyramid of maps on top.
 
@@ -39,7 +39,7 @@ def backbone(
     seed
         Of the network's fresh weights, as in classification. The pyramid's come from torch's global
         generator.
-    prepare
+    load_weights
         Called with the whole timm network, to put pre-trained weights into it.
 
     Returns
@@ -65,7 +65,7 @@ def backbone(
     where = f"workflow/catalog/models.yaml: {entry.title or entry.timm}"
     if not hasattr(network, "forward_intermediates"):
         raise ConfigError(f"{where}: timm gives no intermediate maps of {entry.timm}; use another")
-    prepare(network)
+    load_weights(network)
     stages = {stage["reduction"]: k for k, stage in enumerate(network.feature_info)}
     channels = {stage["reduction"]: stage["num_chs"] for stage in network.feature_info}
     if len(stages) == 1:

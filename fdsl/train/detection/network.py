@@ -12,18 +12,21 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.detection import DetectionRecipe
-from fdsl.seeding import tree
-from fdsl.seeding.tree import Stage
 from fdsl.train import models
 from fdsl.train.detection.backbone import backbone
-from fdsl.train.objective import Prepare
+from fdsl.train.loop import LoadWeights
 
 BOX_PX, MASK_PX = 7, 14  # sides of what the heads see of a proposal; torchvision's
 HEADS = 1  # branch of the seed tree; the network below the heads has 0, as in classification
 
 
 def build(
-    entry: ModelEntry, *, recipe: DetectionRecipe, classes: int, seed: int, prepare: Prepare
+    entry: ModelEntry,
+    *,
+    recipe: DetectionRecipe,
+    classes: int,
+    seed: int,
+    load_weights: LoadWeights,
 ) -> Detector:
     """Make a detector whose fresh weights depend on the seed alone.
 
@@ -37,7 +40,7 @@ def build(
         Without the background.
     seed
         Root seed; the global torch generator is left as it was.
-    prepare
+    load_weights
         Called with the timm network under the detector, to put pre-trained weights into it.
 
     Raises
@@ -46,9 +49,8 @@ def build(
         As `fdsl.train.detection.backbone.backbone`.
     """
     with torch.random.fork_rng():
-        state = tree.sequence(seed, HEADS, 0, 0, Stage.INITIALISE).generate_state(1, "uint64")
-        torch.manual_seed(int(state[0]))
-        base = backbone(entry, recipe=recipe, seed=seed, prepare=prepare)
+        models.seed_initialisation(seed, HEADS, 0, 0)
+        base = backbone(entry, recipe=recipe, seed=seed, load_weights=load_weights)
         return Detector(_mask_rcnn(base, recipe, models.channels(entry), classes))
 
 

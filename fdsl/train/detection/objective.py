@@ -1,82 +1,105 @@
-"""Learning to find objects: Mask R-CNN's five losses in the training loop."""
+"""Learning to find objects: the task, and Mask R-CNN's five losses in the training loop."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
+from fdsl.datasets.readers.coco import CocoImages
 from fdsl.schema.detection import DetectionRecipe
 from fdsl.train import models, optim
+from fdsl.train.classification import AveragedNetwork
 from fdsl.train.detection import network
-from fdsl.train.detection.scenes import SceneBatch, SceneTransform
+from fdsl.train.detection.scenes import (
+    SceneBatch,
+    SceneTransform,
+    TrainingScenes,
+    images_with_objects,
+)
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
-from fdsl.train.objective import Prepare
-from fdsl.train.task import Task
+from fdsl.train.input.samplers import InfiniteSampler
+from fdsl.train.schedule import schedule, split
+from fdsl.train.task import TrainingTask
 
 
-@dataclass
-class Detection:
-    """The objective of a detection training; no picture counts as right or wrong."""
+@dataclass(frozen=True, kw_only=True)
+class DetectionTask(TrainingTask):
+    """Training a detector on `train`, and testing it at the end on `test`."""
 
-    network: nn.Module
-    average: nn.Module | None
     recipe: DetectionRecipe
-    channels: int
-    device: torch.device
-    counts: bool = False
-    clip_each: bool = False
+    train: CocoImages
+    test: CocoImages
 
-    @property
-    def result(self) -> nn.Module:
-        """The averaged network where the recipe has an average."""
-        return self.network if self.average is None else self.average.module
+    def stream(self) -> InfiniteSampler:
+        """Return the order of the training images, counted among those that show an object."""
+        images = len(images_with_objects(self.train))
+        return InfiniteSampler(images, seed=self.seed, repeated_aug=1)
+
+    def training_images(self, transform: SceneTransform) -> TrainingScenes:
+        """Return the training stream as a map from positions to batches."""
+        return TrainingScenes(self.train, transform, seed=self.seed)
+
+    def check(self, *, world: int) -> None:
+        """Refuse what cannot work; ValueError with value and remedy."""
+        if world > 1:
+            raise ValueError(
+                f"{self.run}: a detection training runs in one process, not in {world}: start one,"
+                f" and reach the recipe's global_batch = {self.recipe.global_batch} with"
+                " micro_batch, which accumulates gradients"
+            )
+        for part, source in (("test", self.test), ("train", self.train)):
+            if source.classes != self.classes:
+                raise ValueError(
+                    f"{self.run}: {self.dataset} has {source.classes} classes in its {part} images,"
+                    f" {self.classes} are stated"
+                )
+        schedule(self.recipe, images=self.stream().images)
+        split(self.recipe.global_batch, world=1, micro_batch=self.devices.micro_batch)
+
+
+@dataclass(kw_only=True)
+class InstanceSegmentation(AveragedNetwork):
+    """The objective of a detection training; its predictions are not counted."""
+
+    recipe: DetectionRecipe
+    augmentation: SceneTransform
+    counts: bool = False
 
     def transform(self) -> SceneTransform:
-        """Return the recipe's augmentation; pictures are resized in the network."""
-        return SceneTransform(channels=self.channels, flip=self.recipe.horizontal_flip)
+        """Return the recipe's augmentation; images are resized in the network."""
+        return self.augmentation
 
-    def loss(self, network: nn.Module, batch: SceneBatch, *, step: int) -> tuple[Tensor, int]:  # noqa: ARG002
-        """Return the sum of the mean losses, and 0."""
+    def loss(self, network: nn.Module, batch: SceneBatch, *, step: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Return the sum of the mean losses, float32 (), and 0."""
         images = [image.to(self.device, non_blocking=True) for image in batch.images]
         targets = [
             {name: value.to(self.device, non_blocking=True) for name, value in target.items()}
             for target in batch.targets
         ]
         with autocast(self.device, self.recipe.precision):
-            return network(images, targets), 0
-
-    def before_update(self, optimizer: Optimizer, *, step: int) -> None:
-        """Do nothing."""
-
-    def after_update(self, *, step: int) -> None:
-        """Let the average follow."""
-        if self.average is not None:
-            self.average.update(self.network, step=step + 1)
-
-    def state(self) -> dict[str, Any]:
-        """Return the weights."""
-        average = None if self.average is None else self.average.module.state_dict()
-        return {"model": self.network.state_dict(), "average": average}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take up the weights."""
-        self.network.load_state_dict(state["model"])
-        if self.average is not None:
-            self.average.module.load_state_dict(state["average"])
+            return network(images, targets), torch.zeros((), dtype=torch.int64)
 
 
-def detection(task: Task, processes: Processes, prepare: Prepare) -> Detection:
-    """Make the detector of a task, `prepare` the network under it, and put it on the device."""
+def instance_segmentation(task: DetectionTask, processes: Processes) -> InstanceSegmentation:
+    """Build the detector of a task on its device, with the task's weights below it."""
     recipe, device = task.recipe, processes.device
     model = network.build(
-        task.model, recipe=recipe, classes=task.classes, seed=task.seed, prepare=prepare
+        task.model,
+        recipe=recipe,
+        classes=task.classes,
+        seed=task.seed,
+        load_weights=task.load_weights,
     )
     models.choose_attention(model, device=device, precision=recipe.precision)
     model.to(device)
-    average = optim.average(model, recipe=recipe)
-    return Detection(model, average, recipe, models.channels(task.model), device)
+    augmentation = SceneTransform(models.channels(task.model), flip=recipe.horizontal_flip)
+    return InstanceSegmentation(
+        network=model,
+        average=optim.average(model, recipe=recipe),
+        recipe=recipe,
+        device=device,
+        augmentation=augmentation,
+    )

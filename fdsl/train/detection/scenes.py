@@ -71,7 +71,7 @@ class TrainingScenes(Dataset[SceneBatch]):
     def __init__(self, source: CocoImages, transform: SceneTransform, *, seed: int) -> None:
         _require_channels(transform.channels)
         self.source, self.transform, self.seed = source, transform, seed
-        self.shown = shown(source)
+        self.shown = images_with_objects(source)
         self.stream = InfiniteSampler(len(self.shown), seed=seed, repeated_aug=1)
 
     def __getitems__(self, positions: Sequence[int]) -> SceneBatch:
@@ -94,12 +94,15 @@ class TestScenes(Dataset[SceneBatch]):
         _require_channels(channels)
         self.source, self.channels = source, channels
 
+    def __len__(self) -> int:
+        return len(self.source)
+
     def __getitems__(self, indices: Sequence[int]) -> SceneBatch:
         """Return the batch of some indices."""
         return _batch([self.source[index] for index in indices], self.channels)
 
 
-def shown(source: CocoImages) -> NDArray[np.int64]:
+def images_with_objects(source: CocoImages) -> NDArray[np.int64]:
     """Return the pictures that show an object that is no crowd, int64 (n,), ascending; ValueError
     if there are none.
     """

@@ -9,9 +9,8 @@ from train.detection import tiny_detection as tiny
 
 from fdsl.report.read_runs import read_record
 from fdsl.train import weights
-from fdsl.train.checkpoint import ForeignCheckpoint
-from fdsl.train.detection import detect as module
-from fdsl.train.interrupt import Interrupted
+from fdsl.train.checkpoint import ForeignCheckpoint, Interrupted
+from fdsl.train.detection import coco_scores
 from fdsl.train.metrics import NonFiniteLoss
 
 pytest.importorskip("pycocotools")
@@ -24,18 +23,32 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def ends(monkeypatch):
-    """The weights that trainings end with."""
+    """The weights that are tested at the end of trainings."""
     found = []
-    leave = module._leave
-    monkeypatch.setattr(
-        module,
-        "_leave",
-        lambda task, train_state, *rest: (
-            found.append({k: v.clone() for k, v in train_state.result.state_dict().items()}),
-            leave(task, train_state, *rest),
-        ),
-    )
+    test = coco_scores.detect
+
+    def watched(model, *arguments, **named):
+        found.append({name: value.clone() for name, value in model.state_dict().items()})
+        return test(model, *arguments, **named)
+
+    monkeypatch.setattr(coco_scores, "detect", watched)
     return found
+
+
+class Unreadable:
+    """A dataset whose images are gone."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __getattr__(self, name):
+        return getattr(self.source, name)
+
+    def __len__(self):
+        return len(self.source)
+
+    def __getitem__(self, index):
+        raise AssertionError("no training image may be read")
 
 
 def test_a_record_holds_coco_s_numbers_and_can_stand_in_a_table(data, tmp_path):
@@ -58,7 +71,7 @@ def test_a_restart_ends_with_the_same_bits(data, tmp_path, ends, monkeypatch):
     whole = tiny.detect(tmp_path / "whole", data)
     calls = iter(range(10))
     with monkeypatch.context() as patch:
-        reason = "fdsl.train.interrupt.StopRequest.reason"
+        reason = "fdsl.train.checkpoint.StopRequest.reason"
         patch.setattr(reason, lambda _self: "enough" if next(calls) >= 2 else None)
         with pytest.raises(Interrupted) as stopped:
             tiny.detect(tmp_path / "cut", data)
@@ -73,11 +86,11 @@ def test_a_restart_ends_with_the_same_bits(data, tmp_path, ends, monkeypatch):
 def test_a_kill_during_the_test_repeats_the_test_alone(data, tmp_path, monkeypatch):
     whole = tiny.detect(tmp_path / "whole", data)
     with monkeypatch.context() as patch:
-        patch.setattr("fdsl.train.detection.evaluate.score", lambda *_: 1 / 0)
+        patch.setattr("fdsl.train.detection.coco_scores.score", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             tiny.detect(tmp_path / "cut", data)
-    monkeypatch.setattr("fdsl.train.loop._gradients", lambda *_, **__: 1 / 0)
-    assert tiny.detect(tmp_path / "cut", data)["result"] == whole["result"]
+    parts = Unreadable(data[0]), data[1]
+    assert tiny.detect(tmp_path / "cut", parts)["result"] == whole["result"]
 
 
 def test_loader_processes_change_nothing(data, tmp_path, ends):
@@ -138,7 +151,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_its_pictures(data, tmp_path):
 
 
 def test_a_checkpoint_of_another_training_is_refused(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("fdsl.train.interrupt.StopRequest.reason", lambda _self: "enough")
+    monkeypatch.setattr("fdsl.train.checkpoint.StopRequest.reason", lambda _self: "enough")
     with pytest.raises(Interrupted):
         tiny.detect(tmp_path, data)
     with pytest.raises(ForeignCheckpoint, match=r"recipe\.anchor_scale"):
@@ -149,7 +162,7 @@ def test_a_checkpoint_of_another_training_is_refused(data, tmp_path, monkeypatch
     ("changes", "words"),
     [
         ({"pretraining": "rcdb1k"}, "scratch has no weights"),
-        ({"classes": 3}, "has 2 classes in its test pictures, 3 are stated"),
+        ({"classes": 3}, "has 2 classes in its test images, 3 are stated"),
         (
             {"devices": {"micro_batch": 3}},
             "micro_batch = 3 does not divide 4 images per process",
@@ -170,6 +183,6 @@ def test_several_processes_are_refused(data, tmp_path, monkeypatch):
     def two(_devices):
         yield Processes(0, 2, torch.device("cpu"))
 
-    monkeypatch.setattr(module, "processes", two)
+    monkeypatch.setattr("fdsl.train.fit.processes", two)
     with pytest.raises(ValueError, match="runs in one process, not in 2"):
         tiny.detect(tmp_path, data)

@@ -21,12 +21,12 @@ WIDE = {"strides": (4, 8, 16, 32)}
 
 
 def built(entry, *, seed=0, start=None, **changes):
-    def prepare(below):
+    def load_weights(below):
         if start is not None:
             weights.load(below, start)
 
     return network.build(
-        entry, recipe=tiny.recipe(**changes), classes=2, seed=seed, prepare=prepare
+        entry, recipe=tiny.recipe(**changes), classes=2, seed=seed, load_weights=load_weights
     )
 
 
@@ -41,7 +41,7 @@ def pictures(channels, *sizes):
 )
 def test_maps_have_the_strides_of_the_recipe_at_any_size(entry, changes):
     recipe = tiny.recipe(**changes)
-    base = backbone(entry, recipe=recipe, seed=0, prepare=nn.Module.train)
+    base = backbone(entry, recipe=recipe, seed=0, load_weights=nn.Module.train)
     channels = models.channels(entry)
     with torch.no_grad():
         for height, width in ((64, 64), (96, 32)):

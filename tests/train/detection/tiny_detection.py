@@ -9,6 +9,8 @@ from fdsl.datasets.downstream import load
 from fdsl.schema.catalogue import Composition, DownstreamDataset, ModelEntry
 from fdsl.schema.detection import DetectionRecipe
 from fdsl.train import Devices
+from fdsl.train.detection.detect import detect as run_detection
+from fdsl.train.detection.objective import DetectionTask
 
 ENTRY = ModelEntry(
     title="tiny",
@@ -133,16 +135,14 @@ def recipe(**changes):
 
 
 def detect(folder, data, *, devices=None, **changes):
-    """Train and test a detector in `folder`, from scratch unless told otherwise."""
-    from fdsl.train.detection.detect import detect as run
-
+    """Train and test a detector in `folder`, from scratch by default."""
     train, test = data
     values = {
+        "kind": "detect",
         "run": "scratch-tiny-shapes-s3",
         "scale": "laptop",
         "seed": 3,
         "pretraining": "scratch",
-        "weights": None,
         "dataset": "shapes",
         "recipe": recipe(),
         "model": ENTRY,
@@ -156,5 +156,5 @@ def detect(folder, data, *, devices=None, **changes):
         "environment": {"python": "3"},
         "devices": Devices(device="cpu", **(devices or {})),
     }
-    run(**(values | changes))
+    run_detection(DetectionTask(**(values | changes)))
     return json.loads((folder / "record.json").read_text())

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from fdsl.augment.mixup_cutmix import BatchTransform, Mix
-from fdsl.train.label_loss import loss, right
+from fdsl.train.classification import correct_predictions, label_loss
 
 
 def binary(logits, targets):
@@ -32,7 +32,7 @@ def test_binary_is_the_sum_over_known_answers(several):
     logits = torch.randn(6, 5, generator=generator) * 3
     targets = torch.rand(6, 5, generator=generator)
     targets[1, 2] = targets[4] = -1
-    found = loss(logits, targets, recipe=several)
+    found = label_loss(logits, targets, recipe=several)
     assert float(found) == pytest.approx(binary(logits, targets), rel=1e-6)
 
 
@@ -40,11 +40,11 @@ def test_unknown_answers_have_no_gradient_and_equal_parts_make_the_whole(several
     logits = torch.randn(8, 5, generator=torch.Generator().manual_seed(1), requires_grad=True)
     targets = torch.rand(8, 5, generator=torch.Generator().manual_seed(2))
     targets[0, 1] = targets[7, 4] = -1
-    (whole,) = torch.autograd.grad(loss(logits, targets, recipe=several), logits)
+    (whole,) = torch.autograd.grad(label_loss(logits, targets, recipe=several), logits)
     assert whole[0, 1] == whole[7, 4] == 0
     assert (whole == 0).sum() == 2
     halves = [
-        torch.autograd.grad(loss(logits[part], targets[part], recipe=several) / 2, logits)[0]
+        torch.autograd.grad(label_loss(logits[part], targets[part], recipe=several) / 2, logits)[0]
         for part in (slice(0, 4), slice(4, 8))
     ]
     torch.testing.assert_close(sum(halves), whole)
@@ -55,19 +55,22 @@ def test_single_labels_keep_their_cross_entropy_to_the_bit(recipe):
     labels = torch.arange(9) % 4
     single = recipe(label_smoothing=0.1)
     expected = functional.cross_entropy(logits, labels, label_smoothing=0.1)
-    assert torch.equal(loss(logits, labels, recipe=single), expected)
+    assert torch.equal(label_loss(logits, labels, recipe=single), expected)
     shares = torch.softmax(logits.flip(1), 1)
     assert torch.equal(
-        loss(logits, shares, recipe=single), functional.cross_entropy(logits, shares)
+        label_loss(logits, shares, recipe=single), functional.cross_entropy(logits, shares)
     )
-    assert right(logits, labels, recipe=single) == (logits.argmax(1) == labels).sum()
-    assert right(logits, shares, recipe=single) == (logits.argmax(1) == shares.argmax(1)).sum()
+    assert correct_predictions(logits, labels, recipe=single) == (logits.argmax(1) == labels).sum()
+    assert (
+        correct_predictions(logits, shares, recipe=single)
+        == (logits.argmax(1) == shares.argmax(1)).sum()
+    )
 
 
 def test_a_likeliest_class_is_right_if_no_target_is_larger(several):
     logits = torch.tensor([[5.0, 1, 0], [5.0, 1, 0], [0.0, 9, 0], [0.0, 0, 1]])
     targets = torch.tensor([[0.9, 0.9, 0.1], [0.1, 0.9, 0.1], [-1.0, 0.9, 0.1], [-1.0, 0.1, 0.1]])
-    assert int(right(logits, targets, recipe=several)) == 3
+    assert int(correct_predictions(logits, targets, recipe=several)) == 3
 
 
 def finished(recipe, labels, *, images=None, step=0, train=True):
@@ -96,8 +99,8 @@ def test_answers_mix_as_the_pixels_do(recipe, mixed, step):
     several = recipe(objective="binary", label_smoothing=0.2, mean=0.0, std=1.0, **mixed)
     images = torch.zeros(4, 1, 16, 16, dtype=torch.uint8)
     images[0::2] = 255
-    pictures, targets = finished(several, LABELS, images=images, step=step)
-    share = float(pictures[0].mean())  # of the pixels that image 0 keeps
+    mixed_images, targets = finished(several, LABELS, images=images, step=step)
+    share = float(mixed_images[0].mean())  # of the pixels that image 0 keeps
     for own, partner in ((0, 1), (1, 0), (2, 3), (3, 2)):
         for label in range(4):
             a, b = int(LABELS[own, label]), int(LABELS[partner, label])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fdsl.train.distributed import Processes
+from fdsl.train.evaluate import average_precision, rank
 from fdsl.train.input.loader import EvaluationImages, evaluation_batches
-from fdsl.train.ranking import average_precision, rank
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 
@@ -130,7 +130,7 @@ def ranked(source, batches, *, processes=ALONE, model=None, images=None):
     return rank(
         model or Columns(),
         batches,
-        finish=lambda batch: batch.images.float() / 255,
+        transform=lambda batch: batch.images.float() / 255,
         images=len(source) if images is None else images,
         classes=4,
         processes=processes,

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from train.detection import tiny_detection as tiny
 
-from fdsl.train.detection import evaluate
+from fdsl.train.detection import coco_scores
 
 pytest.importorskip("pycocotools")
 
@@ -49,7 +49,7 @@ def detection(source, number, label, mask, score):
         "image_id": number,
         "category_id": int(source.category_ids[label]),
         "bbox": [float(x) + 0.3 for x in box],
-        "segmentation": evaluate.run_lengths(mask[None])[0],
+        "segmentation": coco_scores.run_lengths(mask[None])[0],
         "score": float(score),
     }
 
@@ -66,14 +66,14 @@ def of_pycocotools(source, detections, kind):
         judged.evaluate()
         judged.accumulate()
         judged.summarize()
-    return evaluate.twelve(judged.stats)
+    return coco_scores.twelve(judged.stats)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # of pycocotools
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_numbers_are_those_of_pycocotools(test_part, seed):
     detections = invented(test_part, seed)
-    ours = evaluate.score(test_part.annotations, detections)
+    ours = coco_scores.score(test_part.annotations, detections)
     assert ours["images"] == 25
     for part, kind in (("box", "bbox"), ("mask", "segm")):
         theirs = of_pycocotools(test_part, detections, kind)
@@ -101,10 +101,10 @@ def test_the_truth_itself_is_perfect_and_nothing_is_worth_nothing(test_part):
         ]
     for each in perfect:
         each["bbox"] = [x - 0.3 for x in each["bbox"]]
-    found = evaluate.score(test_part.annotations, perfect)
+    found = coco_scores.score(test_part.annotations, perfect)
     assert found["box"]["ap"] == pytest.approx(100)
     assert found["mask"]["ap"] == pytest.approx(100)
-    nothing = evaluate.score(test_part.annotations, [])
+    nothing = coco_scores.score(test_part.annotations, [])
     assert nothing["box"]["ap"] == nothing["mask"]["ap50"] == 0
     assert nothing["images"] == 25
 
@@ -138,14 +138,14 @@ def batches(source, *slices):
 
 
 def judged(source, model, *slices):
-    return evaluate.detect(
+    return coco_scores.detect(
         model, batches(source, *slices), source, device=torch.device("cpu"), precision="fp32"
     )
 
 
 def test_a_network_that_knows_the_truth_is_perfect(test_part):
     found = judged(test_part, Oracle(test_part), range(7), range(7, 25))
-    numbers = evaluate.score(test_part.annotations, found)
+    numbers = coco_scores.score(test_part.annotations, found)
     assert numbers["box"]["ap"] == pytest.approx(100)
     assert numbers["mask"]["ap"] == pytest.approx(100)
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from train.tiny_training import Mixtures, Pictures, everything_random, finetune, recipe
+from train.tiny_training import Images, Mixtures, everything_random, finetune, recipe
 
 from fdsl.report.read_runs import read_record
 
@@ -55,7 +55,7 @@ def test_it_trains_with_everything_that_draws_random_numbers(tmp_path):
     ("changes", "message"),
     [
         ({"objective": "cross_entropy"}, "has several labels: use binary"),
-        ({"train": Pictures(50), "test": Pictures(27)}, "has one label: use cross_entropy"),
+        ({"train": Images(50), "test": Images(27)}, "has one label: use cross_entropy"),
         ({"test": Mixtures(2)}, "no test image of stripes shows class 2"),
         ({"train": Mixtures(2)}, "no train image of stripes shows class 2"),
     ],

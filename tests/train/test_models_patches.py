@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from fdsl.train import models
-from fdsl.train.patches import PatchProduct, choose_patches
+from fdsl.train.models import PatchProduct, choose_patches
 
 CPU = torch.device("cpu")
 

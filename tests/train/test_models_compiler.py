@@ -8,8 +8,8 @@ from torch import nn
 from train.tiny_training import everything_random, finetune, recipe
 
 from fdsl.train import Devices, weights
-from fdsl.train.compilation import compiler
-from fdsl.train.interrupt import Interrupted
+from fdsl.train.checkpoint import Interrupted
+from fdsl.train.models import compiler
 
 
 def tensors(folder):

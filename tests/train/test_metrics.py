@@ -8,7 +8,7 @@ import os
 
 from train.tiny_training import pretrain, recipe
 
-from fdsl.train import progress
+WRITER = "torch.utils.tensorboard.SummaryWriter"
 
 
 class Full:
@@ -27,7 +27,7 @@ class Full:
 
 
 def test_a_training_goes_on_without_event_files(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(progress, "_writer", lambda *_: Full(after=2))
+    monkeypatch.setattr(WRITER, lambda *_, **__: Full(after=2))
     with caplog.at_level(logging.WARNING):
         pretrain(tmp_path, recipe=recipe(epochs=1), tensorboard=tmp_path / "tensorboard")
     assert (tmp_path / "record.json").exists()
@@ -35,7 +35,7 @@ def test_a_training_goes_on_without_event_files(tmp_path, monkeypatch, caplog):
 
 
 def test_writers_that_fail_only_at_the_end_do_no_harm(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(progress, "_writer", lambda *_: Full(after=10**6))
+    monkeypatch.setattr(WRITER, lambda *_, **__: Full(after=10**6))
     with caplog.at_level(logging.WARNING):
         pretrain(tmp_path, recipe=recipe(epochs=1), tensorboard=tmp_path / "tensorboard")
     assert (tmp_path / "record.json").exists()

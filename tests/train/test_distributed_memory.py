@@ -4,12 +4,12 @@ import sys
 
 import pytest
 
-from fdsl.train import memory
+from fdsl.train import distributed
 
 CHURN = """
 import resource
 import numpy as np
-from fdsl.train.memory import keep_freed_memory
+from fdsl.train.distributed import keep_freed_memory
 assert {call}
 def update():
     held = [np.ones(2**21, np.uint8) for _ in range(4)]
@@ -36,5 +36,5 @@ def test_freed_memory_is_used_again():
 
 
 def test_other_c_libraries_are_left_as_they_are(monkeypatch):
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
-    assert memory.keep_freed_memory() is False
+    monkeypatch.setattr(distributed.ctypes, "CDLL", lambda _: object())
+    assert distributed.keep_freed_memory() is False

@@ -8,7 +8,7 @@ from fdsl.io import records
 from fdsl.io.checksums import digest
 from fdsl.train.distributed import Processes
 
-ASKED = {"order": {"run_seed": 3}, "started": "2026-01-02T03:04:05+00:00"}
+JOB_START = {"spec": {"run_seed": 3}, "started": "2026-01-02T03:04:05+00:00"}
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,9 @@ ASKED = {"order": {"run_seed": 3}, "started": "2026-01-02T03:04:05+00:00"}
     ],
 )
 def test_a_record_says_what_was_asked_for_and_made_and_on_what(tmp_path, train, files):
-    train(tmp_path, recipe=recipe(epochs=1), asked=ASKED)
+    train(tmp_path, recipe=recipe(epochs=1), job_start=JOB_START)
     record = records.read(tmp_path / "record.json")
-    assert (record["order"], record["started"]) == (ASKED["order"], ASKED["started"])
+    assert (record["spec"], record["started"]) == (JOB_START["spec"], JOB_START["started"])
     assert record["outputs"] == {
         str(tmp_path / name): {
             "sha256": digest(tmp_path / name),
@@ -41,7 +41,7 @@ def test_a_record_says_what_was_asked_for_and_made_and_on_what(tmp_path, train, 
 
 
 def test_what_is_asked_for_decides_nothing(tmp_path):
-    pretrain(tmp_path / "a", recipe=recipe(epochs=1), asked=ASKED)
+    pretrain(tmp_path / "a", recipe=recipe(epochs=1), job_start=JOB_START)
     pretrain(tmp_path / "b", recipe=recipe(epochs=1))
     assert digest(tmp_path / "a/model.safetensors") == digest(tmp_path / "b/model.safetensors")
 
