@@ -1,4 +1,4 @@
-"""One verb for each rule that reports: tables, figures, claims, the page. None of them loads torch."""
+"""One command for each rule that reports. None of them loads torch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Records = Annotated[list[Path] | None, typer.Argument(help="Records of the runs.
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    for verb in [table, figure, claims, page, curves]:
-        app.command(rich_help_panel=PANEL)(verb)
+    """Add the commands to the command line."""
+    for command in [table, figure, claims, runs, page, curves]:
+        app.command(rich_help_panel=PANEL)(command)
 
 
 def table(order: Order, published: Published, out: Out, records: Records = None) -> None:
-    """Join records with the published numbers: .csv, and .md, .html and .tex beside it."""
+    """Join records with the published numbers: .csv, and other formats beside it."""
     from fdsl.lineage.modules import of_table
     from fdsl.provenance import fingerprint
-    from fdsl.report.tables import write_table
+    from fdsl.report.tables import FILES, write_table
     from fdsl.schema.catalogue import SyntheticDataset
     from fdsl.schema.study.paper import Study
     from fdsl.schema.study.report_scale import ReportScale
@@ -55,7 +55,7 @@ def table(order: Order, published: Published, out: Out, records: Records = None)
         fingerprint(*of_table(spec)),
         seed=spec["seed"],
         inputs=[*(records or []), published],
-        outputs=[out.with_suffix(suffix) for suffix in (".csv", ".html", ".md", ".tex")],
+        outputs=[out.with_suffix(suffix) for suffix in FILES],
     )
 
 
@@ -71,7 +71,7 @@ def figure(
     """Draw a figure: .png, and .pdf and .csv (what it plots) beside it."""
     from fdsl.lineage.modules import of_figure
     from fdsl.provenance import fingerprint
-    from fdsl.report.figures.inputs import FigureInputs, write
+    from fdsl.report.figures.inputs import FILES, FigureInputs, write
 
     asked = job_records.asked(order)
     spec = asked["order"]
@@ -91,7 +91,7 @@ def figure(
         fingerprint(*of_figure(spec)),
         seed=spec["seed"],
         inputs=[*given, published],
-        outputs=[out.with_suffix(suffix) for suffix in (".png", ".pdf", ".csv")],
+        outputs=[out.with_suffix(suffix) for suffix in FILES],
     )
 
 
@@ -108,7 +108,7 @@ def claims(order: Order, published: Published, out: Out, records: Records = None
     """Decide the claims of the studies: .csv, and .md and .html beside it."""
     from fdsl.lineage.modules import MODULES
     from fdsl.provenance import fingerprint
-    from fdsl.report.claims import write_claims
+    from fdsl.report.claims import FILES, write_claims
     from fdsl.schema.study.paper import Study
     from fdsl.schema.study.report_scale import ReportScale
 
@@ -126,49 +126,59 @@ def claims(order: Order, published: Published, out: Out, records: Records = None
         asked,
         fingerprint(*MODULES["claims"]),
         inputs=[*(records or []), published],
-        outputs=[out.with_suffix(suffix) for suffix in (".csv", ".html", ".md")],
+        outputs=[out.with_suffix(suffix) for suffix in FILES],
+    )
+
+
+def runs(order: Order, out: Out, records: Records = None) -> None:
+    """List all runs: .csv, and the list with curves and environment as a fragment of the page."""
+    from fdsl.provenance import fingerprint
+    from fdsl.report.runs_list import FILES, write_runs
+
+    asked = job_records.asked(order)
+    write_runs(records or [], out=out)
+    _leave(
+        "runs",
+        asked,
+        fingerprint("fdsl.report.runs_list"),
+        inputs=records or [],
+        outputs=[out.with_suffix(suffix) for suffix in FILES],
     )
 
 
 def page(
     order: Order,
-    published: Published,
     out: Out,
-    figures: Annotated[list[Path] | None, typer.Argument(help="Finished figures, PNG.")] = None,
+    claims: Annotated[Path | None, typer.Option(help="Fragment of the claims.")] = None,
+    runs: Annotated[Path | None, typer.Option(help="Fragment of the list of runs.")] = None,
 ) -> None:
     """Put tables, figures, claims, gallery and runs on one page."""
     from fdsl.lineage.modules import MODULES
     from fdsl.provenance import fingerprint
-    from fdsl.report.page import write_page
+    from fdsl.report.page import PageScale, PageStudy, write_page
     from fdsl.schema.catalogue import SyntheticDataset
-    from fdsl.schema.study.paper import Study
-    from fdsl.schema.study.report_scale import ReportScale
 
     asked = job_records.asked(order)
     spec = asked["order"]
+    studies = [PageStudy.model_validate(study) for study in spec["studies"]]
     write_page(
-        {name: Study.model_validate(study) for name, study in spec["studies"].items()},
-        scales={name: ReportScale.model_validate(scale) for name, scale in spec["scales"].items()},
-        table_records={
-            name: [Path(path) for path in paths] for name, paths in spec["table_records"].items()
-        },
-        pretraining_records=[Path(path) for path in spec["pretraining_records"]],
-        figures=figures or [],
-        published=published,
+        studies,
+        scale=PageScale.model_validate(spec["scale"]),
         datasets={
             name: SyntheticDataset.model_validate(entry) for name, entry in spec["datasets"].items()
         },
         seed=spec["seed"],
         out=out,
+        claims=claims,
+        runs=runs,
     )
-    shown = {path for paths in spec["table_records"].values() for path in paths}
-    shown |= set(spec["pretraining_records"])
+    shown = [path for study in studies for path in study.fragments]
     _leave(
         "page",
         asked,
         fingerprint(*MODULES["page"]),
         seed=spec["seed"],
-        inputs=[*map(Path, sorted(shown)), *(figures or []), published],
+        inputs=[*shown, *filter(None, [claims, runs])],
         outputs=[out],
     )
 

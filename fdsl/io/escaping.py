@@ -1,7 +1,7 @@
 """Text that others wrote, made harmless where it is shown: on a terminal, in Markdown and
 reStructuredText, in a spreadsheet.
 
-HTML escapes by its templates (`fdsl.report.document`), LaTeX by `fdsl.report.latex`.
+HTML and LaTeX are escaped by their templates (`fdsl.report.templates`).
 """
 
 from __future__ import annotations

@@ -100,3 +100,24 @@ def folder_digest(files: Mapping[str, str]) -> str:
 def now() -> str:
     """Return the time in UTC, to the second, in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def check_digest(path: str | Path) -> None:
+    """Compare a file with the digest in its record; pass if no record describes it.
+
+    The record is record.json in the same folder or, beside NAME.csv, NAME.html and other files of
+    one report, NAME.record.json.
+
+    Raises
+    ------
+    DamagedFile
+        If the digests differ, or the record is damaged.
+    """
+    file = Path(path)
+    for record in (file.with_name(NAME), file.with_name(f"{file.name.split('.')[0]}.{NAME}")):
+        outputs = storage.read_json(record).get("outputs", {}) if record.is_file() else {}
+        recorded = {Path(name).name: entry["sha256"] for name, entry in outputs.items()}
+        if file.name in recorded and recorded[file.name] != storage.digest(file):
+            raise DamagedFile(
+                f"{file} is not the file that {record.name} beside it describes; {storage.AGAIN}"
+            )
