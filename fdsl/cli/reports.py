@@ -155,7 +155,7 @@ def page(
     """Put tables, figures, claims, gallery and runs on one page."""
     from fdsl.lineage.modules import MODULES
     from fdsl.provenance import fingerprint
-    from fdsl.report.page import PageScale, PageStudy, write_page
+    from fdsl.report.page import PageStudy, write_page
     from fdsl.schema.catalogue import SyntheticDataset
 
     asked = job_records.asked(order)
@@ -163,7 +163,8 @@ def page(
     studies = [PageStudy.model_validate(study) for study in spec["studies"]]
     write_page(
         studies,
-        scale=PageScale.model_validate(spec["scale"]),
+        title=spec["title"],
+        banner=spec["banner"],
         datasets={
             name: SyntheticDataset.model_validate(entry) for name, entry in spec["datasets"].items()
         },
@@ -189,5 +190,5 @@ def _leave(
     """Leave the record of a report beside it. A report is made by one process at a time, so the
     rules need not declare it.
     """
-    record = record_files.beside(outputs[0])
+    record = record_files.record_path(outputs[0])
     job_records.leave(record, kind, asked, code, outputs=outputs, **entries)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fdsl.io.escaping import spreadsheet
+from fdsl.io.escaping import escape_csv
 
 
 def to_csv(table: pd.DataFrame) -> str:
     """Return a table as CSV; text that begins like a formula gets an apostrophe before it."""
-    safe = table.map(lambda value: spreadsheet(value) if isinstance(value, str) else value)
+    safe = table.map(lambda value: escape_csv(value) if isinstance(value, str) else value)
     return str(safe.to_csv(index=False, lineterminator="\n"))
 
 

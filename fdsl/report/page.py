@@ -15,13 +15,6 @@ from fdsl.schema.base import FrozenModel
 from fdsl.schema.catalogue import SyntheticDataset
 
 
-class PageScale(FrozenModel):
-    """What the head of the page says of the scale."""
-
-    title: str
-    banner: str
-
-
 class PageStudy(FrozenModel):
     """Title and reference of a study, and the fragments of its tables and figures in order.
 
@@ -36,7 +29,8 @@ class PageStudy(FrozenModel):
 def write_page(
     studies: Sequence[PageStudy],
     *,
-    scale: PageScale,
+    title: str,
+    banner: str,
     datasets: Mapping[str, SyntheticDataset],
     seed: int,
     out: Path,
@@ -47,8 +41,10 @@ def write_page(
 
     Parameters
     ----------
-    studies, scale
-        The studies in the order of the page, and the scale of all of them.
+    studies
+        In the order of the page.
+    title, banner
+        Of the scale of all studies.
     datasets, seed
         The synthetic datasets of the gallery and their root seed.
     out
@@ -71,14 +67,14 @@ def write_page(
     ]
     body = render(
         "page.html.j2",
-        scale=scale,
+        title=title,
+        banner=banner,
         studies=parts,
         claims=_optional(claims),
         gallery=exhibits(datasets, seed=seed),
         runs=_optional(runs),
     )
-    title = f"FDSL results, {scale.title}"
-    write_text(out, document(title, body, style="page.css", script="page.js"))
+    write_text(out, document(f"FDSL results, {title}", body, style="page.css", script="page.js"))
 
 
 def _optional(path: Path | None) -> Markup:

@@ -11,7 +11,7 @@ import markupsafe
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from fdsl.io.escaping import markdown
+from fdsl.io.escaping import escape_markdown
 from fdsl.report.style import COLORS
 
 FOLDER = Path(__file__).parent / "templates"
@@ -51,7 +51,7 @@ def render(template: str, **values: Any) -> Markup:
     return Markup(ENVIRONMENTS[language].get_template(template).render(values, colors=COLORS))
 
 
-def latex(text: str) -> str:
+def escape_latex(text: str) -> str:
     """Return text as one line that LaTeX prints as it is; a character outside ASCII that has no
     command becomes a question mark.
     """
@@ -99,9 +99,9 @@ def _aligned(table: str) -> Markup:
 
 ENVIRONMENTS = {
     "html": _environment(markupsafe.escape),
-    "md": _environment(markdown),
+    "md": _environment(escape_markdown),
     "tex": _environment(
-        latex,
+        escape_latex,
         block_start_string="<%",
         block_end_string="%>",
         variable_start_string="<<",
