@@ -6,6 +6,7 @@ import ast
 import os
 import platform
 import re
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -18,6 +19,8 @@ PACKAGE = Path(__file__).parent
 # a new kind of dataset, or a longer description, re-trains nothing. Nor do better words in a model
 # card.
 DECLARATIONS = {"fdsl.schema.catalogue", "fdsl.train.model_card"}
+TEMPLATES = "fdsl/report/templates/"
+TEMPLATE = re.compile(r"[\w.-]+\.(j2|css|js)")
 RECORDED = [
     "faster-coco-eval",
     "matplotlib",
@@ -44,9 +47,12 @@ def fingerprint(*modules: str) -> str:
     Comments, docstrings and formatting do not count. Neither do the declarations of
     `fdsl.schema.catalogue` and the words of `fdsl.train.model_card` (unless they are named), nor
     the packages' `__init__` files, which hold no behaviour but registries of names (a new formula
-    must not re-render the old ones), nor data files, nor third-party versions, which `environment`
+    must not re-render the old ones), nor third-party versions, which `environment`
     records. Only absolute imports of fdsl are followed; ruff bans relative ones. The one dynamic
     import, `fdsl.formulas.get`, is covered by naming the formula's module.
+
+    Templates of fdsl/report/templates count, byte by byte, for the modules and templates that hold
+    their name, such as "table.html.j2", as a whole string literal.
 
     Raises
     ------
@@ -89,9 +95,13 @@ def environment() -> dict[str, str | int | list[str]]:
 
 @cache
 def _read(module: str) -> tuple[str, frozenset[str]]:
-    """Return a module's syntax tree as text and the fdsl modules that it imports."""
-    tree = ast.parse(_source(module).read_text(encoding="utf-8"))
+    """Return a module's syntax tree, or a template, as text, and what it imports of fdsl."""
+    text = _source(module).read_text(encoding="utf-8")
+    if module.startswith(TEMPLATES):
+        return text, _templates(re.findall(r"[\"']([\w.-]+)[\"']", text))
+    tree = ast.parse(text)
     imported: set[str] = set()
+    strings = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
@@ -100,10 +110,18 @@ def _read(module: str) -> tuple[str, frozenset[str]]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
     ours = {name for name in imported if name.startswith("fdsl.") and _source(name).is_file()}
-    return ast.dump(tree), frozenset(ours)
+    return ast.dump(tree), _templates(strings) | ours
+
+
+def _templates(strings: Iterable[object]) -> frozenset[str]:
+    """Return the templates among the strings of a module or template."""
+    names = [f"{TEMPLATES}{text}" for text in strings if TEMPLATE.fullmatch(str(text))]
+    return frozenset(name for name in names if _source(name).is_file())
 
 
 def _source(module: str) -> Path:
+    if module.startswith(TEMPLATES):
+        return PACKAGE / module.removeprefix("fdsl/")
     return PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
 
 

@@ -165,11 +165,22 @@ def show_table(
         Path, typer.Argument(help="A finished table, such as results/tables/table3.csv.")
     ],
 ) -> None:
-    """Print a finished table: ours beside the published numbers."""
-    from fdsl.cli.console import PlainConsole
-    from fdsl.report.terminal import read_terminal
+    """Print a finished table as Markdown: ours beside the published numbers."""
+    from rich.console import Console
+    from rich.markdown import Markdown
 
-    PlainConsole().print(read_terminal(csv))
+    from fdsl.io.escaping import printable
+    from fdsl.io.records import check_digest
+
+    path = csv.with_suffix(".md")
+    for file in (csv, path):
+        check_digest(file)
+    text = printable(path.read_text(encoding="utf-8"))
+    console = Console()
+    if console.is_terminal:
+        console.print(Markdown(text, hyperlinks=False))
+    else:
+        typer.echo(text, nl=False)
 
 
 def schemas(folder: Annotated[Path, typer.Argument(help="Where the JSON schemas go.")]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fdsl.io import storage
-from fdsl.io.checksums import digest_and_size
+from fdsl.io.checksums import digest, digest_and_size
 from fdsl.io.storage import DamagedFile
 
 NAME = "record.json"
@@ -64,3 +64,24 @@ def record_path(path: str | Path) -> Path:
 def now() -> str:
     """Return the UTC time as ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def check_digest(path: str | Path) -> None:
+    """Compare a file with the digest in its record; pass if no record describes it.
+
+    The record is record.json in the same folder or, beside NAME.csv, NAME.html and other files of
+    one report, NAME.record.json.
+
+    Raises
+    ------
+    DamagedFile
+        If the digests differ, or the record is damaged.
+    """
+    file = Path(path)
+    for record in (file.with_name(NAME), file.with_name(f"{file.name.split('.')[0]}.{NAME}")):
+        outputs = storage.read_json(record).get("outputs", {}) if record.is_file() else {}
+        recorded = {Path(name).name: entry["sha256"] for name, entry in outputs.items()}
+        if file.name in recorded and recorded[file.name] != digest(file):
+            raise DamagedFile(
+                f"{file} is not the file that {record.name} beside it describes; {storage.AGAIN}"
+            )

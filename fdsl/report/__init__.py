@@ -1,1 +1,1 @@
-"""Records to tables and figures. Nothing here trains, downloads, reads the clock or imports torch."""
+"""Records to tables and figures; nothing here trains, downloads or imports torch."""

@@ -1,6 +1,4 @@
-"""One claim of a paper, decided by records: effect, interval and verdict, beside the published
-effect.
-"""
+"""Decide a claim of a paper from records: effect, interval and verdict."""
 
 from __future__ import annotations
 
@@ -12,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fdsl.report import compare
+from fdsl.report.content import DASH, signed
+from fdsl.report.published import numbers
 from fdsl.schema.study.claims import Claim
 from fdsl.schema.study.figures import Ablation
 from fdsl.schema.study.paper import Study
@@ -32,8 +32,9 @@ FEWEST_SEEDS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What the records of one scale say about a claim; effects in percentage points, `better` minus
-    `worse`.
+    """The result of one claim at one scale; effects in percentage points, better minus worse.
+
+    `low` and `high` bound the interval, None with one seed; all are None if nothing was run.
     """
 
     name: str
@@ -47,6 +48,19 @@ class Decision:
     datasets: tuple[str, ...]
     verdict: str
     note: str
+
+    @property
+    def published_effect(self) -> str:
+        """The published effect with a sign, or a dash."""
+        return DASH if self.published is None else signed(self.published)
+
+    @property
+    def our_effect(self) -> str:
+        """Our effect with a sign and its interval, or a dash."""
+        if self.effect is None:
+            return DASH
+        interval = "" if self.low is None else f" [{signed(self.low)}, {signed(self.high or 0.0)}]"
+        return f"{signed(self.effect)}{interval}"
 
 
 def decide_all(
@@ -153,7 +167,7 @@ def _effects(
 
 
 def _verdict(low: float | None, high: float | None, margin: float) -> tuple[str, str]:
-    """Return the verdict and why it is not a plain one."""
+    """Return the verdict and, if inconclusive, the reason."""
     if low is None or high is None:
         return INCONCLUSIVE, "one seed has no spread"
     if low > margin:
@@ -166,25 +180,19 @@ def _verdict(low: float | None, high: float | None, margin: float) -> tuple[str,
 def _published_effect(
     claim: Claim, source: Table | Ablation, columns: Sequence[Column], printed: pd.DataFrame
 ) -> float | None:
-    """Return the effect of the printed numbers over the columns that have all of them, in points."""
-    mine = printed[(printed["table"] == claim.table) & (printed["metric"] != "points")]
+    """Return the effect of the printed numbers over the columns that have them all, in points."""
     across = isinstance(source, Ablation) and source.published == "column / bar"
-    numbers = {
-        ((column, row) if across else (row, column)): float(value)
-        for row, column, value in zip(mine["row"], mine["column"], mine["published"], strict=True)
-        if value
-    }
+    known = numbers(printed, claim.table, across=across)
     labels = _labels(source)
     base = {row.gain_over for row in source.rows} if isinstance(source, Table) else set()
     if base & set(claim.worse):
         return _printed_gain(claim, labels, columns, printed)
     wanted = [labels[p] for p in [*claim.better, *claim.worse] if p in labels]
-    whole = [c.label for c in columns if all((row, c.label) in numbers for row in wanted)]
+    whole = [c.label for c in columns if all((row, c.label) in known for row in wanted)]
     if not whole:
         return None
     better, worse = (
-        [numbers[labels[p], c] for p in group for c in whole]
-        for group in (claim.better, claim.worse)
+        [known[labels[p], c] for p in group for c in whole] for group in (claim.better, claim.worse)
     )
     return float(np.mean(better) - np.mean(worse))
 

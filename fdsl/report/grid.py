@@ -1,4 +1,4 @@
-"""Images laid out in a grid: rows are categories, columns are instances. Needs no plotting library."""
+"""Images in a grid, categories as rows and instances as columns, without a plotting library."""
 
 from __future__ import annotations
 

@@ -1,119 +1,77 @@
-"""A table report as HTML: one file without scripts and without requests, or a part of a larger
-page.
-
-The template stands in this module, not in a file of its own, so that the digest of the code sees a
-change of it.
-"""
+"""HTML documents that load nothing, the fragments of the page, and images inside of them."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
+import re
+from pathlib import Path
+from typing import NamedTuple
+
 from markupsafe import Markup
+from PIL import Image
 
-from fdsl.report import content
-from fdsl.report.compare import BEATS, DIFFERS, MISSES, WITHIN
-from fdsl.report.content import TableReport
-from fdsl.report.document import document, fill
+from fdsl.io.storage import AGAIN, DamagedFile, write_text
+from fdsl.report.templates import FOLDER, render
 
-MARKS = {WITHIN: "good", DIFFERS: "bad", BEATS: "good", MISSES: "bad"}
-
-
-def to_html(report: TableReport) -> str:
-    """Return the report as a complete HTML document."""
-    title = f"{report.name}: {report.title} ({report.scale.title})"
-    return document(title, fragment(report))
+SUFFIX = ".fragment.html"
+MARK = re.compile(r"(.*)<!-- end of fragment, sha256 ([0-9a-f]{64}) -->\n", re.DOTALL)
 
 
-def fragment(report: TableReport, *, level: int = 1) -> Markup:
-    """Return the report as a part of a page whose headings begin at `level`; the scale's banner
-    stands at level 1 alone.
+class Picture(NamedTuple):
+    """One image of a category, as a `data:` URL, and the category's parameters as text."""
+
+    address: str
+    parameters: str
+
+
+def document(title: str, body: Markup, *, style: str = "", script: str = "") -> str:
+    """Return a complete HTML document, which may load nothing and run no script but its own.
+
+    Parameters
+    ----------
+    title
+        For the browser's tab.
+    body
+        Content of <main>.
+    style, script
+        Further CSS and JavaScript: names of files in `fdsl.report.templates.FOLDER`.
     """
-    return fill(TEMPLATE, {"report": report, "say": content, "marks": MARKS, "level": level})
+    code = f"\n{(FOLDER / script).read_text(encoding='utf-8')}\n" if script else ""
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none';"
+        " form-action 'none'" + (f"; script-src 'sha256-{digest}'" if script else "")
+    )
+    css = Markup((FOLDER / style).read_text(encoding="utf-8")) if style else ""
+    values = {"policy": policy, "style": css, "script": Markup(code)}
+    return render("document.html.j2", title=title, body=body, **values) + "\n"
 
 
-TEMPLATE = """\
-<h{{ level }}>{{ report.name }}: {{ report.title }}</h{{ level }}>
-{% if level == 1 %}
-<p class="banner" role="note">{{ report.scale.banner }}</p>
-{% endif %}
-<p>{{ report.caption }} {{ say.how_to_read(report) }}</p>
-{% if report.pictures %}
-<div class="strip" role="group" aria-label="Sample images at the published settings">
-{% for row, pictures in report.pictures.items() %}
-<figure>{% for picture in pictures %}<img src="{{ picture.address }}" alt="{{ row }}, {{ picture.parameters }}" title="{{ picture.parameters }}">{% endfor %}<figcaption>{{ row }}</figcaption></figure>
-{% endfor %}
-</div>
-{% endif %}
-{% for group in report.groups %}
-{% set columns = report.columns(group) %}
-<div class="wide">
-<table class="sortable">
-<caption>{{ say.heading(report, group) }}</caption>
-<thead><tr><th scope="col">Pre-training</th>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for row in report.rows %}
-<tr><th scope="row">{{ row }}{% if row in report.described %}<small>{{ report.described[row] }}</small>{% endif %}</th>
-{% for column in columns %}
-{% set cell = report.cell(row, column) %}
-<td{% if cell.verdict in marks %} class="{{ marks[cell.verdict] }}"{% endif %}>
-{%- if cell.reproduced is none %}<span class="quiet">{{ say.measured(cell) }}</span>{% else %}<b>{{ say.measured(cell) }}</b>{% endif %}
-{%- if cell.reason %}<sup>{{ report.mark(cell) }}</sup>{% endif %}
-{{- say.our_gain(report, cell) }}{{ say.beside(cell) }}{{ say.printed_gain(report, cell) }}
-{%- if say.judged(cell) %}<small>{{ say.judged(cell) }}</small>{% endif %}</td>
-{% endfor %}
-</tr>
-{% endfor %}
-</tbody>
-</table>
-</div>
-{% endfor %}
-{% if report.footnotes %}
-<ol class="footnotes">
-{% for text in report.footnotes %}
-<li>{{ text }}</li>
-{% endfor %}
-</ol>
-{% endif %}
-<p>{{ say.tally(report) }}</p>
-{% if report.scale.comparable %}
-<h{{ level + 1 }}>Against the paper</h{{ level + 1 }}>
-<ul>
-{% for line in say.agreement(report) %}
-<li>{{ line }}</li>
-{% endfor %}
-</ul>
-{% endif %}
-{% if report.bases %}
-<h{{ level + 1 }}>{{ say.against(report) }}</h{{ level + 1 }}>
-{% if report.gains %}
-{% set columns = say.gain_columns(report) %}
-<div class="wide">
-<table class="sortable">
-<caption>{{ say.paired_legend(report) }}</caption>
-<thead><tr><th scope="col">Pre-training</th>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for row in say.gain_rows(report) %}
-<tr><th scope="row">{{ row }}</th>
-{% for column in columns %}
-{% set gain = report.gain(row, column) %}
-<td{% if gain and gain.verdict in marks %} class="{{ marks[gain.verdict] }}"{% endif %}>
-{%- if gain %}{{ say.gained(gain) }}<small>{{ gain.verdict }}</small>{% else %}{{ say.DASH }}{% endif %}</td>
-{% endfor %}
-</tr>
-{% endfor %}
-</tbody>
-</table>
-</div>
-{% endif %}
-<ul>
-{% for line in say.paired_lines(report) %}
-<li>{{ line }}</li>
-{% endfor %}
-</ul>
-{% endif %}
-<h{{ level + 1 }}>Sources and remarks</h{{ level + 1 }}>
-<ul>
-{% for line in say.remarks(report) %}
-<li>{{ line }}</li>
-{% endfor %}
-</ul>
-"""
+def write_fragment(path: Path, fragment: Markup) -> None:
+    """Write a part of the page with its SHA-256 at the end; whole or not at all."""
+    text = f"{fragment.strip()}\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    write_text(path, f"{text}<!-- end of fragment, sha256 {digest} -->\n")
+
+
+def read_fragment(path: Path) -> Markup:
+    """Read what `write_fragment` wrote.
+
+    Raises
+    ------
+    DamagedFile
+        If the file is truncated, altered, or no fragment.
+    """
+    found = MARK.fullmatch(path.read_bytes().decode(errors="replace"))
+    if found is None or hashlib.sha256(found[1].encode()).hexdigest() != found[2]:
+        raise DamagedFile(f"{path} is damaged or no fragment of a page; {AGAIN}")
+    return Markup(found[1])
+
+
+def data_url(image: Image.Image) -> str:
+    """Return an image as a PNG in a `data:` URL."""
+    file = io.BytesIO()
+    image.save(file, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

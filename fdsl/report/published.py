@@ -8,16 +8,7 @@ import pandas as pd
 
 from fdsl.io.storage import DamagedFile
 
-COLUMNS = (
-    "table",
-    "row",
-    "column",
-    "metric",
-    "published",
-    "model",
-    "source",
-    "confidence",
-)
+COLUMNS = "table, row, column, metric, published, model, source, confidence"
 
 
 def read_published(path: str | Path) -> pd.DataFrame:
@@ -29,11 +20,9 @@ def read_published(path: str | Path) -> pd.DataFrame:
         If columns are missing, a cell stands twice, or a number cannot be read.
     """
     published = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if tuple(published.columns) != COLUMNS:
-        raise DamagedFile(
-            f"{path} must have the columns {', '.join(COLUMNS)}; it has"
-            f" {', '.join(published.columns)}"
-        )
+    found = ", ".join(published.columns)
+    if found != COLUMNS:
+        raise DamagedFile(f"{path} must have the columns {COLUMNS}; it has {found}")
     twice = published[published.duplicated(["table", "row", "column", "metric", "model"])]
     if len(twice):
         raise DamagedFile(f"{path}: {' / '.join(twice.iloc[0, :4])} stands twice; keep one line")
@@ -45,3 +34,21 @@ def read_published(path: str | Path) -> pd.DataFrame:
             " dash empty"
         )
     return published
+
+
+def numbers(
+    published: pd.DataFrame, table: str, *, across: bool = False
+) -> dict[tuple[str, str], float]:
+    """Return the printed numbers of a table or figure by row and column, without gains and dashes.
+
+    With `across`, by column and row: for a figure whose bars are the columns of the file.
+    """
+    mine = published[(published["table"] == table) & (published["metric"] != "points")]
+    return by_cell(mine.rename(columns={"row": "column", "column": "row"}) if across else mine)
+
+
+def by_cell(published: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return published numbers by row and column, without dashes."""
+    filled = published[published["published"] != ""]
+    cells = zip(filled["row"], filled["column"], strict=True)
+    return dict(zip(cells, filled["published"].astype(float), strict=True))

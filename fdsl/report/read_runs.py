@@ -1,10 +1,10 @@
-"""Read the records that finished fine-tunings leave, and refuse those that cannot stand in a table."""
+"""Read the records of finished runs, and refuse those that must not enter a table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import pandas as pd
 from pydantic import ConfigDict, Field, model_validator
@@ -16,57 +16,35 @@ from fdsl.schema.study.tables import Evaluation
 
 # A record may state percentages rounded to two decimals.
 ROUNDING_POINTS = 0.005 + 1e-9
-COLUMNS = (
-    "pretraining",
-    "downstream",
-    "model",
-    "evaluation",
-    "seed",
-    "score",
-    "images",
-    "code",
-    "recipe",
-    "record",
-)
+COLUMNS = ["pretraining", "downstream", "model", "evaluation", "seed", "score", "images", "code"]
+COLUMNS += ["recipe", "record"]
+Count = Annotated[int, Field(ge=0)]
+Images = Annotated[int, Field(gt=0, description="evaluated images")]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class RecordRefused(ValueError):
-    """A record that must not enter a table; the message names the file, the fault and the remedy."""
+    """A record that must not enter a table; the message names file, fault and remedy."""
 
 
 class _Part(FrozenModel):
-    """A part of a record; what a newer record adds is left alone."""
+    """A part of a record; fields that a newer version adds are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
 class FinetuneResult(_Part):
-    """What one evaluation counted."""
+    """Counts of one evaluation; the best epoch on the evaluation images never enters a table."""
 
-    images: int = Field(gt=0, description="evaluated images")
-    correct: int = Field(
-        ge=0, description="images classified correctly by the weights of the last epoch"
-    )
-    top1_last: float = Field(ge=0, le=100, description="percent, last epoch")
-    top1_best: float = Field(
-        ge=0,
-        le=100,
-        description="percent, best epoch on the evaluation images; never used in tables",
-    )
+    images: Images
+    correct: Count = Field(description="correct predictions with the weights of the last epoch")
+    top1_last: Percent
+    top1_best: Percent
 
     @model_validator(mode="after")
     def _counts_agree(self) -> FinetuneResult:
-        counted = _percent(self.correct, self.images)
-        if abs(counted - self.top1_last) > ROUNDING_POINTS:
-            raise ValueError(
-                f"top1_last = {self.top1_last} is not {self.correct} of {self.images} images, which"
-                f" is {counted:.4f}"
-            )
-        if self.top1_best < self.top1_last - ROUNDING_POINTS:
-            raise ValueError(
-                f"top1_best = {self.top1_best} must not be below top1_last = {self.top1_last}"
-            )
+        counted = f"{self.correct} of {self.images} images"
+        _require_agreement(self, "top1", _percent(self.correct, self.images), counted)
         return self
 
     def scores(self) -> dict[Evaluation, float]:
@@ -75,28 +53,17 @@ class FinetuneResult(_Part):
 
 
 class MultiLabelResult(_Part):
-    """What an evaluation on images with several labels found."""
+    """Average precision of each class, on images with several labels."""
 
     metric: Literal["mAP"]
-    images: int = Field(gt=0, description="evaluated images")
+    images: Images
     average_precision: list[Percent] = Field(min_length=2, description="of each class, last epoch")
-    map_last: Percent = Field(description="last epoch")
-    map_best: Percent = Field(
-        description="best epoch on the evaluation images; never used in tables"
-    )
+    map_last: Percent
+    map_best: Percent
 
     @model_validator(mode="after")
     def _mean_agrees(self) -> MultiLabelResult:
-        mean = self.scores()["map"]
-        if abs(mean - self.map_last) > ROUNDING_POINTS:
-            raise ValueError(
-                f"map_last = {self.map_last} is not the mean of average_precision, which is"
-                f" {mean:.4f}"
-            )
-        if self.map_best < self.map_last - ROUNDING_POINTS:
-            raise ValueError(
-                f"map_best = {self.map_best} must not be below map_last = {self.map_last}"
-            )
+        _require_agreement(self, "map", self.scores()["map"], "the mean of average_precision")
         return self
 
     def scores(self) -> dict[Evaluation, float]:
@@ -104,18 +71,18 @@ class MultiLabelResult(_Part):
         return {"map": sum(self.average_precision) / len(self.average_precision)}
 
 
-class Counted(_Part):
-    """Right answers of one classifier on frozen features."""
+class ClassifierCount(_Part):
+    """Correct predictions of one classifier on frozen features."""
 
-    correct: int = Field(ge=0)
+    correct: Count
 
 
 class ProbeResult(_Part):
-    """What two classifiers on frozen features counted."""
+    """Counts of two classifiers on frozen features."""
 
-    images: int = Field(gt=0)
-    knn: Counted
-    linear: Counted
+    images: Images
+    knn: ClassifierCount
+    linear: ClassifierCount
 
     def scores(self) -> dict[Evaluation, float]:
         """Return the percentages that tables show."""
@@ -134,9 +101,9 @@ class Precisions(_Part):
 
 
 class DetectResult(_Part):
-    """What detection and instance segmentation reached."""
+    """Average precision of detection and instance segmentation."""
 
-    images: int = Field(gt=0)
+    images: Images
     box: Precisions
     mask: Precisions
 
@@ -152,56 +119,25 @@ class DetectResult(_Part):
         }
 
 
-class _Record(_Part):
+Result = TypeVar("Result", FinetuneResult, MultiLabelResult, ProbeResult, DetectResult)
+
+
+class Record(_Part, Generic[Result]):
     """The fields of a record.json that tables use."""
 
+    kind: Literal["finetune", "probe", "detect"]
     run: str = Field(min_length=1)
     scale: str
-    seed: int = Field(ge=0)
+    seed: Count
     pretraining: str = Field(description="synthetic dataset, real pre-training, or scratch")
     dataset: str = Field(description="downstream dataset")
     model: str
     recipe: dict[str, Any] = Field(description="resolved")
-    code: str = Field(description="digest of the code that trained")
+    code: str = Field(description="fingerprint of the training code")
+    result: Result
 
 
-class FinetuneRecord(_Record):
-    """What a fine-tuning leaves."""
-
-    kind: Literal["finetune"]
-    result: FinetuneResult
-
-
-class MultiLabelRecord(_Record):
-    """What a fine-tuning on images with several labels leaves."""
-
-    kind: Literal["finetune"]
-    result: MultiLabelResult
-
-
-class ProbeRecord(_Record):
-    """What an evaluation of frozen features leaves."""
-
-    kind: Literal["probe"]
-    result: ProbeResult
-
-
-class DetectRecord(_Record):
-    """What a detection training leaves."""
-
-    kind: Literal["detect"]
-    result: DetectResult
-
-
-Record = FinetuneRecord | MultiLabelRecord | ProbeRecord | DetectRecord
-KINDS: dict[str, type[Record]] = {
-    "finetune": FinetuneRecord,
-    "probe": ProbeRecord,
-    "detect": DetectRecord,
-}
-
-
-def read_record(path: str | Path, *, scale: str) -> Record:
+def read_record(path: str | Path, *, scale: str) -> Record[Any]:
     """Read one record.
 
     Parameters
@@ -209,7 +145,7 @@ def read_record(path: str | Path, *, scale: str) -> Record:
     path
         A record.json.
     scale
-        The scale that the table is about.
+        The scale of the table.
 
     Raises
     ------
@@ -224,11 +160,13 @@ def read_record(path: str | Path, *, scale: str) -> Record:
             f"{path} holds {type(content).__name__}, not a record; delete it and run its"
             " fine-tuning again"
         )
-    kind = KINDS.get(str(content.get("kind")), FinetuneRecord)
-    if kind is FinetuneRecord and _several_labels(content):
-        kind = MultiLabelRecord
+    results = {"probe": Record[ProbeResult], "detect": Record[DetectResult]}
+    result = content.get("result")
+    ranked = isinstance(result, dict) and result.get("metric") == "mAP"
+    finetune = Record[MultiLabelResult] if ranked else Record[FinetuneResult]
     try:
-        record: Record = validate(kind, content, where=str(path))
+        kind: Any = results.get(str(content.get("kind")), finetune)
+        record: Record[Any] = validate(kind, content, where=str(path))
     except ConfigError as error:
         raise RecordRefused(f"{error} Delete {path} and run its fine-tuning again.") from None
     if record.scale != scale:
@@ -239,14 +177,6 @@ def read_record(path: str | Path, *, scale: str) -> Record:
     return record
 
 
-def _several_labels(content: dict[str, Any]) -> bool:
-    """Return whether a record is about mean average precision; one that names no metric is about
-    top-1.
-    """
-    result = content.get("result")
-    return isinstance(result, dict) and result.get("metric") == "mAP"
-
-
 def read_runs(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:
     """Read the records of one table.
 
@@ -255,27 +185,24 @@ def read_runs(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:
     paths
         Files, in any order.
     scale
-        The scale that the table is about.
+        The scale of the table.
 
     Returns
     -------
     pandas.DataFrame
-        One row per run and evaluation in the order of the paths' names: pretraining, downstream,
-        model, evaluation, seed, score (percent, from the counts), images, code, recipe (digests),
-        record (path).
+        One row per run and evaluation, ordered by path: pretraining, downstream, model, evaluation,
+        seed, score (percent, from the counts), images, code, recipe (digest), record (path).
 
     Raises
     ------
     DamagedFile, RecordRefused
-        As `read_record`; also when two records claim the same run, or when a dataset was evaluated
-        on different numbers of images.
+        As `read_record`; also if two records are of the same run, or a dataset was evaluated on
+        different numbers of images.
     """
     names = sorted({Path(path).as_posix() for path in paths})
     rows = [row for name in names for row in _rows(name, scale=scale)]
     runs = pd.DataFrame(rows, columns=COLUMNS)
-    for (pretraining, downstream, _, _, seed), same in runs.groupby(
-        ["pretraining", "downstream", "model", "evaluation", "seed"]
-    ):
+    for (pretraining, downstream, _, _, seed), same in runs.groupby(COLUMNS[:5]):
         if len(same) > 1:
             raise RecordRefused(
                 f"{' and '.join(same['record'])} are both {pretraining} on {downstream} with seed"
@@ -286,33 +213,34 @@ def read_runs(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:
     return runs
 
 
+def require_one(runs: pd.DataFrame, column: str, rule: str) -> None:
+    """Refuse runs whose `column` differs; the message names one record per value."""
+    first = runs.drop_duplicates(column).sort_values(column)
+    if len(first) > 1:
+        pairs = zip(first[column].tolist(), first["record"], strict=True)
+        found = ", ".join(f"{value!r} in {record}" for value, record in pairs)
+        raise RecordRefused(f"{rule}: {found}. Run the odd ones again with the same settings")
+
+
 def _rows(path: str, *, scale: str) -> Iterator[tuple[object, ...]]:
     """Yield the rows of `read_runs` that one record makes."""
     record = read_record(path, scale=scale)
+    run = (record.pretraining, record.dataset, record.model)
+    made = (record.result.images, record.code, digest_json(record.recipe), path)
     for evaluation, score in record.result.scores().items():
-        yield (
-            record.pretraining,
-            record.dataset,
-            record.model,
-            evaluation,
-            record.seed,
-            score,
-            record.result.images,
-            record.code,
-            digest_json(record.recipe),
-            path,
-        )
+        yield *run, evaluation, record.seed, score, *made
+
+
+def _require_agreement(result: _Part, name: str, percent: float, counted: str) -> None:
+    """Raise ValueError if NAME_last is not `percent`, or above NAME_best; both may be rounded."""
+    last, best = getattr(result, f"{name}_last"), getattr(result, f"{name}_best")
+    if abs(percent - last) > ROUNDING_POINTS:
+        raise ValueError(f"{name}_last = {last} is not {counted}, which is {percent:.4f}")
+    if best < last - ROUNDING_POINTS:
+        raise ValueError(f"{name}_best = {best} must not be below {name}_last = {last}")
 
 
 def _percent(correct: int, images: int) -> float:
     if correct > images:
         raise ValueError(f"{correct} correct of {images} images is impossible")
     return 100 * correct / images
-
-
-def require_one(runs: pd.DataFrame, column: str, rule: str) -> None:
-    """Refuse runs whose `column` differs, naming one record per value."""
-    first = dict(zip(reversed(list(runs[column])), reversed(list(runs["record"])), strict=True))
-    if len(first) > 1:
-        found = ", ".join(f"{value!r} in {record}" for value, record in sorted(first.items()))
-        raise RecordRefused(f"{rule}: {found}. Run the odd ones again with the same settings")

@@ -1,22 +1,26 @@
-"""What each run was and cost, and its training curve as a small drawing."""
+"""All runs in one list: result, cost, code, and the training loss as a small drawing."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from fdsl.io.storage import DamagedFile, read_json
-from fdsl.report.check_digest import check_digest
+import pandas as pd
 
-WIDTH, HEIGHT = 120, 28
+from fdsl.io import records as record_files
+from fdsl.io.storage import AGAIN, DamagedFile, write_text
+from fdsl.report.csv_files import to_csv
+from fdsl.report.html import SUFFIX, write_fragment
+from fdsl.report.read_metrics import read_metrics
+from fdsl.report.templates import render
+
+FILES = (".csv", SUFFIX)
+WIDTH, HEIGHT = 120, 28  # of a curve, pixels
 
 
-@dataclass(frozen=True)
-class Line:
-    """One run of the page's list."""
+class ListedRun(NamedTuple):
+    """A row of the CSV."""
 
     run: str
     kind: str
@@ -25,47 +29,67 @@ class Line:
     images_per_second: float | None
     restarts: int
     code: str
-    curve: str
-    """Points of an SVG polyline; empty without a curve."""
+    record: str
 
 
-def lines(records: Iterable[Path]) -> tuple[list[Line], dict[str, Any]]:
-    """Return a line for each record, in the order of their paths, and the environment of the
-    newest.
+def write_runs(records: Iterable[Path], *, out: Path) -> None:
+    """Write one row per run as CSV, and the list with curves and environment as HTML fragment.
+
+    Parameters
+    ----------
+    records
+        record.json files of trainings and evaluations, in any order; the curve comes from the
+        metrics.jsonl beside each.
+    out
+        The CSV with the fields of `ListedRun`; the other has the suffix of `FILES`. Each file is
+        written whole or not at all.
 
     Raises
     ------
     DamagedFile
-        If a record cannot be read.
+        If a record or a curve cannot be read; nothing is written then.
+    ValueError
+        If `out` does not end in .csv.
     """
-    found, environment = [], {}
+    if out.suffix != ".csv":
+        raise ValueError(f"out = {out} must end in .csv; the fragment gets its name")
+    runs, curves = [], []
+    newest: dict[str, Any] = {}
     for path in sorted(set(records)):
-        record = read_json(path)
+        record = record_files.read(path)
         try:
-            cost, environment = record["cost"], record["environment"]
-            found.append(
-                Line(
-                    run=record["run"],
-                    kind=record["kind"],
-                    result=_result(record["result"]),
-                    minutes=cost["wall_seconds"] / 60,
-                    images_per_second=cost.get("images_per_second"),
-                    restarts=cost.get("resumed", 0),
-                    code=record["code"],
-                    curve=_curve(path.with_name("metrics.jsonl")),
-                )
-            )
+            runs.append(_run(path, record))
+            if record["environment"] and record.get("finished", "") >= newest.get("finished", ""):
+                newest = record
         except (KeyError, TypeError) as error:
-            raise DamagedFile(
-                f"{path} is not a record ({error}); delete it and run it again"
-            ) from None
-    return found, environment
+            raise DamagedFile(f"{path} is not a record ({error}); {AGAIN}") from None
+        curves.append(_curve(path.with_name("metrics.jsonl")))
+    shown = {"runs": list(zip(runs, curves, strict=True)), "width": WIDTH, "height": HEIGHT}
+    fragment = render("runs.html.j2", environment=newest.get("environment", {}), **shown)
+    write_fragment(out.with_suffix(SUFFIX), fragment)
+    write_text(out, to_csv(pd.DataFrame(runs, columns=ListedRun._fields).round({"minutes": 2})))
+
+
+def _run(path: Path, record: dict[str, Any]) -> ListedRun:
+    cost = record["cost"]
+    return ListedRun(
+        run=record["run"],
+        kind=record["kind"],
+        result=_result(record["result"]),
+        minutes=cost["wall_seconds"] / 60,
+        images_per_second=cost.get("images_per_second"),
+        restarts=cost.get("resumed", 0),
+        code=record["code"],
+        record=path.as_posix(),
+    )
 
 
 def _result(result: dict[str, Any]) -> str:
     """Return the headline of a run."""
     if "top1_last" in result:
         return f"top-1 {result['top1_last']:.2f} % of {result['images']:,}"
+    if "map_last" in result:
+        return f"mAP {result['map_last']:.2f} % of {result['images']:,}"
     if "knn" in result:
         knn, linear = (
             100 * result[name]["correct"] / result["images"] for name in ("knn", "linear")
@@ -77,22 +101,13 @@ def _result(result: dict[str, Any]) -> str:
 
 
 def _curve(path: Path) -> str:
-    """Return the training loss over the steps as points of a polyline; empty where there is none."""
-    if not path.is_file():
+    """Return the training loss over the updates as points of an SVG polyline; empty if the run has
+    fewer than two.
+    """
+    train = read_metrics(path)["train"] if path.is_file() else pd.DataFrame()
+    if len(train) < 2:
         return ""
-    check_digest(path)
-    try:
-        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        points = [(entry["step"], entry["loss"]) for entry in entries if entry["kind"] == "train"]
-    except (ValueError, KeyError) as error:
-        raise DamagedFile(
-            f"{path} holds no curve ({error}); delete its folder and run it again"
-        ) from None
-    if len(points) < 2:
-        return ""
-    last, losses = points[-1][0], [loss for _, loss in points]
-    span = (max(losses) - min(losses)) or 1.0
-    return " ".join(
-        f"{WIDTH * step / last:.1f},{HEIGHT * (max(losses) - loss) / span:.1f}"
-        for step, loss in points
-    )
+    step, loss = train["step"], train["loss"]
+    x = WIDTH * step / step.iloc[-1]
+    y = HEIGHT * (loss.max() - loss) / ((loss.max() - loss.min()) or 1.0)
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))

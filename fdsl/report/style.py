@@ -1,6 +1,4 @@
-"""One look for all figures and tables: colours that colour-blind readers can tell apart, fonts that
-journals can embed.
-"""
+"""The style of all figures: colours for colour-blind readers, fonts that journals can embed."""
 
 from __future__ import annotations
 
@@ -26,12 +24,12 @@ COLORS = {
 LINES: list[dict[str, Any]] = [
     {
         "color": COLORS[color],
-        "linestyle": linestyle,
+        "linestyle": style,
         "marker": marker,
         "markersize": 3,
         "linewidth": 1.2,
     }
-    for linestyle in ("-", "--", ":")
+    for style in ("-", "--", ":")
     for color, marker in (
         ("blue", "o"),
         ("vermilion", "s"),
@@ -42,6 +40,12 @@ LINES: list[dict[str, Any]] = [
         ("black", "x"),
     )
 ]
+
+# Files must not depend on the day: the PDF is written without a date.
+METADATA: dict[str, dict[str, str | None]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None},
+}
 
 # matplotlib settings. Font type 42 embeds whole glyphs, which journals accept; type 3 they do not.
 # A $ in a title is a $.

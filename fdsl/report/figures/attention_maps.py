@@ -1,4 +1,4 @@
-"""Attention maps that the workflow computed, read and shown beside their images."""
+"""Attention maps, read from files and drawn over their images."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from fdsl.io.storage import DamagedFile
-from fdsl.workflow.runs import Run
+from fdsl.io.storage import AGAIN, DamagedFile
+
+Maps = dict[str, tuple[NDArray[np.uint8], NDArray[np.float32]]]
 
 
-def read_maps(files: Iterable[Path]) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-    """Return {pre-training: (images uint8 (n, S, S, C), attention float32 (n, h, w))} of the first
-    seed of each.
+def read_maps(files: Iterable[Path], pretrainings: Iterable[str]) -> Maps:
+    """Read the attention maps of the first seed of each pre-training that has a file.
+
+    Parameters
+    ----------
+    files
+        Named by their runs, whose keys begin with the pre-training and a hyphen.
+
+    Returns
+    -------
+    dict
+        {pre-training: (images uint8 (n, S, S, C), attention float32 (n, h, w))}.
 
     Raises
     ------
@@ -24,24 +34,25 @@ def read_maps(files: Iterable[Path]) -> dict[str, tuple[NDArray[np.uint8], NDArr
         If a file is not what `fdsl attention` writes.
     """
     maps = {}
-    for path in sorted(files, reverse=True):
+    paths = sorted(files)
+    for name in pretrainings:
+        path = next((path for path in paths if path.name.startswith(f"{name}-")), None)
+        if path is None:
+            continue
         try:
             _require_sound(path)
             with np.load(path, allow_pickle=False) as held:
-                maps[Run.read(path.stem).pretraining] = held["images"], held["attention"]
+                maps[name] = held["images"], held["attention"]
         except FileNotFoundError:
             raise
         except Exception as error:  # noqa: BLE001 a damaged archive can fail in any way
-            raise DamagedFile(
-                f"{path} holds no attention maps ({error}); delete it and run the same command"
-                " again"
-            ) from None
+            raise DamagedFile(f"{path} holds no attention maps ({error}); {AGAIN}") from None
     return maps
 
 
 def _require_sound(path: Path) -> None:
-    """Raise ValueError if an array differs from its checksum; NumPy looks at it after it has
-    believed the array's head.
+    """Raise ValueError if an array differs from its checksum, which NumPy checks only after it has
+    trusted the array's header.
     """
     with ZipFile(path) as archive:
         changed = archive.testzip()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,9 +11,8 @@ from numpy.typing import NDArray
 
 from fdsl.formulas import constants, rcdb
 from fdsl.report.figures.attention_maps import draw_image
-from fdsl.report.figures.files import save
-from fdsl.report.figures.inputs import FigureInputs
-from fdsl.report.style import STYLE, TEXT_WIDTH_IN, wrapped
+from fdsl.report.figures.inputs import Drawn, FigureInputs
+from fdsl.report.style import TEXT_WIDTH_IN, wrapped
 from fdsl.schema.study.figures import Construction
 
 # Lengths in pixels at 512, larger than the dataset's ranges so that a reader sees each step.
@@ -24,14 +21,19 @@ SIDE_PX = 160
 MOST_INSTANCES = 10_000
 
 
-def write(inputs: FigureInputs, *, out: Path) -> None:
-    """Draw the steps one after the other, and the panels' parameters as numbers."""
-    figure = inputs.figure
-    assert isinstance(figure, Construction)
-    steps = _steps(figure)
-    table = pd.DataFrame([{"step": title, **values} for title, values in steps.items()])
-    with mpl.rc_context(STYLE):
-        save(_figure(inputs, steps), table, out=out)
+def draw(inputs: FigureInputs) -> Drawn:
+    """Draw the steps one after the other; the plotted numbers are the panels' parameters."""
+    assert isinstance(inputs.figure, Construction)
+    steps = _steps(inputs.figure)
+    instance = _whole(steps, seed=inputs.seed)
+    figure = Figure(figsize=(TEXT_WIDTH_IN, 2.0), layout="constrained")
+    for axes, (title, values) in zip(figure.subplots(1, len(steps)), steps.items(), strict=True):
+        image = _draw(values, seed=inputs.seed, instance=instance)
+        draw_image(axes, image, vmax=int(image.max()))
+        axes.set_title(title, fontsize=7)
+    note = "Drawn by the formula of this repository; steps enlarged so that they can be seen."
+    figure.supxlabel(wrapped(f"{inputs.figure.caption} {note}"), fontsize=7)
+    return figure, pd.DataFrame([{"step": title, **values} for title, values in steps.items()])
 
 
 def _steps(figure: Construction) -> dict[str, dict[str, Any]]:
@@ -66,15 +68,3 @@ def _whole(steps: dict[str, dict[str, Any]], *, seed: int) -> int:
         if not any(edge.any() for edge in edges):
             return instance
     raise RuntimeError(f"none of {MOST_INSTANCES} instances lies inside of the image")
-
-
-def _figure(inputs: FigureInputs, steps: dict[str, dict[str, Any]]) -> Figure:
-    figure = Figure(figsize=(TEXT_WIDTH_IN, 2.0), layout="constrained")
-    instance = _whole(steps, seed=inputs.seed)
-    for axes, (title, values) in zip(figure.subplots(1, len(steps)), steps.items(), strict=True):
-        image = _draw(values, seed=inputs.seed, instance=instance)
-        draw_image(axes, image, vmax=int(image.max()))
-        axes.set_title(title, fontsize=7)
-    note = "Drawn by the formula of this repository; steps enlarged so that they can be seen."
-    figure.supxlabel(wrapped(f"{inputs.figure.caption} {note}"), fontsize=7)
-    return figure
