@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fdsl import formulas
+from fdsl.formulas.ofdb import REDRAWN, require_possible
 from fdsl.images.streamed import StreamedImages
 from fdsl.images.synthetic import ShardedImages
 from fdsl.schema.base import FrozenModel
-from fdsl.formulas.ofdb import REDRAWN, require_possible
 from fdsl.schema.recipe import OfdbAugmentation
 from fdsl.seeding import tree
 

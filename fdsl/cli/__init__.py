@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from fdsl import __version__
-from fdsl.cli import forecast, images, inspect, jobs, provenance, reports
+from fdsl.cli import forecast, images, inspect, jobs, provenance
 from fdsl.io.escaping import printable
 from fdsl.io.storage import DamagedFile
 
@@ -59,7 +59,6 @@ forecast.register(app)
 inspect.register(app)
 provenance.register(app)
 jobs.register(app)
-reports.register(app)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Escape untrusted text for a terminal, Markdown, reStructuredText and CSV.
 
-`fdsl.report.templates` escapes for HTML and LaTeX.
+`fdsl.report.templating` escapes for HTML and LaTeX.
 """
 
 from __future__ import annotations

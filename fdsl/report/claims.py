@@ -13,7 +13,7 @@ from fdsl.report.decisions import Decision, decide_all
 from fdsl.report.html import SUFFIX, document, write_fragment
 from fdsl.report.published import read_published
 from fdsl.report.read_runs import read_runs
-from fdsl.report.templates import render
+from fdsl.report.templating import render
 from fdsl.schema.study.paper import Study
 from fdsl.schema.study.report_scale import ReportScale
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from fdsl.io.storage import AGAIN, DamagedFile, write_text
-from fdsl.report.templates import FOLDER, render
+from fdsl.report.templating import FOLDER, render
 
 SUFFIX = ".fragment.html"
 MARK = re.compile(r"(.*)<!-- end of fragment, sha256 ([0-9a-f]{64}) -->\n", re.DOTALL)
@@ -36,7 +36,7 @@ def document(title: str, body: Markup, *, style: str = "", script: str = "") -> 
     body
         Content of <main>.
     style, script
-        Further CSS and JavaScript: names of files in `fdsl.report.templates.FOLDER`.
+        Further CSS and JavaScript: names of files in `fdsl.report.templating.FOLDER`.
     """
     code = f"\n{(FOLDER / script).read_text(encoding='utf-8')}\n" if script else ""
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from fdsl.io.storage import write_text
 from fdsl.report.gallery import exhibits
 from fdsl.report.html import SUFFIX, document, read_fragment
-from fdsl.report.templates import render
+from fdsl.report.templating import render
 from fdsl.schema.base import FrozenModel
 from fdsl.schema.catalogue import SyntheticDataset
 

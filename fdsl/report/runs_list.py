@@ -13,7 +13,7 @@ from fdsl.io.storage import AGAIN, DamagedFile, write_text
 from fdsl.report.csv_files import to_csv
 from fdsl.report.html import SUFFIX, write_fragment
 from fdsl.report.read_metrics import read_metrics
-from fdsl.report.templates import render
+from fdsl.report.templating import render
 
 FILES = (".csv", SUFFIX)
 WIDTH, HEIGHT = 120, 28  # of a curve, pixels

@@ -15,7 +15,7 @@ from fdsl.report.csv_files import to_csv, two_decimals
 from fdsl.report.html import SUFFIX, Picture, document, write_fragment
 from fdsl.report.published import by_cell, read_published
 from fdsl.report.read_runs import RecordRefused, read_runs
-from fdsl.report.templates import render
+from fdsl.report.templating import render
 from fdsl.schema.base import choose
 from fdsl.schema.study.paper import Study
 from fdsl.schema.study.report_scale import ReportScale

@@ -48,7 +48,7 @@ def import_weights(
     environment: Mapping[str, Any],
     job_start: Mapping[str, Any],
 ) -> None:
-    """Write `model.safetensors` with its model card, and a record of kind "released".
+    """Write `model.safetensors` with its model card, and a record of kind "import_weights".
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def import_weights(
     card = _card(name, entry, found=found, translated=translated, about=config, code=code)
     cards = model_card.write(out.parent, config=config, card=card)
     content = {
-        "kind": "released",
+        "kind": "import_weights",
         "run": name,
         "scale": scale,
         "seed": None,

@@ -205,9 +205,7 @@ def page(
     sections = {**parts, "How to load it": _how_to_load(about)}
     body = "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items())
     says = "MIT, like the code that made it." if licence == MIT else escape_markdown(licence)
-    return (
-        f"{head}\n# {escape_markdown(title)}\n\n> {escape_markdown(banner)}\n\n{body}\n\n## Licence\n\n{says}\n"
-    )
+    return f"{head}\n# {escape_markdown(title)}\n\n> {escape_markdown(banner)}\n\n{body}\n\n## Licence\n\n{says}\n"
 
 
 def table(rows: Mapping[str, Any]) -> str:
@@ -248,7 +246,9 @@ def _of_pretraining(
         parameters = f"\n\nParameters of the formula:\n\n{_json(text.synthetic.settings)}"
         limits.append(f"- {FORMULA_DRIVEN}".replace("\n", "\n  "))
     if not text.comparable:
-        limits.append(f"- {escape_markdown(text.scale_title)}: not for comparison with published numbers.")
+        limits.append(
+            f"- {escape_markdown(text.scale_title)}: not for comparison with published numbers."
+        )
     training = {
         "Network": f"{text.model_title} ({task.model.timm} of timm)",
         "Weights": _which_weights(recipe),

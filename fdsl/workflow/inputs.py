@@ -142,15 +142,23 @@ def metrics(jobs: Jobs, scale: str, stage: str, run: str) -> list[str]:
     return [jobs.path(stage, "metrics", scale=scale, run=run)]
 
 
-def fragments(jobs: Jobs) -> list[str]:
-    """Return the finished parts of the page, in its order."""
+def report_fragments(jobs: Jobs) -> list[str]:
+    """Return the finished parts of the page that are tables and figures, in its order."""
     studies = jobs.config.studies.values()
     return [
-        jobs.path("claims", "fragment"),
         *(jobs.path("table", "fragment", table=name) for s in studies for name in s.tables),
         *(jobs.path("figure", "fragment", figure=name) for s in studies for name in s.figures),
-        jobs.path("runs", "fragment"),
     ]
+
+
+def claims_fragment(jobs: Jobs) -> list[str]:
+    """Return the finished part of the page with the claims; none without a claim."""
+    return [jobs.path("claims", "fragment")] if jobs.has_claims else []
+
+
+def runs_fragment(jobs: Jobs) -> list[str]:
+    """Return the finished part of the page that lists the runs."""
+    return [jobs.path("runs", "fragment")]
 
 
 def _downstream(run: str) -> str:

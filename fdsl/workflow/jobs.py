@@ -215,7 +215,11 @@ RULES: dict[str, Rule] = {
     ),
     "figure": Rule(
         outputs=_report_files("results/figures/{figure}", "png", "pdf", "csv"),
-        inputs={"records": inputs.figure_records, "files": inputs.figure_files, "published": inputs.published},
+        inputs={
+            "records": inputs.figure_records,
+            "files": inputs.figure_files,
+            "published": inputs.published,
+        },
         spec=Specs.figure,
         modules=lambda spec: [
             f"fdsl.report.figures.{spec['figure']['kind']}",
@@ -245,7 +249,11 @@ RULES: dict[str, Rule] = {
     ),
     "page": Rule(
         outputs={"page": "results/index.html", "record": "results/index.record.json"},
-        inputs={"fragments": inputs.fragments},
+        inputs={
+            "claims": inputs.claims_fragment,
+            "reports": inputs.report_fragments,
+            "runs": inputs.runs_fragment,
+        },
         spec=Specs.page,
         modules=lambda spec: ["fdsl.report.page", *_formulas(spec["datasets"].values())],
     ),
@@ -392,7 +400,13 @@ class Jobs:
         studies = self.config.studies.values()
         tables = [self.path("table", "csv", table=t) for s in studies for t in s.tables]
         figures = [self.path("figure", "png", figure=f) for s in studies for f in s.figures]
-        return [*tables, *figures, self.path("claims", "csv"), self.path("page", "page")]
+        claims = [self.path("claims", "csv")] if self.has_claims else []
+        return [*tables, *figures, *claims, self.path("page", "page")]
+
+    @property
+    def has_claims(self) -> bool:
+        """Whether any study has a claim."""
+        return any(study.claims for study in self.config.studies.values())
 
     def needed(self, targets: Iterable[str]) -> list[Job]:
         """Return the jobs behind some targets if nothing had been made yet, each once.

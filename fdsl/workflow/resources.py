@@ -9,7 +9,16 @@ from fdsl.workflow.runs import Run
 
 SPREADABLE = ("pretrain", "finetune")  # rules whose trainings several processes can share
 RETRIED = ("pretrain", "finetune", "detect")  # go on from a checkpoint, so a retry needs no more
-DEVICES = ("gpu", "mpi", "nodes", "tasks", "tasks_per_node", "tasks_per_gpu", "cpus_per_task", "gres")
+DEVICES = (
+    "gpu",
+    "mpi",
+    "nodes",
+    "tasks",
+    "tasks_per_node",
+    "tasks_per_gpu",
+    "cpus_per_task",
+    "gres",
+)
 NAMES = (*DEVICES, "mem_mb", "runtime", "launch")
 
 

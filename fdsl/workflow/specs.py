@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fdsl.io.escaping import escape_rst
 from fdsl.formulas import ofdb
+from fdsl.io.escaping import escape_rst
 from fdsl.schema.base import choose
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.recipe import Preparation
 from fdsl.schema.study.figures import Figure, Samples
 from fdsl.schema.study.report_scale import ReportScale
-from fdsl.schema.study.tables import SCRATCH
 from fdsl.workflow.config import Config
 from fdsl.workflow.runs import Run, Runs
 
@@ -108,7 +107,10 @@ class Specs:
     def _images(self, scale: str, pretraining: str) -> Spec:
         """Return what decides the images of a pre-training."""
         if pretraining in self.config.synthetic:
-            entry, images = self.config.dataset(scale, pretraining), self.config.scales[scale].images
+            entry, images = (
+                self.config.dataset(scale, pretraining),
+                self.config.scales[scale].images,
+            )
             return {"kind": "synthetic", "images": images, **self._synthetic(entry)}
         real = self.config.real(scale, pretraining)
         stand_in = self.config.scales[scale].real.get(pretraining)
@@ -226,15 +228,14 @@ class Specs:
     def page(self) -> Spec:
         """Return what decides the page, besides its fragments."""
         budget = self.config.scales[self.scale]
-        studies = {
-            name: {
+        studies = [
+            {
                 "title": study.title,
                 "reference": study.reference,
-                "tables": list(study.tables),
-                "figures": list(study.figures),
+                "reports": [*study.tables, *study.figures],
             }
-            for name, study in self.config.studies.items()
-        }
+            for study in self.config.studies.values()
+        ]
         return {
             "studies": studies,
             "scale": {"name": self.scale, "title": budget.title, "banner": budget.banner},

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from fdsl.workflow.plan import Plan
 from typer.testing import CliRunner
 
 from fdsl.cli import app
@@ -13,7 +14,6 @@ from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.yaml_files import read_yaml, workflow_folder
 from fdsl.train import models
 from fdsl.workflow.load import load
-from fdsl.workflow.plan import Plan
 
 NAME = "authors_visualatom1k"
 

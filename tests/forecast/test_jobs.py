@@ -6,11 +6,11 @@ import re
 from collections import Counter
 
 import pytest
+from fdsl.forecast.jobs import OUTPUTS, RULES, jobs
+from fdsl.workflow.plan import Plan
 from forecast.given import ROOT, configuration
 
-from fdsl.forecast.jobs import OUTPUTS, RULES, jobs
 from fdsl.schema.base import ConfigError
-from fdsl.workflow.plan import Plan
 
 
 def count(*targets, **changes):

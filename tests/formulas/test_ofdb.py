@@ -2,10 +2,10 @@
 
 import pytest
 
+from fdsl.formulas.ofdb import require_possible
 from fdsl.schema import yaml_files
 from fdsl.schema.base import ConfigError
 from fdsl.schema.catalogue import SyntheticDataset
-from fdsl.formulas.ofdb import require_possible
 
 ALL = ("ifs", "pattern", "rotation", "texture")
 ENTRIES = yaml_files.catalog(yaml_files.workflow_folder(), "synthetic", SyntheticDataset)

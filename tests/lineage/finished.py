@@ -7,12 +7,13 @@ import json
 import random
 from pathlib import Path
 
+from fdsl.workflow.plan import Plan
+
 from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
 from fdsl.lineage.expected import Asked
 from fdsl.schema.yaml_files import read_yaml, workflow_folder
 from fdsl.workflow.load import load
-from fdsl.workflow.plan import Plan
 
 TABLE = "results/tables/table3.csv"
 ENVIRONMENT = {

@@ -2,9 +2,9 @@ import json
 import re
 from pathlib import Path
 
+from fdsl.lineage.modules import MODULES, of_figure, of_table
 from lineage.finished import plan
 
-from fdsl.lineage.modules import MODULES, of_figure, of_table
 from fdsl.provenance import fingerprint
 from fdsl.schema.yaml_files import workflow_folder
 

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from fdsl.workflow.plan import Plan
 from PIL import Image
 
 from fdsl.io.storage import DamagedFile
@@ -20,7 +21,6 @@ from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.study.report_scale import ReportScale
 from fdsl.schema.yaml_files import read_yaml, workflow_folder
 from fdsl.workflow.load import load
-from fdsl.workflow.plan import Plan
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 BANNER = "laptop scale: not a reproduction of the published numbers"

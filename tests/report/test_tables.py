@@ -10,19 +10,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from fdsl.report.terminal import read_terminal, to_terminal
+from fdsl.workflow.plan import Plan
 from rich.console import Console
 
 from fdsl.io.storage import DamagedFile
 from fdsl.report.read_runs import RecordRefused
 from fdsl.report.tables import COLUMNS, build_table, records_in, write_table
-from fdsl.report.terminal import read_terminal, to_terminal
 from fdsl.schema.base import ConfigError
 from fdsl.schema.study.paper import Study
 from fdsl.schema.study.report_scale import ReportScale
 from fdsl.schema.study.tables import Column
 from fdsl.schema.yaml_files import read_yaml
 from fdsl.workflow.load import load
-from fdsl.workflow.plan import Plan
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 PUBLISHED = WORKFLOW / "published" / "tables.csv"

@@ -4,11 +4,10 @@ paper in a minute.
 
 from collections import Counter
 
-from forecast.given import children_s, configuration
-from workflow.test_dag import jobs as planned
-
 from fdsl.forecast.jobs import jobs
 from fdsl.workflow.plan import Plan
+from forecast.given import children_s, configuration
+from workflow.test_dag import jobs as planned
 
 MOST_JOBS, MOST_SECONDS = 5000, 60  # of processor time, so that neighbours do not count
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fdsl.workflow.plan import Plan
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from fdsl.schema import yaml_files
 from fdsl.schema.base import ConfigError
 from fdsl.workflow import load as settings
 from fdsl.workflow.launch import Spread, launcher
-from fdsl.workflow.plan import Plan
 from fdsl.workflow.runs import Run
 
 ROOT = Path(__file__).parents[2]

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from fdsl.workflow.plan import Plan
 from hypothesis import given
 from hypothesis import strategies as st
 from workflow.checkout import ROOT
@@ -15,7 +16,6 @@ from fdsl.schema.user import MAX_PROCESSES, SPREAD, UserConfig
 from fdsl.schema.yaml_files import read_yaml
 from fdsl.workflow.launch import Spread, launcher
 from fdsl.workflow.load import load
-from fdsl.workflow.plan import Plan
 
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 UNQUOTED = {"threads", "resources.launch"}  # a number, and what `launcher` makes of numbers

@@ -71,9 +71,7 @@ def _command(
         scale = {} if given["scale"] is None else {"scale": given["scale"]}
         config = read_config(given["config"], given["set_"], **scale)
         wildcards = {name: given[name] for name in names} | scale
-        job = begin(
-            rule, wildcards, config=config, spec=given["spec"], threads=given["threads"]
-        )
+        job = begin(rule, wildcards, config=config, spec=given["spec"], threads=given["threads"])
         perform(job)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -53,20 +53,20 @@ def import_weights(job: RunningJob) -> None:
     from fdsl.datasets.weight_files import file_of, require
     from fdsl.provenance import environment
     from fdsl.schema.catalogue import ModelEntry
-    from fdsl.train import import_weights as engine
+    from fdsl.train.import_weights import import_weights as import_
 
     name, root = job.spec["weights"], job.config.user.data_root
     entry = job.config.published_weights[name]
     require({name: entry}, root)
-    engine.adopt(
+    import_(
+        entry,
         name=name,
         scale=job.job.scale,
-        entry=entry,
         model=ModelEntry.model_validate(job.spec["model"]),
         file=file_of(entry, root),
         out=job.output("weights"),
         record=job.output("record"),
         code=job.code,
         environment=environment(),
-        asked=job.job_start,
+        job_start=job.job_start,
     )

@@ -17,7 +17,7 @@ from fdsl.io.storage import atomic_write, write_text
 from fdsl.report.csv_files import to_csv
 from fdsl.report.html import SUFFIX, data_url, write_fragment
 from fdsl.report.style import METADATA, STYLE
-from fdsl.report.templates import render
+from fdsl.report.templating import render
 from fdsl.schema.base import FrozenModel
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.study.figures import Figure

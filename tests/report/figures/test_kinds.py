@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from fdsl.workflow.plan import Plan
 from PIL import Image
 
 from fdsl.images import parameters
@@ -13,7 +14,6 @@ from fdsl.report.figures.attention_maps import read_maps
 from fdsl.report.figures.inputs import FigureInputs, write
 from fdsl.schema.yaml_files import read_yaml, workflow_folder
 from fdsl.workflow.load import load
-from fdsl.workflow.plan import Plan
 
 
 @pytest.fixture(scope="session")
