@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from fdsl.io import storage
+from fdsl.io import checksums, storage
 from fdsl.io.storage import DamagedFile
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,7 @@ class ForeignCheckpoint(ValueError):
 
 
 def save(folder: str | Path, content: dict[str, Any], *, step: int, identity: Identity) -> None:
-    """Store a snapshot durably and remove those that it replaces, and damaged ones of later
-    updates.
+    """Store a snapshot durably; remove those that it replaces, and damaged ones of later updates.
 
     Parameters
     ----------
@@ -67,7 +66,7 @@ def save(folder: str | Path, content: dict[str, Any], *, step: int, identity: Id
     target.with_suffix(".json").unlink(missing_ok=True)
     with storage.atomic_write(target) as temporary, temporary.open("wb") as file:
         file.write(buffer.getbuffer())
-    if storage.digest(target) != digest:
+    if checksums.digest(target) != digest:
         raise DamagedFile(f"{target} does not read back as it was written: check the disk")
     pointer = {"file": target.name, "sha256": digest, "step": step, "identity": dict(identity)}
     storage.write_checksummed(target.with_suffix(".json"), pointer)
@@ -104,9 +103,7 @@ def discard(folder: str | Path) -> None:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove what a killed process left half-written. One process alone may call it, before the
-    first `save`.
-    """
+    """Remove half-written files of a killed process; by one process, before the first `save`."""
     for temporary in Path(folder).glob(".step-*.tmp"):
         temporary.unlink()
 
@@ -146,14 +143,12 @@ def _require_same(theirs: dict[str, Any], ours: dict[str, Any], folder: Path) ->
         lines = "\n".join(differ)
         raise ForeignCheckpoint(
             f"{folder} holds a checkpoint of another training:\n{lines}\nDelete the folder to start"
-            " this training from its beginning, or undo the change to go on."
+            " this training from its beginning, or undo the change to resume."
         )
 
 
 def _flat(content: Any, name: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, with names joined by dots; lists as tuples do, so that JSON
-    changes nothing.
-    """
+    """Return nested mappings as one with dotted names, and tuples as JSON's lists."""
     if not isinstance(content, Mapping):
         return {name: list(content) if isinstance(content, tuple) else content}
     parts = [_flat(value, f"{name}.{key}".lstrip(".")) for key, value in content.items()]
