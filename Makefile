@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 USUAL := not cluster and not faults and not bench
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-fast test-slow test-faults test-cluster slurm lint audit bench schemas docs clean fashion-mnist browser
+.PHONY: demo test test-fast test-slow test-faults test-cluster slurm lint audit bench schemas docs size clean fashion-mnist browser
 
 demo: $(STAMP) fashion-mnist
 	@snakemake --cores all -- results/tables/table3.csv results/figures/figure2.png
@@ -52,6 +52,10 @@ bench: $(STAMP)
 
 schemas: $(STAMP)
 	fdsl schemas workflow/schemas
+
+# Lines of code by package, and the modules behind one training.
+size: $(STAMP)
+	@python tests/code_size.py
 
 # The generated pages.
 docs: $(STAMP)

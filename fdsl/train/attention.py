@@ -1,11 +1,10 @@
-"""Where a pre-trained vision transformer looks: attention of its last block on images that it was
-trained on.
-"""
+"""Attention maps of a pre-trained vision transformer: its last block, on its training images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -40,16 +39,28 @@ def write_attention(
     weights_file
         `model.safetensors` of a pre-training.
     recipe, model
-        As in its order.
+        Of the pre-training.
 
     Raises
     ------
     ValueError
         If the network has no attention over patches (ResNet, Swin).
     """
-    network, planes = _network(weights_file, recipe, model), EvalTransform(recipe)
+    tensors, metadata = weights.read(weights_file)
+    network = models.build(
+        model,
+        image_size_px=recipe.image_size_px,
+        classes=metadata["classes"],
+        drop_path=0.0,
+        seed=0,
+    )
+    network.load_state_dict(tensors)
+    planes = EvalTransform(recipe)
     seen = torch.stack([planes(image) for image in images])
-    maps = attention(network, _finished(seen, recipe, model))
+    transform = BatchTransform(recipe, channels=models.channels(model), classes=2, train=False)
+    labels, keys = torch.zeros(len(seen), dtype=torch.int64), torch.zeros(len(seen), 3).long()
+    normalised, _ = transform(seen, labels, keys, seed=0, step=0, device="cpu")
+    maps = attention(network, normalised)
     with storage.atomic_write(path) as temporary, Path(temporary).open("wb") as file:
         np.savez(file, images=seen.permute(0, 2, 3, 1).numpy(), attention=maps)
 
@@ -78,8 +89,8 @@ def attention(network: nn.Module, images: Tensor) -> NDArray[np.float32]:
     ValueError
         If the network has no attention over patches.
     """
-    block = _last_attention(network)
-    prefix, grid = int(network.num_prefix_tokens), network.patch_embed.grid_size
+    block, timm_network = _last_attention(network), cast("Any", network)
+    prefix, grid = int(timm_network.num_prefix_tokens), timm_network.patch_embed.grid_size
     caught: list[Tensor] = []
     handle = block.attn_drop.register_forward_pre_hook(
         lambda _module, inputs: caught.append(inputs[0])
@@ -97,7 +108,8 @@ def attention(network: nn.Module, images: Tensor) -> NDArray[np.float32]:
     return scaled.reshape(len(images), *grid).numpy().astype(np.float32)
 
 
-def _last_attention(network: nn.Module) -> nn.Module:
+def _last_attention(network: nn.Module) -> Any:
+    """Return the attention layer of the last block; ValueError if there is none."""
     blocks = getattr(network, "blocks", None)
     block = getattr(blocks[-1], "attn", None) if isinstance(blocks, nn.Sequential) else None
     if not hasattr(block, "attn_drop") or not hasattr(network, "num_prefix_tokens"):
@@ -106,24 +118,3 @@ def _last_attention(network: nn.Module) -> nn.Module:
             " attention maps exist for timm's vision transformers"
         )
     return block
-
-
-def _network(path: str | Path, recipe: Recipe, model: ModelEntry) -> nn.Module:
-    tensors, metadata = weights.read(path)
-    network = models.build(
-        model,
-        image_size_px=recipe.image_size_px,
-        classes=metadata["classes"],
-        drop_path=0.0,
-        seed=0,
-    )
-    network.load_state_dict(tensors)
-    return network
-
-
-def _finished(seen: Tensor, recipe: Recipe, model: ModelEntry) -> Tensor:
-    """Normalise uint8 images (n, C, S, S) as the network takes them."""
-    labels, keys = torch.zeros(len(seen), dtype=torch.int64), torch.zeros(len(seen), 3).long()
-    finish = BatchTransform(recipe, channels=models.channels(model), classes=2, train=False)
-    images, _ = finish(seen, labels, keys, seed=0, step=0, device="cpu")
-    return images

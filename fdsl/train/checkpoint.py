@@ -40,8 +40,7 @@ class ForeignCheckpoint(ValueError):
 
 
 def save(folder: str | Path, content: dict[str, Any], *, step: int, identity: Identity) -> None:
-    """Store a snapshot durably and remove those that it replaces, and damaged ones of later
-    updates.
+    """Store a snapshot durably; remove those that it replaces, and damaged ones of later updates.
 
     Parameters
     ----------
@@ -104,9 +103,7 @@ def discard(folder: str | Path) -> None:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove what a killed process left half-written. One process alone may call it, before the
-    first `save`.
-    """
+    """Remove half-written files of a killed process; by one process, before the first `save`."""
     for temporary in Path(folder).glob(".step-*.tmp"):
         temporary.unlink()
 
@@ -146,14 +143,12 @@ def _require_same(theirs: dict[str, Any], ours: dict[str, Any], folder: Path) ->
         lines = "\n".join(differ)
         raise ForeignCheckpoint(
             f"{folder} holds a checkpoint of another training:\n{lines}\nDelete the folder to start"
-            " this training from its beginning, or undo the change to go on."
+            " this training from its beginning, or undo the change to resume."
         )
 
 
 def _flat(content: Any, name: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, with names joined by dots; lists as tuples do, so that JSON
-    changes nothing.
-    """
+    """Return nested mappings as one with dotted names, and tuples as JSON's lists."""
     if not isinstance(content, Mapping):
         return {name: list(content) if isinstance(content, tuple) else content}
     parts = [_flat(value, f"{name}.{key}".lstrip(".")) for key, value in content.items()]

@@ -1,10 +1,8 @@
-"""Learning without labels: DINO (Caron et al. 2021, arXiv:2104.14294), with the loss and the head
-of lightly.
+"""Learning without labels: DINO (Caron et al. 2021, arXiv:2104.14294), by lightly's loss and head.
 
-A student learns to give for every view of an image what a teacher gives for the two large views;
-the teacher is a running average of the student and is what remains. Schedules are those of the
-released main_dino.py, per update, but for the temperature and the frozen last layer, which go by
-epochs there too.
+A student learns to predict, from every view of an image, a teacher's output for the two large
+views; the teacher is a running average of the student and is what remains. Schedules are those of
+the released main_dino.py: per update, but by epochs for the temperature and the frozen last layer.
 """
 
 from __future__ import annotations
@@ -19,14 +17,14 @@ from lightly.models.utils import deactivate_requires_grad, update_momentum
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fdsl.augment.mixup_cutmix import BatchTransform
-from fdsl.augment.multi_crop import LARGE, MultiCrop
+from fdsl.augment.multi_crop import MultiCrop
 from fdsl.schema.recipe import Dino
 from fdsl.train import models
+from fdsl.train.classification import batch_transform
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
 from fdsl.train.input.loader import Batch, TrainingTransform
-from fdsl.train.schedule import cosine, schedule
+from fdsl.train.schedule import schedule
 from fdsl.train.task import ClassificationTask
 
 
@@ -38,16 +36,14 @@ class Projected(nn.Module):
         self.backbone, self.head = backbone, head
 
     def forward(self, *crops: Tensor) -> Tensor:
-        """Return (views, B, out_dim) of views (B, V, C, S, S) of any sizes; views of one size go
-        through together.
-        """
+        """Return (views, B, out_dim) of views (B, V, C, S, S), which may have several sizes."""
         batch = len(crops[0])
         features = [self.backbone(views.transpose(0, 1).flatten(0, 1)) for views in crops]
         projected: Tensor = self.head(torch.cat(features))
-        return projected.unflatten(0, (-1, batch))
+        return projected.reshape(-1, batch, projected.shape[1])
 
 
-class Loss(DINOLoss):
+class CentredLoss(DINOLoss):  # type: ignore[misc]  # lightly has no types
     """lightly's loss, whose centre moves once an update rather than once a micro-batch."""
 
     def __init__(self, settings: Dino) -> None:
@@ -66,9 +62,7 @@ class Loss(DINOLoss):
         self._means.append(teacher_out.mean(dim=(0, 1), keepdim=True))
 
     def settle(self) -> None:
-        """Move the centre by what was remembered, averaged over all processes; every process must
-        call it.
-        """
+        """Move the centre by the mean over all processes; every process must call it."""
         super().update_center(torch.cat(self._means))
         self._means.clear()
 
@@ -107,18 +101,14 @@ class SelfDistillation:
             )
         self.counts = True
         self.clip_each = self.settings.clip_each
-        self._seed = task.seed
         self._schedule = schedule(task.recipe, images=task.stream().images)
-        channels = models.channels(task.model)
-        self._finish = BatchTransform(
-            task.recipe, channels=channels, classes=task.classes, train=False
-        )
+        self._transform = batch_transform(task, processes, train=False)
         self.network = self._projected(task, drop_path=task.recipe.drop_path)
         task.load_weights(self.network.backbone)
         self.teacher = self._projected(task, drop_path=0.0)
         self.teacher.load_state_dict(self.network.state_dict())
         deactivate_requires_grad(self.teacher)
-        self._loss = Loss(self.settings)
+        self._loss = CentredLoss(self.settings)
         for module in (self.network, self.teacher):
             models.choose_attention(module, device=self.device, precision=task.recipe.precision)
         for module in (self.network, self.teacher, self._loss):
@@ -138,31 +128,23 @@ class SelfDistillation:
         crops = [self._normalised(views, batch, step) for views in batch.images if views.shape[1]]
         with autocast(self.device, self.recipe.precision):
             with torch.no_grad():
-                taught = self.teacher(crops[0])
-            learned = network(*crops)
-        taught, learned = taught.float(), learned.float()
+                target = self.teacher(crops[0])
+            output = network(*crops)
+        target, output = target.float(), output.float()
         epoch = self._schedule.epoch_after(step)
-        loss = self._loss(list(taught), list(learned), epoch=epoch)
-        return loss, (learned.detach()[1].argmax(1) == taught[0].argmax(1)).sum()
+        loss = self._loss(list(target), list(output), epoch=epoch)
+        return loss, (output.detach()[1].argmax(1) == target[0].argmax(1)).sum()
 
     def before_update(self, optimizer: Optimizer, *, step: int) -> None:
-        """Set this update's weight decay, and keep the last layer as it is in the first epochs."""
-        optimizer.param_groups[0]["weight_decay"] = cosine(
-            step,
-            steps=self._schedule.steps,
-            start=self.recipe.weight_decay,
-            end=self.settings.weight_decay_end,
-        )
+        """Set this update's weight decay; freeze the last layer in the first epochs."""
+        first, last = self.recipe.weight_decay, self.settings.weight_decay_end
+        optimizer.param_groups[0]["weight_decay"] = self._schedule.cosine(step, first, last)
         self.network.head.cancel_last_layer_gradients(self._schedule.epoch_after(step))
 
     def after_update(self, *, step: int) -> None:
-        """Let the teacher and the centre follow."""
-        momentum = cosine(
-            step,
-            steps=self._schedule.steps,
-            start=self.settings.teacher_momentum,
-            end=self.settings.teacher_momentum_end,
-        )
+        """Update the teacher and the centre."""
+        first, last = self.settings.teacher_momentum, self.settings.teacher_momentum_end
+        momentum = self._schedule.cosine(step, first, last)
         update_momentum(self.network, self.teacher, m=momentum)
         self._loss.settle()
 
@@ -175,7 +157,7 @@ class SelfDistillation:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up student, teacher and centre."""
+        """Load student, teacher and centre."""
         self.network.load_state_dict(state["student"])
         self.teacher.load_state_dict(state["teacher"])
         self._loss.load_state_dict(state["loss"])
@@ -190,21 +172,13 @@ class SelfDistillation:
             any_size=True,
         )
         _require_whole_patches(backbone, self.settings, task)
-        return Projected(
-            backbone, _head(self.settings, features=backbone.head_hidden_size, seed=task.seed)
-        )
+        width: Any = backbone.head_hidden_size
+        return Projected(backbone, _head(self.settings, features=width, seed=task.seed))
 
     def _normalised(self, views: Tensor, batch: Batch, step: int) -> Tensor:
         """Return uint8 views (B, V, C, S, S) as float32 on the device."""
-        flat, _ = self._finish(
-            views.flatten(0, 1),
-            batch.labels,
-            batch.keys,
-            seed=self._seed,
-            step=step,
-            device=self.device,
-        )
-        return flat.unflatten(0, views.shape[:LARGE])
+        flat, _ = self._transform(batch._replace(images=views.flatten(0, 1)), step)
+        return flat.reshape(*views.shape[:2], *flat.shape[1:])
 
 
 def _head(settings: Dino, *, features: int, seed: int) -> DINOProjectionHead:

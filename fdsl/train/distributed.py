@@ -27,9 +27,7 @@ TRIM_BYTES = 2**31 - 1
 
 @dataclass(frozen=True)
 class Rank:
-    """A process among those that share a training: number `rank` of `world`, and `local_rank` on
-    its host.
-    """
+    """One of the processes that share a training: `rank` of `world`, `local_rank` on its host."""
 
     rank: int = 0
     world: int = 1
@@ -76,9 +74,7 @@ class Processes:
             dist.barrier()
 
     def parallel(self, model: nn.Module) -> nn.Module:
-        """Return the model that averages its gradients over all processes; the model itself when
-        alone.
-        """
+        """Return the model that averages its gradients over all processes; itself when alone."""
         if self.world == 1:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
@@ -108,22 +104,21 @@ def rank(environment: Mapping[str, str] = os.environ) -> Rank:
 
 
 def rendezvous(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return MASTER_ADDR and MASTER_PORT: those that are set, else the first host of the SLURM step
-    and a port from its job.
+    """Return MASTER_ADDR and MASTER_PORT.
+
+    Those that are set, else the first host of the SLURM step and a port from its job.
     """
-    if "MASTER_ADDR" in environment and "MASTER_PORT" in environment:
-        return {name: environment[name] for name in ("MASTER_ADDR", "MASTER_PORT")}
+    names = ("MASTER_ADDR", "MASTER_PORT")
+    given = {name: environment[name] for name in names if name in environment}
+    if len(given) == 2:
+        return given
     if "SLURM_STEP_NODELIST" not in environment:
         raise ValueError(
             "MASTER_ADDR and MASTER_PORT are not set: start the processes with torchrun or srun"
         )
     port = 20_000 + int(environment.get("SLURM_JOB_ID", "0")) % 20_000
-    return {
-        "MASTER_ADDR": environment.get(
-            "MASTER_ADDR", first_host(environment["SLURM_STEP_NODELIST"])
-        ),
-        "MASTER_PORT": environment.get("MASTER_PORT", str(port)),
-    }
+    host = first_host(environment["SLURM_STEP_NODELIST"])
+    return {"MASTER_ADDR": host, "MASTER_PORT": str(port)} | given
 
 
 def first_host(nodelist: str) -> str:
@@ -136,16 +131,12 @@ def first_host(nodelist: str) -> str:
 
 
 def threads_each(threads: int, environment: Mapping[str, str] = os.environ) -> int:
-    """Return one process's part of a host's CPU threads, at least 1; torchrun sets
-    LOCAL_WORLD_SIZE.
-    """
+    """Return a process's share of a host's CPU threads, at least 1 (torchrun: LOCAL_WORLD_SIZE)."""
     return max(threads // int(environment.get("LOCAL_WORLD_SIZE", "1")), 1)
 
 
 def loaders(devices: Devices, *, device: torch.device) -> int:
-    """Return the loader processes of one training process: the user's number, else one for each of
-    its threads beside a GPU.
-    """
+    """Return the loader processes of a training process: as set, else one per thread with a GPU."""
     if devices.loader_workers is not None:
         return devices.loader_workers
     return threads_each(devices.threads) if device.type == "cuda" else 0
@@ -167,9 +158,7 @@ def choose_device(wanted: str, *, local_rank: int) -> torch.device:
 
 @contextmanager
 def processes(devices: Devices) -> Iterator[Processes]:
-    """Join the processes of this training, with threads and determinism set, and leave them at the
-    end of the block.
-    """
+    """Join the processes of this training for the block, with threads and determinism set."""
     here = rank()
     device = choose_device(devices.device, local_rank=here.local_rank)
     torch.set_num_threads(threads_each(devices.threads))
@@ -221,13 +210,12 @@ def _determinism(wanted: bool) -> Iterator[None]:
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep freed blocks of up to 32 MiB, for the rest of the process; say whether it
-    does.
+    """Let glibc keep freed blocks of up to 32 MiB until the process ends; say whether it does.
 
-    By default it hands every larger tensor back to the system and gets it anew, zeroed page by
+    By default it returns every larger tensor to the system and gets it anew, zeroed page by
     page, in the next update: 5,000 page faults and a quarter of the processor time in each update
-    of the laptop scale. Results do not change, and the most memory that a training takes hardly
-    does. Other C libraries (musl, macOS) are left as they are.
+    of the laptop scale. Results do not change, nor
+    hardly the peak memory. Other C libraries (musl, macOS) are left as they are.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

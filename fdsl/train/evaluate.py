@@ -1,11 +1,9 @@
-"""Exact evaluation: every image once, counted in integers, whatever the batch or the number of
-processes.
-"""
+"""Exact evaluation: every image once, counted in integers, whatever the batch or processes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,7 +21,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a network does on a set of images.
+    """Top-1 counts of a network on a set of images.
 
     Attributes
     ----------
@@ -53,6 +51,23 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=PRECISIONS[precision], enabled=precision != "fp32")
 
 
+def _logits(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    transform: Callable[[Batch], Tensor],
+    device: torch.device,
+    precision: str,
+) -> Iterator[tuple[Batch, Tensor]]:
+    """Yield batches with float32 logits, in evaluation mode; then restore the model's mode."""
+    training = model.training
+    model.eval()
+    for batch in batches:
+        with autocast(device, precision):
+            logits = model(transform(batch))
+        yield batch, logits.float()
+    model.train(training)
+
+
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
@@ -68,7 +83,7 @@ def evaluate(
     Parameters
     ----------
     model
-        Maps images (B, channels, S, S) to logits (B, classes). Left in the mode in which it came.
+        Maps images (B, channels, S, S) to logits (B, classes). Its mode is restored.
     batches
         This process's disjoint share.
     transform
@@ -86,16 +101,11 @@ def evaluate(
     device = processes.device
     counts = torch.zeros(2, dtype=torch.int64, device=device)
     loss = torch.zeros((), dtype=torch.float64, device=device)
-    training = model.training
-    model.eval()
-    for batch in batches:
+    for batch, logits in _logits(model, batches, transform, device, precision):
         labels = batch.labels.to(device, non_blocking=True)
-        with autocast(device, precision):
-            logits = model(transform(batch)).float()
         counts[0] += (logits.argmax(1) == labels).sum()
         counts[1] += len(labels)
         loss += functional.cross_entropy(logits, labels, reduction="sum").double()
-    model.train(training)
     correct, seen = processes.sum(counts).tolist()
     if seen != images:
         raise RuntimeError(
@@ -159,7 +169,7 @@ def rank(
     Parameters
     ----------
     model
-        Maps images (B, channels, S, S) to logits (B, classes). Left in the mode in which it came.
+        Maps images (B, channels, S, S) to logits (B, classes). Its mode is restored.
     batches
         This process's disjoint share; `labels` int64 (B, classes) with 1, 0 and -1 (unknown).
     transform, images, processes, precision
@@ -176,15 +186,11 @@ def rank(
     scores = torch.zeros(images, classes, device=device)
     answers = torch.zeros(images, classes, dtype=torch.int64, device=device)
     seen = torch.zeros(images, dtype=torch.int64, device=device)
-    training = model.training
-    model.eval()
-    for batch in batches:
+    for batch, logits in _logits(model, batches, transform, device, precision):
         rows = batch.keys[:, 1].to(device, non_blocking=True)
-        with autocast(device, precision):
-            scores[rows] = model(transform(batch)).float()
+        scores[rows] = logits
         answers[rows] = batch.labels.to(device, non_blocking=True)
         seen.index_add_(0, rows, torch.ones_like(rows))
-    model.train(training)
     scores, answers, seen = (processes.sum(table) for table in (scores, answers, seen))
     if not bool((seen == 1).all()):
         raise RuntimeError(

@@ -1,13 +1,13 @@
-"""Features of a frozen network: what stands before its classifier, for every image once and in
-order.
-"""
+"""Features of a frozen network, the input of its classifier, for every image in order."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from fdsl.augment.crop import EvalTransform
 from fdsl.augment.mixup_cutmix import BatchTransform
@@ -28,15 +28,14 @@ def features(
     batch: int,
     workers: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Compute features as timm defines them: `forward_features`, then
-    `forward_head(pre_logits=True)`.
+    """Compute timm's features: `forward_features`, then `forward_head(pre_logits=True)`.
 
     Images go through the evaluation transform, also those of a training part: nothing is random.
 
     Parameters
     ----------
     network
-        A timm network on `device`. Used in evaluation mode and left in the mode in which it came.
+        A timm network on `device`. Used in evaluation mode and its mode is restored.
     source
         n images.
     preparation
@@ -67,14 +66,13 @@ def features(
             f"{type(network).__name__} has no forward_features and forward_head: "
             "frozen features are defined for timm's networks"
         )
-    cuda = device.type == "cuda"
     batches = evaluation_batches(
         EvaluationImages(source, EvalTransform(preparation)),
         rank=0,
         world=1,
         batch=batch,
         workers=workers,
-        pin_memory=cuda,
+        pin_memory=device.type == "cuda",
     )
     transform = BatchTransform(preparation, channels=channels, classes=source.classes, train=False)
     training = network.training
@@ -83,13 +81,7 @@ def features(
     for images in batches:
         with autocast(device, precision):
             prepared, _ = transform(*images, seed=0, step=0, device=device)
-            found = network.forward_head(network.forward_features(prepared), pre_logits=True)
-        if found.ndim != 2 or len(found) != len(images.labels):
-            raise TypeError(
-                f"{type(network).__name__} gives features {tuple(found.shape)} of"
-                f" {len(images.labels)} images: one vector per image is needed"
-            )
-        values.append(found.float().cpu())
+            values.append(_vectors(network, prepared).float().cpu())
         labels.append(images.labels)
     network.train(training)
     together = torch.cat(values).numpy()
@@ -100,3 +92,14 @@ def features(
             f" {broken[0]} first: the network's weights have diverged"
         )
     return together, torch.cat(labels).numpy()
+
+
+def _vectors(network: Any, images: Tensor) -> Tensor:
+    """Return the features (B, d) of a batch; TypeError if they are not one vector per image."""
+    found: Tensor = network.forward_head(network.forward_features(images), pre_logits=True)
+    if found.ndim != 2 or len(found) != len(images):
+        raise TypeError(
+            f"{type(network).__name__} gives features {tuple(found.shape)} of {len(images)} images:"
+            " one vector per image is needed"
+        )
+    return found

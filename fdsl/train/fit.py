@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -79,7 +79,7 @@ def fit(
     train_state, history = _begin(task, processes, objective)
     with checkpoint.listening(wall_seconds=task.devices.wall_seconds) as stop:
         loop_config = _loop_config(task, processes)
-        with _metrics(task, loop_config, train_state, history) as metrics:
+        with closing(_metrics(task, loop_config, train_state, history)) as metrics:
             checkpointer = Checkpointer(task, train_state, metrics, leads=processes.leads)
             evaluate_once = _evaluator(task, loop_config, train_state, metrics)
             try:
@@ -171,34 +171,27 @@ def _batches(task: TrainingTask, loop_config: LoopConfig, train_state: TrainStat
     )
 
 
-@contextmanager
 def _metrics(
     task: TrainingTask, loop_config: LoopConfig, train_state: TrainState, history: History
-) -> Iterator[MetricsLog]:
+) -> MetricsLog:
     """Open the metrics; only the leading process has a file and a display."""
-    here, display = loop_config.processes, None
+    here, schedule, display = loop_config.processes, loop_config.schedule, None
     if here.leads:
         display = Display(
             task.run,
-            steps=loop_config.schedule.steps,
+            steps=schedule.steps,
             start=train_state.step,
-            images=loop_config.schedule.global_batch,
+            images=schedule.global_batch,
             tensorboard=task.tensorboard,
         )
-    metrics = MetricsLog(
+    return MetricsLog(
         history,
-        schedule=loop_config.schedule,
+        schedule=schedule,
         path=task.record.with_name(METRICS_FILE) if here.leads else None,
         display=display,
         lag=int(here.device.type == "cuda"),
         counts=train_state.objective.counts,
     )
-    try:
-        yield metrics
-    finally:
-        metrics.close()
-        if display is not None:
-            display.close()
 
 
 class Checkpointer:
@@ -272,6 +265,6 @@ def _report(task: TrainingTask, loop_config: LoopConfig, error: NonFiniteLoss) -
     batch = loop_config.schedule.global_batch
     keys = task.stream().keys(np.arange(error.step * batch, (error.step + 1) * batch))
     drawn = [dict(zip(("epoch", "index", "repeat"), key, strict=True)) for key in keys.tolist()]
-    place = {"run": task.run, "step": error.step, "lr": error.lr, "loss": str(error.loss)}
-    storage.write_json(path, {**place, "batch": drawn})
+    update = {"run": task.run, "step": error.step, "lr": error.lr, "loss": str(error.loss)}
+    storage.write_json(path, {**update, "batch": drawn})
     log.error("%s: %s; the batch's images are listed in %s", task.run, error, path)

@@ -1,6 +1,4 @@
-"""Published weights become what a pre-training of this workflow leaves, so that a fine-tuning can
-start from them.
-"""
+"""Import published weights: as a pre-training's files, from which a fine-tuning can start."""
 
 from __future__ import annotations
 
@@ -26,9 +24,14 @@ log = logging.getLogger(__name__)
 DISPENSABLE = re.compile(r"(^|\.)(pre_logits|relative_position_index|attn_mask)(\.|$)")
 
 
+OTHERS = """\
+- Others trained these weights. Only their form was changed here; their images and recipe were not
+  checked."""
+
+
 @dataclass(frozen=True)
 class TranslatedWeights:
-    """Tensors by the names of the installed timm, and what became of the publisher's names."""
+    """Tensors under the installed timm's names, and what became of the publisher's names."""
 
     tensors: dict[str, Tensor]
     renamed: dict[str, str]
@@ -53,7 +56,7 @@ def import_weights(
     Parameters
     ----------
     name
-        Of the entry; stands in the record as run and as pre-training.
+        Of the entry; the record's run and pre-training.
     scale
         Of the results folder; changes nothing.
     entry, model
@@ -86,23 +89,20 @@ def import_weights(
     translated = translate(found.tensors, network, path=file, remedy=remedy)
     weights.require_fit(translated.tensors, network.state_dict(), file, remedy=remedy)
     network.load_state_dict(translated.tensors)
-    about = {
-        "run": name,
-        "file": entry.file,
-        "sha256": found.sha256,
-        "network": model.hashed_fields(),
-    }
-    weights.save(out, network, metadata=about)
-    config = model_card.config(
-        network,
-        entry=model,
-        image_size_px=entry.image_size_px,
-        mean=entry.mean,
-        std=entry.std,
-        licence=entry.licence,
-    )
+    about = {"run": name, "file": entry.file, "sha256": found.sha256}
+    weights.save(out, network, metadata={**about, "network": model.hashed_fields()})
+    config = model_card.config(network, entry=model, images=entry, licence=entry.licence)
     card = _card(name, entry, found=found, translated=translated, about=config, code=code)
     cards = model_card.write(out.parent, config=config, card=card)
+    result = {
+        "classes": entry.classes,
+        "image_size_px": entry.image_size_px,
+        "parameters": models.parameter_count(network),
+        "layout": found.layout,
+        "renamed": translated.renamed,
+        "dropped": translated.dropped,
+        "stated_in_file": found.about,
+    }
     content = {
         "kind": "import_weights",
         "run": name,
@@ -111,15 +111,7 @@ def import_weights(
         "pretraining": name,
         "dataset": entry.pretraining,
         "model": entry.model,
-        "result": {
-            "classes": entry.classes,
-            "image_size_px": entry.image_size_px,
-            "parameters": models.parameter_count(network),
-            "layout": found.layout,
-            "renamed": translated.renamed,
-            "dropped": translated.dropped,
-            "stated_in_file": found.about,
-        },
+        "result": result,
         "recipe": None,
         **job_start,
         "code": code,
@@ -133,8 +125,7 @@ def import_weights(
 def translate(
     theirs: Mapping[str, Tensor], network: nn.Module, *, path: str | Path, remedy: str
 ) -> TranslatedWeights:
-    """Bring tensors to the names and forms of the installed timm, through the filter that timm
-    keeps for the network.
+    """Bring tensors to the names and forms of the installed timm, by its filter for the network.
 
     The filters know the names of timm since 0.4 and of the networks' first releases: Swin's stages
     and head, `pre_logits`, linear patch embeddings. Networks without one (ResNet) have kept their
@@ -177,7 +168,7 @@ def translate(
 
 
 def _place(tensor: Tensor) -> tuple[int, int]:
-    """Return what stays the same when a tensor is only renamed or reshaped."""
+    """Return what stays the same if a tensor is only renamed or reshaped."""
     return tensor.data_ptr(), tensor.numel()
 
 
@@ -185,7 +176,7 @@ def _card(
     name: str,
     entry: PublishedWeights,
     *,
-    found: published_weights.Published,
+    found: published_weights.PublishedTensors,
     translated: TranslatedWeights,
     about: Mapping[str, Any],
     code: str,
@@ -204,11 +195,8 @@ def _card(
     options.pop("args", None)
     stated = model_card.table(options) if options else "Nothing."
     limits = [
-        f"- {model_card.FORMULA_DRIVEN}".replace("\n", "\n  "),
-        (
-            "- Others trained these weights. Only their form was changed here; their images and"
-            " recipe were not checked."
-        ),
+        model_card.FORMULA_DRIVEN,
+        OTHERS,
         *([f"- {escape_markdown(entry.notes)}"] if entry.notes else []),
     ]
     return model_card.page(

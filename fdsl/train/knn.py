@@ -88,4 +88,5 @@ def _vote(
     weights = np.exp((values - values.max(axis=1, keepdims=True)) / temperature)
     votes = np.zeros((len(near), int(labels.max()) + 1))
     np.add.at(votes, (np.arange(len(near))[:, None], labels[neighbours]), weights)
-    return votes.argmax(axis=1)
+    classes: NDArray[np.int64] = votes.argmax(axis=1)
+    return classes

@@ -1,6 +1,4 @@
-"""A linear probe: multinomial logistic regression on frozen features, its penalty chosen on
-training images only.
-"""
+"""A linear probe: logistic regression on features, its penalty chosen on training images only."""
 
 from __future__ import annotations
 
@@ -47,9 +45,9 @@ class LinearProbe:
     Attributes
     ----------
     inverse_penalty
-        scikit-learn's C, the candidate with most right answers in the cross-validation.
+        scikit-learn's C, the candidate with most correct predictions in the cross-validation.
     correct
-        Right answers of the cross-validation with it, over all training images.
+        Correct predictions of the cross-validation with it, over all training images.
     folds
         That it had.
     finished
@@ -78,12 +76,11 @@ def fit(
     max_iterations: int,
     seed: int,
 ) -> LinearProbe:
-    """Fit a probe with L2 penalty (not on the intercept) by a Newton method, which needs no careful
-    learning rate.
+    """Fit a probe with L2 penalty (not on the intercept) by a Newton method.
 
     The protocol is that of Kornblith et al. 2019 (arXiv:1805.08974, A.3) with cross-validation
     instead of a validation part. Features are standardised with the statistics of the images that
-    are fitted, in each fold anew. Of candidates with equally many right answers the strongest
+    are fitted, in each fold anew. Of candidates with equally many correct predictions the strongest
     penalty is taken. Everything is held in memory in double precision: n × (d + classes) numbers a
     few times over.
 
@@ -133,9 +130,7 @@ def fit(
 
 
 def possible_folds(labels: NDArray[np.int64], *, folds: int) -> int:
-    """Return `folds`, or the size of the smallest class where that is less; ValueError if nothing
-    can be held out.
-    """
+    """Return `folds`, at most the size of the smallest class; ValueError if that is below 2."""
     names, sizes = np.unique(labels, return_counts=True)
     if len(names) < 2:
         raise ValueError(
@@ -155,9 +150,7 @@ def _path(
     inverse_penalties: Sequence[float],
     **limits: float,
 ) -> Iterator[tuple[Any, bool]]:
-    """Yield the same regression fitted at one candidate after the other, each from the one before,
-    and whether it finished.
-    """
+    """Yield the regression at each candidate, started from the one before, and if it finished."""
     from sklearn.linear_model import LogisticRegression
 
     regression = LogisticRegression(solver="newton-cg", warm_start=True, **limits)

@@ -23,7 +23,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,7 @@ log = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.jsonl"  # beside the record
 Requests = frozenset[str]  # of "stop" and "save": what any process asked for at an update
-LINES = 1000  # at most so many training lines a run
-SECONDS_BETWEEN_LINES = 10.0  # in the log
+LINES, LOG_SECONDS = 1000, 10.0  # most training lines a run; time between lines in the log
 
 
 class NonFiniteLoss(RuntimeError):
@@ -62,12 +61,9 @@ class Sums:
     correct: int = 0
     images: int = 0
 
-    def add(self, *, loss: float, correct: int, images: int) -> None:
-        """Count one update."""
-        self.updates += 1
-        self.loss += loss
-        self.correct += correct
-        self.images += images
+    def __add__(self, other: Sums) -> Sums:
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Sums(*(ours + theirs for ours, theirs in pairs))
 
 
 @dataclass
@@ -75,8 +71,7 @@ class History:
     """Everything that has been measured; part of every checkpoint.
 
     `last_epoch` counts the updates of the final `images` positions of the stream; `seconds` is wall
-    time of all attempts, `training_seconds` without start-up, evaluation and checkpoints;
-    `restarts` counts the resumptions from a checkpoint.
+    time of all attempts, `training_seconds` without start-up, evaluation and checkpoints.
     """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -96,10 +91,9 @@ class History:
 
 
 class MetricsLog:
-    """Passes the measurements of updates and evaluations to history, display and metrics.jsonl.
+    """Passes measurements to history, display and metrics.jsonl; `counts` as in `Objective`.
 
-    `counts` says whether the objective counts correct predictions. With `lag` = 1, for CUDA,
-    measurements are read one update late, so that the host never waits for the device.
+    With `lag` = 1, for CUDA, they are read one update late, so that the host never waits for it.
     """
 
     def __init__(
@@ -119,22 +113,16 @@ class MetricsLog:
         self._last_epoch = max(0, schedule.steps - -(-schedule.images // schedule.global_batch))
         self._clock = time.monotonic()
         self._began = self._clock - history.seconds
-        self._line_seconds = 0.0
-        self._path = path
+        self._line_seconds, self._path = 0.0, path
         if path is not None:
             storage.write_text(path, "".join(json.dumps(line) + "\n" for line in history.lines))
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def receive(self, step: int, *, lr: float, measured: Tensor) -> Requests:
-        """Take update `step`'s measurements and return the requests that are read now.
+        """Take update `step`'s measurements; return the requests, or raise NonFiniteLoss.
 
         `measured` is float64 (4,): mean loss, correct predictions, and how many processes want to
         stop and to save.
-
-        Raises
-        ------
-        NonFiniteLoss
-            If a loss that is read now is not finite.
         """
         self._unread.append((step, lr, measured))
         return self._read(keep=self._lag)
@@ -171,10 +159,12 @@ class MetricsLog:
         return asdict(self.history)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file and the display."""
         if self._path is not None:
             with storage.path_in_errors(self._path):
                 self._file.close()
+        if self._display is not None:
+            self._display.close()
 
     def _tick(self) -> None:
         """Add the time since the last tick to the training's."""
@@ -197,10 +187,11 @@ class MetricsLog:
     def _count(self, step: int, lr: float, loss: float, correct: int) -> None:
         """Add one update to the sums, and write a line when it is due."""
         history, schedule, images = self.history, self._schedule, self._schedule.global_batch
-        history.since_line.add(loss=loss, correct=correct, images=images)
+        update = Sums(1, loss, correct, images)
+        history.since_line += update
         history.training_images += images
         if step >= self._last_epoch:
-            history.last_epoch.add(loss=loss, correct=correct, images=images)
+            history.last_epoch += update
         if (step + 1) % self._every == 0 or step + 1 == schedule.steps:
             self._tick()
             sums, history.since_line = history.since_line, Sums()
@@ -231,16 +222,7 @@ class MetricsLog:
 class Display:
     """Progress for people: a bar on a terminal or lines in the log, and curves in TensorBoard.
 
-    Parameters
-    ----------
-    title
-        Name of the run.
-    steps, start
-        Updates in all, and those done already.
-    images
-        Images of one update.
-    tensorboard
-        Folder of the event files, or None.
+    Of `steps` updates of `images` images each, `start` are done already.
     """
 
     def __init__(
@@ -253,8 +235,7 @@ class Display:
         if tensorboard is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            # curves beyond the finished updates are hidden
-            self._writer = SummaryWriter(str(tensorboard), purge_step=start + 1)
+            self._writer = SummaryWriter(str(tensorboard), purge_step=start + 1)  # hides the rest
 
     def update(self, step: int, *, loss: float) -> None:
         """Show one update."""
@@ -264,14 +245,14 @@ class Display:
         if self._bar is not None:
             number = self._bar.task_ids[0]
             self._bar.update(number, completed=step, loss=f"{loss:.4f}", speed=speed)
-        elif now - self._logged >= SECONDS_BETWEEN_LINES or step == self._steps:
+        elif now - self._logged >= LOG_SECONDS or step == self._steps:
             self._logged = now
             left = timedelta(seconds=round((self._steps - step) / max(rate, 1e-9)))
             values = (self._title, step, self._steps, loss, speed, left)
             log.info("%s: update %d/%d, loss %.4f, %s images/s, %s left", *values)
 
     def line(self, line: dict[str, Any]) -> None:
-        """Draw a training line of the metrics."""
+        """Draw a training line."""
         curves = {f"train/{name}": line[name] for name in ("loss", "lr", "images_per_second")}
         if "correct" in line:
             curves["train/top1_percent"] = 100 * line["correct"] / line["images"]
@@ -291,13 +272,12 @@ class Display:
 
     def _draw(self, step: int, curves: dict[str, float], *, last: bool = False) -> None:
         """Add points to TensorBoard's curves; without event files from the first failure on."""
-        if self._writer is None:
-            return
         try:
-            for name, value in curves.items():
-                self._writer.add_scalar(name, value, step)
-            if last:
-                self._writer.close()
+            if self._writer is not None:
+                for name, value in curves.items():
+                    self._writer.add_scalar(name, value, step)
+                if last:
+                    self._writer.close()
         except OSError as error:
             log.warning("%s: no more event files for TensorBoard: %s", self._title, error)
             self._writer = None

@@ -12,36 +12,60 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from fdsl.augment.crop import MARGIN, SMALL_PX
 from fdsl.io import storage
 from fdsl.io.escaping import escape_markdown, printable
-from fdsl.schema.catalogue import ModelEntry
-from fdsl.schema.recipe import Recipe
+from fdsl.schema.catalogue import ModelEntry, PublishedWeights
+from fdsl.schema.recipe import Preparation, Recipe
 from fdsl.train import models
 from fdsl.train.task import ClassificationTask
 
 CONFIG, CARD = "config.json", "README.md"
 MIT = "mit"
-FORMULA_DRIVEN = """\
-The classes are categories of formulas, so the head means nothing for real images. Use the network as a start for
-fine-tuning or as features, with a fresh head.\
+PAGE = """\
+---
+library_name: timm
+license: {hub_licence}
+tags:
+- image-classification
+- formula-driven-supervised-learning
+---
+
+# {title}
+
+> {banner}
+
+{body}
+
+## Licence
+
+{licence}
 """
+FORMULA_DRIVEN = """\
+- The classes are categories of formulas, so the head means nothing for real images. Use the
+  network as a start for fine-tuning or as features, with a fresh head."""
+TRAINING_LOSS = """\
+- The loss above is that of training images. Nothing here was tested; records of fine-tunings are
+  beside the tables."""
+PROVENANCE = """\
+`record.json` beside this file holds the digests of the images that were read, the versions and the
+machine; `model.safetensors` repeats what decided the weights in its metadata."""
 LOAD = """\
 ```python
 import timm
 
-network = timm.create_model("local-dir:{folder}", pretrained=True)  # with the head that it was trained with
-network = timm.create_model("local-dir:{folder}", pretrained=True, num_classes=10)  # with a fresh head of 10 classes
+# with the head that it was trained with, or with a fresh one of 10 classes
+network = timm.create_model("local-dir:FOLDER", pretrained=True)
+network = timm.create_model("local-dir:FOLDER", pretrained=True, num_classes=10)
 transform = timm.data.create_transform(**timm.data.resolve_model_data_config(network))
 ```
 
-`{folder}` is the path to this folder. The network takes {channels} of {side} × {side} px, from pixels in [0, 1] as
-(pixel - {mean}) / {std}{gray}.\
-"""
+`FOLDER` is the path to this folder. The network takes {channels} of {side} × {side} px, from
+pixels in [0, 1] as (pixel - {mean}) / {std}{gray}."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,57 +107,46 @@ class CardText:
 
 
 def config(
-    network: nn.Module,
-    *,
-    entry: ModelEntry,
-    image_size_px: int,
-    mean: float | tuple[float, float, float],
-    std: float | tuple[float, float, float],
-    licence: str,
+    network: nn.Module, *, entry: ModelEntry, images: Preparation | PublishedWeights, licence: str
 ) -> dict[str, Any]:
-    """Return timm's description of a network, as its hub format holds it in `config.json`.
+    """Return timm's description of a network for `config.json`, in its hub format.
 
     Parameters
     ----------
     network
         Made by `models.build` from `entry`.
-    entry, image_size_px
-        What it was made from.
-    mean, std
-        Normalisation of pixels in [0, 1], one value or one per channel.
+    images
+        Gives `image_size_px`, `mean` and `std` of the network's images.
     licence
         Of the weights.
     """
-    channels = models.channels(entry)
-    made: Any = network
-    theirs = made.pretrained_cfg
-    found: dict[str, Any] = {
+    channels, side = models.channels(entry), images.image_size_px
+    mean, std, made = images.mean, images.std, cast("Any", network)
+    arguments = models.arguments(entry, side)
+    return {
         "architecture": entry.timm,
         "num_classes": made.num_classes,
         "num_features": made.num_features,
+        **({"model_args": arguments} if arguments else {}),
+        "pretrained_cfg": {
+            "input_size": [channels, side, side],
+            "fixed_input_size": bool(made.pretrained_cfg.get("fixed_input_size", False)),
+            "interpolation": "bicubic",
+            "crop_pct": 1 / MARGIN if side >= SMALL_PX else 1.0,
+            "crop_mode": "center",
+            "mean": mean if isinstance(mean, tuple) else [mean] * channels,
+            "std": std if isinstance(std, tuple) else [std] * channels,
+            "num_classes": made.num_classes,
+            "pool_size": None,
+            "first_conv": made.pretrained_cfg.get("first_conv"),
+            "classifier": made.pretrained_cfg["classifier"],
+            "license": licence,
+        },
     }
-    arguments = models.arguments(entry, image_size_px)
-    if arguments:
-        found["model_args"] = arguments
-    found["pretrained_cfg"] = {
-        "input_size": [channels, image_size_px, image_size_px],
-        "fixed_input_size": bool(theirs.get("fixed_input_size", False)),
-        "interpolation": "bicubic",
-        "crop_pct": 1 / MARGIN if image_size_px >= SMALL_PX else 1.0,
-        "crop_mode": "center",
-        "mean": _per_channel(mean, channels),
-        "std": _per_channel(std, channels),
-        "num_classes": made.num_classes,
-        "pool_size": None,
-        "first_conv": theirs.get("first_conv"),
-        "classifier": theirs["classifier"],
-        "license": licence,
-    }
-    return found
 
 
 def write(folder: str | Path, *, config: Mapping[str, Any], card: str) -> list[Path]:
-    """Write both files, each whole or not at all, and return their paths."""
+    """Write both files, each atomically, and return their paths."""
     files = [Path(folder) / CONFIG, Path(folder) / CARD]
     storage.write_text(files[1], card)
     storage.write_json(files[0], dict(config))
@@ -148,30 +161,30 @@ def write_for(
     text: CardText,
     folder: Path,
 ) -> list[Path]:
-    """Write both files for a finished pre-training and return their paths.
+    """Write both files of a finished pre-training and return their paths.
 
     Parameters
     ----------
-    task
-        A pre-training.
-    network
-        What was trained.
-    result
-        Of the record.
-    text
-        What the images are.
+    network, result
+        What was trained, and the `result` of its record.
     folder
         Of `model.safetensors`.
     """
-    about = config(
-        network,
-        entry=task.model,
-        image_size_px=task.recipe.image_size_px,
-        mean=task.recipe.mean,
-        std=task.recipe.std,
-        licence=_licence(text),
+    licence = MIT if text.terms is None else f"the images' terms apply: {text.terms}"
+    about = config(network, entry=task.model, images=task.recipe, licence=licence)
+    card = page(
+        title=f"{text.model_title}, pre-trained on {text.title}",
+        banner=text.banner,
+        licence=licence,
+        parts={
+            "What it was pre-trained on": _data(task, text, result),
+            "Training": _training(task, text, result),
+            "Limits": _limits(text),
+            "Where it comes from": PROVENANCE,
+        },
+        about=about,
     )
-    return write(folder, config=about, card=_of_pretraining(task, text, about, result))
+    return write(folder, config=about, card=card)
 
 
 class InlineCode(str):
@@ -183,8 +196,7 @@ class InlineCode(str):
 def page(
     *, title: str, banner: str, licence: str, parts: Mapping[str, str], about: Mapping[str, Any]
 ) -> str:
-    """Return a model card: YAML for the hubs, title, banner, parts under headings, how to load,
-    licence.
+    """Return a model card: YAML for the hubs, title, banner, parts, how to load, licence.
 
     Parameters
     ----------
@@ -197,15 +209,24 @@ def page(
     about
         What `config` returned.
     """
-    known = MIT if licence == MIT else "other"
-    head = (
-        f"---\nlibrary_name: timm\nlicense: {known}\ntags:\n- image-classification\n-"
-        " formula-driven-supervised-learning\n---\n"
+    cfg = about["pretrained_cfg"]
+    channels, side, _ = cfg["input_size"]
+    load = LOAD.format(
+        channels="gray images" if channels == 1 else f"images of {channels} channels",
+        side=side,
+        mean=", ".join(map(str, cfg["mean"])),
+        std=", ".join(map(str, cfg["std"])),
+        gray=" (convert colour images first)" if channels == 1 else "",
     )
-    sections = {**parts, "How to load it": _how_to_load(about)}
-    body = "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items())
-    says = "MIT, like the code that made it." if licence == MIT else escape_markdown(licence)
-    return f"{head}\n# {escape_markdown(title)}\n\n> {escape_markdown(banner)}\n\n{body}\n\n## Licence\n\n{says}\n"
+    sections = {**parts, "How to load it": load}
+    ours = licence == MIT
+    return PAGE.format(
+        hub_licence=MIT if ours else "other",
+        title=escape_markdown(title),
+        banner=escape_markdown(banner),
+        body="\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items()),
+        licence="MIT, like the code that made it." if ours else escape_markdown(licence),
+    )
 
 
 def table(rows: Mapping[str, Any]) -> str:
@@ -221,99 +242,55 @@ def _cell(value: Any) -> str:
     return f"`{' '.join(printable(re.sub(r'[`|]', '', value)).split())}`"
 
 
-def _of_pretraining(
-    task: ClassificationTask, text: CardText, about: Mapping[str, Any], result: Mapping[str, Any]
-) -> str:
-    """Return the card of a pre-training of this workflow."""
-    recipe = task.recipe
+def _data(task: ClassificationTask, text: CardText, result: Mapping[str, Any]) -> str:
     labels = f"{task.classes:,} classes" if task.classes else "without their labels"
-    data: dict[str, Any] = {
+    rows: dict[str, Any] = {
         "Images": f"{text.title} ({task.dataset}), {labels}, {result['train_images']:,} images",
         "Published sizes and settings": text.source or "not stated",
     }
-    limits = [
-        "- The loss above is that of training images. Nothing here was tested; records of"
-        " fine-tunings are beside the tables."
-    ]
-    parameters = ""
-    if text.synthetic is not None:
-        data |= {
-            "Formula": (
-                f"{text.synthetic.formula}, {text.synthetic.instances:,} images of each category"
-            ),
-            "Root seed of the images": text.synthetic.seed,
-        }
-        parameters = f"\n\nParameters of the formula:\n\n{_json(text.synthetic.settings)}"
-        limits.append(f"- {FORMULA_DRIVEN}".replace("\n", "\n  "))
-    if not text.comparable:
-        limits.append(
-            f"- {escape_markdown(text.scale_title)}: not for comparison with published numbers."
-        )
-    training = {
+    drawn = text.synthetic
+    if drawn is None:
+        return table(rows)
+    rows["Formula"] = f"{drawn.formula}, {drawn.instances:,} images of each category"
+    rows["Root seed of the images"] = drawn.seed
+    return f"{table(rows)}\n\nParameters of the formula:\n\n{_json(drawn.settings)}"
+
+
+def _training(task: ClassificationTask, text: CardText, result: Mapping[str, Any]) -> str:
+    recipe = task.recipe
+    counted = "Views on which student and teacher agree"
+    rows = {
         "Network": f"{text.model_title} ({task.model.timm} of timm)",
         "Weights": _which_weights(recipe),
         "Updates": f"{result['steps']:,} of {recipe.global_batch:,} images",
         "Loss of the last epoch": f"{result['final_loss']:.4g}",
-        (
-            "Views on which student and teacher agree"
-            if recipe.dino
-            else "Correct on augmented training images"
-        ): f"{result['training_correct']:,} of {result['training_images']:,}",
+        counted if recipe.dino else "Correct on augmented training images": (
+            f"{result['training_correct']:,} of {result['training_images']:,}"
+        ),
         "Seed": task.seed,
         "Digest of the code": InlineCode(task.code),
     }
     values = recipe.model_dump(mode="json")
-    augmentation = values.pop("augmentation")
-    dino = (
-        f"\n\nSelf-distillation:\n\n{_json(settings)}" if (settings := values.pop("dino")) else ""
-    )
-    return page(
-        title=f"{text.model_title}, pre-trained on {text.title}",
-        banner=text.banner,
-        licence=_licence(text),
-        parts={
-            "What it was pre-trained on": f"{table(data)}{parameters}",
-            "Training": (
-                f"{table(training)}\n\nRecipe:\n\n{table(values)}\n\nAugmentation:\n\n{table(augmentation)}{dino}"
-            ),
-            "Limits": "\n".join(limits),
-            "Where it comes from": (
-                "`record.json` beside this file holds the digests of the images that were read, the"
-                " versions and the machine; `model.safetensors` repeats what decided the weights in"
-                " its metadata."
-            ),
-        },
-        about=about,
-    )
+    augmentation, dino = values.pop("augmentation"), values.pop("dino")
+    tables = {"Recipe": table(values), "Augmentation": table(augmentation)}
+    if dino:
+        tables["Self-distillation"] = _json(dino)
+    return "\n\n".join([table(rows), *(f"{name}:\n\n{part}" for name, part in tables.items())])
 
 
 def _which_weights(recipe: Recipe) -> str:
     if recipe.dino is not None:
         return "of the teacher, without a head"
-    return (
-        f"moving average, decay {recipe.ema_decay}" if recipe.ema_decay else "after the last update"
-    )
+    decay = recipe.ema_decay
+    return f"moving average, decay {decay}" if decay else "after the last update"
 
 
-def _licence(text: CardText) -> str:
-    return MIT if text.terms is None else f"the images' terms apply: {text.terms}"
-
-
-def _how_to_load(about: Mapping[str, Any]) -> str:
-    cfg = about["pretrained_cfg"]
-    channels, side, _ = cfg["input_size"]
-    return LOAD.format(
-        folder="FOLDER",
-        channels="gray images" if channels == 1 else f"images of {channels} channels",
-        side=side,
-        mean=", ".join(map(str, cfg["mean"])),
-        std=", ".join(map(str, cfg["std"])),
-        gray=" (convert colour images first)" if channels == 1 else "",
-    )
-
-
-def _per_channel(value: float | tuple[float, float, float], channels: int) -> list[float]:
-    return list(value) if isinstance(value, tuple) else [value] * channels
+def _limits(text: CardText) -> str:
+    limits = [TRAINING_LOSS, *([] if text.synthetic is None else [FORMULA_DRIVEN])]
+    if not text.comparable:
+        title = escape_markdown(text.scale_title)
+        limits.append(f"- {title}: not for comparison with published numbers.")
+    return "\n".join(limits)
 
 
 def _json(content: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ def build(
     """
     import timm
 
-    where = _where(entry)
+    where = catalogue_entry(entry)
     if not timm.is_model(entry.timm):
         near = ", ".join(timm.list_models(f"*{entry.timm[:6]}*")[:5]) or "none similar"
         raise ConfigError(f"{where}: timm = {entry.timm!r} is unknown to timm. Similar: {near}.")
@@ -98,7 +98,7 @@ def arguments(entry: ModelEntry, image_size_px: int) -> dict[str, Any]:
     """
     import timm.models
 
-    where, stated = _where(entry), entry.arguments
+    where, stated = catalogue_entry(entry), entry.arguments
     taken = [name for name in GIVEN_BY_RECIPE if name in stated]
     if taken:
         raise ConfigError(
@@ -114,7 +114,8 @@ def arguments(entry: ModelEntry, image_size_px: int) -> dict[str, Any]:
     return {**stated, "img_size": image_size_px} if fixed else dict(stated)
 
 
-def _where(entry: ModelEntry) -> str:
+def catalogue_entry(entry: ModelEntry) -> str:
+    """Return what an error about an entry begins with."""
     return f"workflow/catalog/models.yaml: {entry.title or entry.timm}"
 
 
@@ -145,7 +146,7 @@ class PatchProduct(nn.Conv2d):
 
 
 def choose_patches(model: nn.Module, *, device: torch.device, image_size_px: int) -> None:
-    """Make the patch embedding of a network a matrix product, in place, where it is faster: on a CPU.
+    """Make a network's patch embedding a matrix product, in place, where it is faster: on a CPU.
 
     The backward pass of a strided convolution of one channel costs a CPU eight times what the
     product's does, a fifteenth of an update of the laptop scale's network. Results differ in

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from fdsl.io import records
@@ -83,33 +84,11 @@ def probe(task: ProbeTask) -> None:
     task.check()
     from threadpoolctl import threadpool_limits
 
-    preparation, settings, devices = task.recipe, task.settings, task.devices
+    settings = task.settings
     started = time.monotonic()
     # BLAS has threads of its own, which torch's setting does not reach
-    with distributed.processes(devices) as here, threadpool_limits(devices.threads):
-        network = models.build(
-            task.model,
-            image_size_px=preparation.image_size_px,
-            classes=task.classes,
-            drop_path=0,
-            seed=task.seed,
-        )
-        task.load_weights(network)
-        models.choose_attention(network, device=here.device, precision=settings.precision)
-        network.to(here.device)
-        train, test = (
-            features(
-                network,
-                source,
-                preparation=preparation,
-                channels=models.channels(task.model),
-                precision=settings.precision,
-                device=here.device,
-                batch=devices.micro_batch or BATCH,
-                workers=distributed.loaders(devices, device=here.device),
-            )
-            for source in (task.train, task.test)
-        )
+    with distributed.processes(task.devices) as here, threadpool_limits(task.devices.threads):
+        train, test = _extract(task, here.device)
         extracted = time.monotonic()
         found = score(train, test, settings=settings, seed=task.seed)
     seconds = time.monotonic() - started
@@ -117,7 +96,7 @@ def probe(task: ProbeTask) -> None:
         **task.names(),
         "result": {"classes": task.classes, **found},
         "recipe": {
-            **preparation.model_dump(mode="json", include=set(Preparation.model_fields)),
+            **task.recipe.model_dump(mode="json", include=set(Preparation.model_fields)),
             "probe": settings.model_dump(mode="json"),
         },
         **task.provenance(here),
@@ -130,6 +109,30 @@ def probe(task: ProbeTask) -> None:
     top1 = found["knn"]["top1"], found["linear"]["top1"]
     log.info("%s: k-NN %.2f %%, linear %.2f %%", task.run, *top1)
     records.write(task.record, content)
+
+
+def _extract(task: ProbeTask, device: torch.device) -> list[Labelled]:
+    """Return features and labels of the training and of the test images."""
+    size, precision = task.recipe.image_size_px, task.settings.precision
+    network = models.build(
+        task.model, image_size_px=size, classes=task.classes, drop_path=0, seed=task.seed
+    )
+    task.load_weights(network)
+    models.choose_attention(network, device=device, precision=precision)
+    network.to(device)
+    return [
+        features(
+            network,
+            source,
+            preparation=task.recipe,
+            channels=models.channels(task.model),
+            precision=precision,
+            device=device,
+            batch=task.devices.micro_batch or BATCH,
+            workers=distributed.loaders(task.devices, device=device),
+        )
+        for source in (task.train, task.test)
+    ]
 
 
 def score(train: Labelled, test: Labelled, *, settings: Probe, seed: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Weights that others published, read without running anything that stands in their files.
+"""Weights that others published, read without running code from their files.
 
 Files of torch are pickles, and a pickle is a program. They go through torch's restricted unpickler
 with one more class, `argparse.Namespace`, in which timm keeps the options of a training. Whatever
@@ -30,21 +30,22 @@ from fdsl.train import weights as weight_files
 log = logging.getLogger(__name__)
 
 LARGEST_BYTES = 16 * 2**30  # a ViT-H with the state of its optimiser takes 7.6
-SAFE_CLASSES = [argparse.Namespace]
+SAFE_CLASSES: list[Any] = [argparse.Namespace]
 PLAIN = ("state_dict", "model")  # of timm's saver, and of DeiT's and the scripts that follow it
 AVERAGED = ("state_dict_ema", "model_ema")
-STATED = (  # of a training's options
-    "model arch epochs batch_size opt lr min_lr warmup_epochs warmup_lr sched weight_decay"
-    " drop_path smoothing mixup cutmix reprob aa repeated_aug num_classes seed amp"
-).split()
+STATED = re.findall(  # of a training's options
+    r"\w+",
+    """model arch epochs batch_size opt lr min_lr warmup_epochs warmup_lr sched weight_decay
+    drop_path smoothing mixup cutmix reprob aa repeated_aug num_classes seed amp""",
+)
 
 
 class RefusedPickle(ValueError):
-    """A pickle that asks for more than tensors and plain data; the message names what it asks for."""
+    """A pickle that asks for more than tensors and plain data, which the message names."""
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedTensors:
     """The tensors of a published file.
 
     Attributes
@@ -53,7 +54,7 @@ class Published:
         By the publisher's names, without the prefixes of DistributedDataParallel and torch.compile;
         on the CPU.
     layout
-        Key that they stood under, or "bare".
+        Key that they were under, or "bare".
     sha256
         Digest of the file.
     about
@@ -67,7 +68,7 @@ class Published:
     about: dict[str, Any]
 
 
-def read(path: str | Path, *, sha256: str | None = None, average: bool = False) -> Published:
+def read(path: str | Path, *, sha256: str | None = None, average: bool = False) -> PublishedTensors:
     """Read published weights.
 
     Parameters
@@ -80,7 +81,7 @@ def read(path: str | Path, *, sha256: str | None = None, average: bool = False) 
         What the file must have, or None. Without it a changed byte inside a tensor is found in zip
         files (they hold checksums), but not in the form before torch 1.6 nor in .safetensors.
     average
-        Take the moving average of the weights that stands beside them.
+        Take the moving average of the weights, which is stored beside them.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def read(path: str | Path, *, sha256: str | None = None, average: bool = False) 
     content = weight_files.read_foreign(path) if path.suffix == ".safetensors" else _unpickled(path)
     layout, tensors = _weights(content, path, average=average)
     log.info("%s: %d tensors, layout %s", path, len(tensors), layout)
-    return Published(_checked(tensors, path), layout, found, _about(content))
+    return PublishedTensors(_checked(tensors, path), layout, found, _about(content))
 
 
 def _unpickled(path: Path) -> Any:
@@ -113,9 +114,7 @@ def _unpickled(path: Path) -> Any:
     _require_sound_archive(path)
     try:
         with torch.serialization.safe_globals(SAFE_CLASSES), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of pickle protocols that may not be known: refused if so
+            warnings.simplefilter("ignore")  # unknown pickle protocols are refused anyway
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if names := _refused(str(error), path):
@@ -131,21 +130,18 @@ def _unpickled(path: Path) -> Any:
 
 
 def _unreadable(path: Path, error: Exception) -> str:
-    explained = re.search(
-        r"WeightsUnpickler error:\s*(.+)", str(error)
-    )  # torch says much before it
-    said = explained[1] if explained else str(error).strip().split("\n", maxsplit=1)[0]
-    return (
-        f"{path} is not a whole file of torch.save ({type(error).__name__}: {said}); get it again"
-    )
+    # torch's own message is long before this
+    explained = re.search(r"WeightsUnpickler error:\s*(.+)", str(error))
+    text = explained[1] if explained else str(error).strip().split("\n", maxsplit=1)[0]
+    name = type(error).__name__
+    return f"{path} is not a whole file of torch.save ({name}: {text}); get it again"
 
 
 def _require_sound_archive(path: Path) -> None:
-    """Raise DamagedFile for a zip archive with wrong checksums, which torch does not compare, or
-    whose members are larger than it.
+    """Raise DamagedFile for a zip archive with wrong checksums, or with members larger than it.
 
-    torch.save never packs, and a packed member could unpack to anything; so could members that
-    share their bytes.
+    torch does not compare checksums. torch.save never packs, and a packed member could unpack to
+    any size; so could members that share their bytes.
     """
     if not _is_zip(path):
         return
@@ -178,18 +174,16 @@ def _is_zip(path: Path) -> bool:
         return file.read(4) == b"PK\x03\x04"
 
 
-def _refused(said: str, path: Path) -> list[str]:
-    """Return the names that the unpickler refused, from its message or else from the pickle itself."""
-    if match := re.search(r"GLOBAL ([\w.]+)", said):
+def _refused(message: str, path: Path) -> list[str]:
+    """Return the names that the unpickler refused, from its message or else from the pickle."""
+    if match := re.search(r"GLOBAL ([\w.]+)", message):
         return [match[1]]
     harmless = re.compile(r"(collections\.OrderedDict|argparse\.Namespace|torch\b.*)$")
     return sorted(name for name in _names(path) if not harmless.match(name))
 
 
 def _names(path: Path) -> set[str]:
-    """Return the classes and functions that a file's pickles name. They are only looked at, as far
-    as they can be followed.
-    """
+    """Return the classes and functions that a file's pickles name, as far as they can be parsed."""
     found: set[str] = set()
     try:
         for file in _pickles(path):
@@ -217,9 +211,7 @@ def _add_names(found: set[str], file: IO[bytes]) -> None:
     for opcode, argument, _ in pickletools.genops(file):
         if opcode.name == "GLOBAL":
             found.add(str(argument).replace(" ", "."))
-        elif (
-            opcode.name == "STACK_GLOBAL"
-        ):  # takes module and name from the stack, where they were put last
+        elif opcode.name == "STACK_GLOBAL":  # module and name were put on the stack last
             found.add(".".join(texts))
         elif "UNICODE" in opcode.name:
             texts = [texts[1], str(argument)]
@@ -249,14 +241,12 @@ def _weights(content: Any, path: Path, *, average: bool) -> tuple[str, dict[str,
         raise DamagedFile(f"{path}: no tensor under the names: {', '.join(wrong[:10]) or 'none'}")
     clean = clean_state_dict(named)
     if len(clean) < len(named):
-        raise DamagedFile(f"{path}: names stand twice, with and without the prefix `module.`")
+        raise DamagedFile(f"{path}: names occur twice, with and without the prefix `module.`")
     return under or "bare", clean
 
 
 def _checked(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Return the tensors, or raise DamagedFile for those that are not plain arrays of finite
-    numbers.
-    """
+    """Return the tensors; DamagedFile if one is not a plain array of finite numbers."""
     for name, tensor in tensors.items():
         plain = (
             tensor.layout == torch.strided

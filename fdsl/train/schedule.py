@@ -1,4 +1,4 @@
-"""The arithmetic of a training: how many updates, which positions, which learning rate; no torch."""
+"""The arithmetic of a training: updates, stream positions, learning rates; without torch."""
 
 from __future__ import annotations
 
@@ -71,13 +71,18 @@ class Schedule:
         progress = min(1.0, (step - self.warmup_steps) / curve)
         return self.min_lr + (self.lr - self.min_lr) * (1 + math.cos(math.pi * progress)) / 2
 
+    def cosine(self, step: int, first: float, last: float) -> float:
+        """Return half a cosine from `first` (update 0) that would reach `last` at the end."""
+        return last + (first - last) * (1 + math.cos(math.pi * (step / self.steps))) / 2
+
     def epoch_after(self, steps_done: int) -> int:
         """Return how many epochs are complete after `steps_done` updates."""
         return steps_done * self.global_batch // self.images
 
     def evaluation_due(self, steps_done: int, *, every_epochs: int) -> bool:
-        """Say whether to evaluate after `steps_done` updates: at the end, and every so many epochs
-        (0 = only at the end).
+        """Say whether to evaluate after `steps_done` updates: at the end, and every so many epochs.
+
+        `every_epochs` = 0 evaluates at the end alone.
         """
         if steps_done == self.steps:
             return True
@@ -125,15 +130,9 @@ def schedule(recipe: Optimisation, *, images: int) -> Schedule:
     )
 
 
-def cosine(step: int, *, steps: int, start: float, end: float) -> float:
-    """Return half a cosine from `start` (update 0) that would reach `end` at update `steps`."""
-    return end + (start - end) * (1 + math.cos(math.pi * (step / steps))) / 2
-
-
 @dataclass(frozen=True)
 class Split:
-    """How one global batch reaches the devices: `global_batch` = `world` × `micro_batch` ×
-    `accumulate`.
+    """How a global batch reaches the devices: `world` × `micro_batch` × `accumulate` images.
 
     A global batch is a row of world × accumulate slices of `micro_batch` stream positions. Slice
     number s belongs to rank s % world, so that which images share a slice does not depend on how
@@ -150,9 +149,7 @@ class Split:
         return self.world * self.micro_batch * self.accumulate
 
     def slices(self, step: int, *, rank: int) -> list[range]:
-        """Return the stream positions of one rank's micro-batches of one update, in order of their
-        use.
-        """
+        """Return the stream positions of one rank's micro-batches of an update, in order of use."""
         first = step * self.global_batch
         numbers = range(rank, self.world * self.accumulate, self.world)
         starts = [first + number * self.micro_batch for number in numbers]

@@ -17,12 +17,7 @@ from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Optimisation, Preparation, Recipe
 from fdsl.train import Devices, checkpoint, weights
 from fdsl.train.distributed import Processes
-from fdsl.train.input.loader import (
-    LabelledImages,
-    TrainingImages,
-    TrainingTransform,
-    VaryingImages,
-)
+from fdsl.train.input.loader import LabelledImages, TrainingImages, TrainingTransform, VaryingImages
 from fdsl.train.input.samplers import InfiniteSampler, OnePerCategory
 from fdsl.train.metrics import METRICS_FILE, History
 from fdsl.train.schedule import schedule, split
@@ -32,7 +27,7 @@ SCRATCH = "scratch"
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What is asked of one network: the head of its record, its start, its execution.
+    """What all runs of a network share: names, start weights, record, execution.
 
     Attributes
     ----------
@@ -150,12 +145,7 @@ class TrainingTask(Task, ABC):
     ) -> None:
         """Write the record of the finished training and remove its checkpoints.
 
-        Parameters
-        ----------
-        result
-            What the training found.
-        outputs
-            Files that it made, besides metrics.jsonl.
+        `result` is what it found, `outputs` the files that it made besides metrics.jsonl.
         """
         content = {
             **self.names(),
@@ -182,13 +172,7 @@ class TrainingTask(Task, ABC):
 
     @abstractmethod
     def check(self, *, world: int) -> None:
-        """Refuse what cannot work before anything expensive begins.
-
-        Raises
-        ------
-        ValueError
-            With value and remedy.
-        """
+        """Refuse what cannot work before anything expensive; ValueError with value and remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,19 +200,14 @@ class ClassificationTask(TrainingTask):
 
     def training_images(self, transform: TrainingTransform) -> TrainingImages:
         """Return the training stream as a map from positions to batches."""
-        return TrainingImages(
-            self.train,
-            transform,
-            stream=self.stream(),
-            seed=self.seed,
-            kept_mb=self.devices.kept_mb,
-        )
+        kept_mb, stream = self.devices.kept_mb, self.stream()
+        return TrainingImages(self.train, transform, stream=stream, seed=self.seed, kept_mb=kept_mb)
 
     def check(self, *, world: int) -> None:
         """Refuse what cannot work; ValueError with value and remedy."""
-        for name, source in (("train", self.train), ("test", self.test)):
-            if source is not None:
-                self._check_source(name, source)
+        self._check_source("train", self.train)
+        if self.test is not None:
+            self._check_source("test", self.test)
         schedule(self.recipe, images=self.stream().images)
         parts = split(self.recipe.global_batch, world=world, micro_batch=self.devices.micro_batch)
         augmentation = self.recipe.augmentation

@@ -1,6 +1,4 @@
-"""`model.safetensors`: networks on disk, and how pre-trained weights come into a network with
-another head or image size.
-"""
+"""`model.safetensors`: networks on disk, and loading them into another head or image size."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ class WeightsMismatch(ValueError):
 
 
 def save(path: str | Path, model: nn.Module, *, metadata: Mapping[str, Any]) -> None:
-    """Write a network's tensors and what is said about them; equal content gives equal bytes.
+    """Write a network's tensors and metadata; equal content gives equal bytes.
 
     Parameters
     ----------
@@ -40,7 +38,7 @@ def save(path: str | Path, model: nn.Module, *, metadata: Mapping[str, Any]) -> 
     model
         On any device.
     metadata
-        Plain JSON data; all of it stands under one key, because safetensors does not keep the order
+        Plain JSON data; all of it is under one key, because safetensors does not keep the order
         of several. A digest of it and of the tensors is added, which `read` checks: the format
         itself has none.
 
@@ -78,7 +76,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         digest = about.pop(CONTENT)
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise DamagedFile(
-            f"{path} does not say the digest of its content: it is damaged or not ours; {AGAIN}"
+            f"{path} holds no digest of its content: it is damaged or not ours; {AGAIN}"
         ) from None
     if content_digest(tensors, about) != digest:
         raise DamagedFile(f"{path} differs from what was written: its digest is another; {AGAIN}")
@@ -86,8 +84,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def read_foreign(path: str | Path) -> dict[str, Tensor]:
-    """Return the tensors, on the CPU, of a file that others wrote; nothing in it says whether it
-    was altered.
+    """Return the tensors, on the CPU, of a file that others wrote, without a digest to check.
 
     Raises
     ------
@@ -98,9 +95,7 @@ def read_foreign(path: str | Path) -> dict[str, Tensor]:
 
 
 def content_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
-    """Return the SHA-256, 64 hexadecimal digits, of plain metadata and of all names, types, shapes
-    and values.
-    """
+    """Return the SHA-256 (hex) of plain metadata and of all names, types, shapes and values."""
     found = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
@@ -185,9 +180,7 @@ def _resample_positions(
 
 
 def _resample_relative_positions(theirs: dict[str, Tensor], ours: Mapping[str, Tensor]) -> None:
-    """Bring tables of relative positions ((2 × side - 1)², heads) to the network's windows, in
-    place.
-    """
+    """Resample tables of relative positions ((2 × side - 1)², heads) to other windows, in place."""
     from timm.layers import resize_rel_pos_bias_table
 
     for name in sorted(theirs.keys() & ours.keys()):
@@ -199,9 +192,8 @@ def _resample_relative_positions(theirs: dict[str, Tensor], ours: Mapping[str, T
             continue
         window = (sides[1] + 1) // 2
         log.info("%s resampled to windows of %d × %d", name, window, window)
-        with warnings.catch_warnings(
-            action="ignore", category=UserWarning
-        ):  # of timm's memory layout
+        # timm warns of its memory layout
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
             theirs[name] = resize_rel_pos_bias_table(
                 old, new_window_size=(window, window), new_bias_shape=tuple(new.shape)
             )
@@ -214,9 +206,7 @@ def require_fit(
     *,
     remedy: str = SAME_ENTRY,
 ) -> None:
-    """Raise WeightsMismatch, with every difference and the remedy, unless names and shapes are the
-    same.
-    """
+    """Raise WeightsMismatch, with all differences and the remedy, unless names and shapes agree."""
     shapes = {
         name: (tuple(theirs[name].shape), tuple(ours[name].shape))
         for name in sorted(theirs.keys() & ours.keys())

@@ -22,7 +22,7 @@ from train.tiny_training import (
 
 from fdsl.train import Devices, optim, weights
 from fdsl.train.checkpoint import Interrupted
-from fdsl.train.dino import Loss, SelfDistillation
+from fdsl.train.dino import CentredLoss, SelfDistillation
 from fdsl.train.distributed import Processes
 from fdsl.train.input.loader import TrainingImages
 from fdsl.train.input.samplers import InfiniteSampler
@@ -91,7 +91,6 @@ def reference(tmp_path_factory):
 
 
 # --- what is left
-# ------------------------------------------------------------------------------------------------------
 
 
 def test_the_teacher_is_left_without_a_head_and_can_be_finetuned(tmp_path, reference):
@@ -150,14 +149,13 @@ def test_it_tells_kinds_apart_that_nobody_told_it(tmp_path):
 
 
 # --- arithmetic
-# --------------------------------------------------------------------------------------------------------
 
 
 def test_the_loss_is_the_papers_and_its_centre_moves_once_an_update():
     settings = dino_recipe().dino
     generator = torch.Generator().manual_seed(0)
     draw = lambda views: torch.randn(views, 3, 16, generator=generator)
-    loss, parts = Loss(settings), [(draw(2), draw(4)) for _ in range(2)]
+    loss, parts = CentredLoss(settings), [(draw(2), draw(4)) for _ in range(2)]
     centre = torch.zeros(16)
     for epoch, temperature in [(0, 0.04), (1, 0.055), (2, 0.07), (9, 0.07)]:
         for taught, learned in parts:
@@ -243,7 +241,6 @@ def test_large_views_alone_are_enough(tmp_path):
 
 
 # --- execution
-# ---------------------------------------------------------------------------------------------------------
 
 
 def test_loader_processes_change_nothing(tmp_path, reference):

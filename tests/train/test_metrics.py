@@ -12,7 +12,7 @@ WRITER = "torch.utils.tensorboard.SummaryWriter"
 
 
 class Full:
-    """A writer of event files on a full disk; its writes fail some time after they were asked for."""
+    """A writer of event files on a full disk; its writes fail some time after the request."""
 
     def __init__(self, after):
         self.left = after

@@ -28,8 +28,8 @@ def leave(folder, entry, *, side, classes=7, mean=0.5, std=0.25):
     """Leave what a pre-training does and return the network, in evaluation mode."""
     network = models.build(entry, image_size_px=side, classes=classes, drop_path=0.1, seed=1)
     weights.save(folder / "model.safetensors", network, metadata={"run": "test"})
-    values = {"image_size_px": side, "mean": mean, "std": std, "licence": "mit"}
-    about = model_card.config(network, entry=entry, **values)
+    images = everything_random(image_size_px=side, mean=mean, std=std)
+    about = model_card.config(network, entry=entry, images=images, licence="mit")
     model_card.write(folder, config=about, card="card")
     return network.eval()
 

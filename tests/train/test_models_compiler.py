@@ -1,4 +1,4 @@
-"""Compiled and plain trainings: one result but for rounding, and files with the same names in them."""
+"""Compiled and plain trainings: one result but for rounding, and the same names in files."""
 
 import json
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -55,14 +56,14 @@ def backbone(
     """
     from timm.layers import LayerNorm2d, freeze_batch_norm_2d
 
-    network = models.build(
+    network: Any = models.build(
         _any_size(entry),
         image_size_px=recipe.image_size_px,
         classes=1,
         drop_path=recipe.drop_path,
         seed=seed,
     )
-    where = f"workflow/catalog/models.yaml: {entry.title or entry.timm}"
+    where = models.catalogue_entry(entry)
     if not hasattr(network, "forward_intermediates"):
         raise ConfigError(f"{where}: timm gives no intermediate maps of {entry.timm}; use another")
     load_weights(network)
@@ -70,14 +71,8 @@ def backbone(
     channels = {stage["reduction"]: stage["num_chs"] for stage in network.feature_info}
     if len(stages) == 1:
         (stride,) = stages
-        scales = [stride / wanted for wanted in recipe.strides]
-        if odd := [scale for scale in scales if scale not in PYRAMID_SCALES]:
-            raise ConfigError(
-                f"{where}: strides = {list(recipe.strides)} ask for {odd[0]:g} times the resolution"
-                f" of maps of stride {stride}; possible are"
-                f" {', '.join(f'{stride / scale:g}' for scale in PYRAMID_SCALES)}"
-            )
         chosen = [len(network.feature_info) - 1]
+        scales = _scales(stride, recipe, where)
         pyramid: nn.Module = SimplePyramid(channels[stride], recipe.pyramid_channels, scales)
         norms: list[nn.Module] = [nn.Identity()]
     else:
@@ -90,18 +85,25 @@ def backbone(
         chosen = [stages[wanted] for wanted in recipe.strides]
         # transformers' stages end without a norm; Swin's own detectors add one to each
         plain = not isinstance(getattr(network, "norm", None), nn.LayerNorm)
-        norms = [
-            nn.Identity() if plain else LayerNorm2d(channels[wanted]) for wanted in recipe.strides
-        ]
-        pyramid = FeaturePyramidNetwork(
-            [channels[wanted] for wanted in recipe.strides],
-            recipe.pyramid_channels,
-            LastLevelMaxPool(),
-        )
+        widths = [channels[wanted] for wanted in recipe.strides]
+        norms = [nn.Identity() if plain else LayerNorm2d(width) for width in widths]
+        pyramid = FeaturePyramidNetwork(widths, recipe.pyramid_channels, LastLevelMaxPool())
     network.prune_intermediate_layers(chosen, prune_norm=len(stages) > 1, prune_head=True)
     multiple = math.lcm(stride, recipe.strides[-1])
     frozen = freeze_batch_norm_2d(network)
     return Backbone(frozen, norms, pyramid, chosen, recipe=recipe, multiple=multiple)
+
+
+def _scales(stride: int, recipe: DetectionRecipe, where: str) -> list[float]:
+    """Return the pyramid's resolutions relative to maps of a stride; ConfigError if impossible."""
+    scales = [stride / wanted for wanted in recipe.strides]
+    if odd := [scale for scale in scales if scale not in PYRAMID_SCALES]:
+        raise ConfigError(
+            f"{where}: strides = {list(recipe.strides)} ask for {odd[0]:g} times the resolution of"
+            f" maps of stride {stride}; possible are"
+            f" {', '.join(f'{stride / scale:g}' for scale in PYRAMID_SCALES)}"
+        )
+    return scales
 
 
 class Backbone(nn.Module):
@@ -126,33 +128,35 @@ class Backbone(nn.Module):
         multiple: int,
     ) -> None:
         super().__init__()
-        self.network, self.norms, self.pyramid = network, nn.ModuleList(norms), pyramid
+        self.network: Any = network
+        self.norms, self.pyramid = nn.ModuleList(norms), pyramid
         self.stages, self.strides, self.multiple = stages, recipe.strides, multiple
         self.out_channels = recipe.pyramid_channels
 
     def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
-        """Return the maps of a batch by their strides, finest first, and a coarser one named pool."""
+        """Return the maps of a batch by stride, finest first, and a coarser one named pool."""
         one = len(self.stages) == 1  # of a plain network: normalised as before its classifier
-        maps = self.network.forward_intermediates(
+        found = self.network.forward_intermediates(
             images, indices=self.stages, norm=one, intermediates_only=True
         )
-        given = [norm(each) for norm, each in zip(self.norms, maps, strict=True)]
+        given = [norm(each) for norm, each in zip(self.norms, found, strict=True)]
         if one:
             given = self.pyramid(given[0])
-            named = OrderedDict(zip(map(str, self.strides), given, strict=True))
+        named = OrderedDict(zip(map(str, self.strides), given, strict=True))
+        if one:
             named["pool"] = functional.max_pool2d(given[-1], 1, 2)
             return named
-        return self.pyramid(OrderedDict(zip(map(str, self.strides), given, strict=True)))
+        maps: OrderedDict[str, Tensor] = self.pyramid(named)
+        return maps
 
     def no_weight_decay(self) -> set[str]:
-        """Return the parameters that the network keeps from weight decay."""
+        """Return the parameters that the network exempts from weight decay."""
         named: Callable[[], set[str]] = getattr(self.network, "no_weight_decay", set)
         return {f"network.{name}" for name in named()}
 
 
 class SimplePyramid(nn.Module):
-    """Maps of several resolutions from one, each on its own: deconvolutions, nothing, or pooling,
-    then two convolutions.
+    """Maps of several resolutions from one: deconvolutions, nothing, or pooling, then convolutions.
 
     ViTDet's (Li et al. 2022, arXiv:2203.16527, section 3), with LayerNorm over channels.
 
@@ -195,8 +199,7 @@ def _branch(channels: int, out_channels: int, scale: float) -> nn.Sequential:
 
 
 def _any_size(entry: ModelEntry) -> ModelEntry:
-    """Return the entry with timm's arguments for images of other sizes, for the networks that need
-    some.
+    """Return the entry with timm's arguments for images of other sizes, where it needs some.
 
     A Swin's windows are then shifted in every stage, also where those of its pre-training filled a
     stage.

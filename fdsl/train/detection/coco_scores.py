@@ -1,4 +1,4 @@
-"""COCO's twelve numbers for boxes and for masks, over every test picture once."""
+"""COCO's twelve numbers for boxes and for masks, over every test image once."""
 
 from __future__ import annotations
 
@@ -17,23 +17,13 @@ from fdsl.train.evaluate import autocast
 
 # in the order in which COCO's evaluation lists them
 NAMES = (
-    "ap",
-    "ap50",
-    "ap75",
-    "ap_small",
-    "ap_medium",
-    "ap_large",
-    "ar1",
-    "ar10",
-    "ar100",
-    "ar_small",
-    "ar_medium",
-    "ar_large",
+    *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
+    *("ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large"),
 )
 MASK_THRESHOLD = 0.5  # torchvision's masks are probabilities
 
 Kind = Literal["bbox", "segm"]
-Detection = dict[str, Any]
+Detected = dict[str, Any]
 
 
 @torch.no_grad()
@@ -44,29 +34,28 @@ def detect(
     *,
     device: torch.device,
     precision: str,
-) -> list[Detection]:
-    """Return the detections in all pictures, in COCO's format: each with `bbox`, `segmentation` and
-    `score`.
+) -> list[Detected]:
+    """Return the detections in all images, in COCO's format: `bbox`, `segmentation`, `score`.
 
     Parameters
     ----------
     model
-        A `Detector`; left in the mode in which it came.
+        A `Detector`; its mode is restored.
     batches
-        Every picture of the source once, in any order.
+        Every image of the source once, in any order.
     source
-        Gives the numbers of pictures and categories.
+        Gives the ids of images and categories.
     device, precision
         Where and how the model computes.
 
     Raises
     ------
     RuntimeError
-        If a picture is left out or comes twice, or a score or box is not finite.
+        If an image is left out or comes twice, or a score or box is not finite.
     """
     training = model.training
     model.eval()
-    found: list[Detection] = []
+    found: list[Detected] = []
     seen: list[int] = []
     for batch in batches:
         with autocast(device, precision):
@@ -77,27 +66,27 @@ def detect(
     model.train(training)
     if sorted(seen) != source.image_ids.tolist():
         raise RuntimeError(
-            f"tested {len(seen)} pictures, {len(set(seen))} different ones of {len(source)}: some"
+            f"tested {len(seen)} images, {len(set(seen))} different ones of {len(source)}: some"
             " are left out or come twice"
         )
     return found
 
 
-def score(annotations: str | Path, detections: Sequence[Detection]) -> dict[str, Any]:
+def score(annotations: str | Path, detections: Sequence[Detected]) -> dict[str, Any]:
     """Return COCO's numbers in percent, by faster-coco-eval.
 
     Parameters
     ----------
     annotations
-        The file of COCO instances whose pictures were all tested, with its crowds, which are
-        neither right nor wrong.
+        The file of COCO instances whose images were all tested, with its crowds, which are
+        neither correct nor wrong.
     detections
         From `detect`.
 
     Returns
     -------
     dict
-        `images`, the number of pictures, and for `box` and `mask` each the twelve `NAMES`, 0 to
+        `images`, the number of images, and for `box` and `mask` each the twelve `NAMES`, 0 to
         100; None where no object is of that size.
     """
     from faster_coco_eval import COCO
@@ -118,28 +107,29 @@ def twelve(stats: ArrayLike) -> dict[str, float | None]:
     }
 
 
-def for_kind(detections: Sequence[Detection], kind: Kind) -> list[Detection]:
-    """Return the detections with boxes or with masks alone: COCO takes the area of a mask from its
-    box where there is one.
+def for_kind(detections: Sequence[Detected], kind: Kind) -> list[Detected]:
+    """Return the detections with boxes or with masks alone.
+
+    COCO would take the area of a mask from its box.
     """
     other = "segmentation" if kind == "bbox" else "bbox"
     return [{k: v for k, v in each.items() if k != other} for each in detections]
 
 
 def run_lengths(masks: NDArray[np.uint8]) -> list[dict[str, Any]]:
-    """Return masks uint8 (n, H, W) of 0 and 1 as compressed run lengths, whose `counts` are text."""
+    """Return masks uint8 (n, H, W) of 0 and 1 as compressed run lengths with text `counts`."""
     from pycocotools import mask
 
     codes = mask.encode(np.asfortranarray(masks.transpose(1, 2, 0)))
     return [{"size": each["size"], "counts": each["counts"].decode()} for each in codes]
 
 
-def _described(output: dict[str, Tensor], number: int, source: CocoImages) -> list[Detection]:
-    """Return the detections in one picture."""
+def _described(output: dict[str, Tensor], number: int, source: CocoImages) -> list[Detected]:
+    """Return the detections in one image."""
     boxes, scores = output["boxes"].double().cpu().numpy(), output["scores"].double().cpu().numpy()
     if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
         raise RuntimeError(
-            f"a box or score in picture {number} is not finite: the network's weights have diverged"
+            f"a box or score in image {number} is not finite: the network's weights have diverged"
         )
     if not len(boxes):
         return []
@@ -153,11 +143,11 @@ def _described(output: dict[str, Tensor], number: int, source: CocoImages) -> li
     ]
 
 
-def _numbers(truth: Any, detections: Sequence[Detection], kind: Kind) -> dict[str, float | None]:
+def _numbers(truth: Any, detections: Sequence[Detected], kind: Kind) -> dict[str, float | None]:
     from faster_coco_eval import COCOeval_faster
 
-    judged = COCOeval_faster(truth, truth.loadRes(for_kind(detections, kind)), kind)
-    judged.evaluate()
-    judged.accumulate()
-    judged.summarize()
-    return twelve(judged.stats)
+    evaluation = COCOeval_faster(truth, truth.loadRes(for_kind(detections, kind)), kind)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return twelve(evaluation.stats)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
@@ -55,9 +57,9 @@ def build(
 
 
 class Detector(nn.Module):
-    """Mask R-CNN that takes pictures as they are stored.
+    """Mask R-CNN that takes images as they are stored.
 
-    Training: the sum of the five losses, float32 (). Testing: for each picture `boxes` float32 (n,
+    Training: the sum of the five losses, float32 (). Testing: for each image `boxes` float32 (n,
     4) in its pixels, `labels` int64 (n,) from 1, `scores` float32 (n,), and `masks` float32 (n, 1,
     H, W) from 0 to 1.
     """
@@ -70,13 +72,13 @@ class Detector(nn.Module):
         self, images: list[Tensor], targets: list[dict[str, Tensor]] | None = None
     ) -> Tensor | list[dict[str, Tensor]]:
         """Detect in uint8 (C, H, W) images, or return the loss against `targets`."""
-        found = self.network([image.float() / 255 for image in images], targets)
-        if not self.training:
-            return found
-        return torch.stack([loss.float() for loss in found.values()]).sum()
+        found: Any = self.network([image.float() / 255 for image in images], targets)
+        if self.training:
+            return torch.stack([loss.float() for loss in found.values()]).sum()
+        return found  # type: ignore[no-any-return]
 
     def no_weight_decay(self) -> set[str]:
-        """Return the parameters that the pre-trained network keeps from weight decay."""
+        """Return the parameters that the pre-trained network exempts from weight decay."""
         return {f"network.backbone.{name}" for name in self.network.backbone.no_weight_decay()}
 
 

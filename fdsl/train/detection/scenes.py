@@ -1,4 +1,4 @@
-"""Pictures with boxes and masks as training and test batches; each picture keeps its own size."""
+"""Images with boxes and masks as training and test batches; each image keeps its own size."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ HALF = 1 << 15
 
 
 class SceneBatch(NamedTuple):
-    """Pictures and what is on them.
+    """Images and the objects in them.
 
-    `images` are uint8 (C, H, W), C = 1 or 3. `targets` hold for each picture `boxes` float32 (n,
+    `images` are uint8 (C, H, W), C = 1 or 3. `targets` hold for each image `boxes` float32 (n,
     4): left, top, right, bottom; `labels` int64 (n,) from 1 (0 is the background); `masks` uint8
-    (n, H, W). `numbers` int64 (B,) are COCO's, of the pictures.
+    (n, H, W). `numbers` int64 (B,) are COCO's image ids.
     """
 
     images: list[Tensor]
@@ -36,9 +36,7 @@ class SceneBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class SceneTransform:
-    """The augmentation of a scene: mirrored with probability `flip`, given in 1 or 3 `channels`
-    (gray is ITU-R 601 luma).
-    """
+    """The augmentation: flip with probability `flip`; 1 or 3 `channels` (gray: ITU-R 601 luma)."""
 
     channels: int
     flip: float
@@ -49,9 +47,9 @@ class SceneTransform:
 
 
 class TrainingScenes(Dataset[SceneBatch]):
-    """The endless training stream over the pictures that show an object that is no crowd.
+    """The endless training stream over the images that show an object that is no crowd.
 
-    Every picture is a function of (seed, position). Crowds are no targets.
+    Every image is a function of (seed, position). Crowds are no targets.
 
     Parameters
     ----------
@@ -65,7 +63,7 @@ class TrainingScenes(Dataset[SceneBatch]):
     Raises
     ------
     ValueError
-        If no picture shows an object, or the number of channels is not 1 or 3.
+        If no image shows an object, or the number of channels is not 1 or 3.
     """
 
     def __init__(self, source: CocoImages, transform: SceneTransform, *, seed: int) -> None:
@@ -86,7 +84,7 @@ class TrainingScenes(Dataset[SceneBatch]):
 
 
 class TestScenes(Dataset[SceneBatch]):
-    """All pictures in the order of the source, as they are."""
+    """All images in the order of the source, as they are."""
 
     __test__ = False  # not one of pytest's
 
@@ -103,25 +101,17 @@ class TestScenes(Dataset[SceneBatch]):
 
 
 def images_with_objects(source: CocoImages) -> NDArray[np.int64]:
-    """Return the pictures that show an object that is no crowd, int64 (n,), ascending; ValueError
-    if there are none.
-    """
+    """Return the images with an object that is no crowd, int64 (n,); ValueError if none."""
     found = np.flatnonzero(source.objects > 0)
     if not len(found):
-        raise ValueError(f"{source.annotations}: no picture shows an object to train on")
+        raise ValueError(f"{source.annotations}: no image shows an object to train on")
     return found
 
 
 def without_crowds(scene: Scene) -> Scene:
     """Return a scene without the objects that are groups."""
-    kept = ~scene.crowd
-    return scene._replace(
-        boxes=scene.boxes[kept],
-        labels=scene.labels[kept],
-        masks=scene.masks[kept],
-        crowd=scene.crowd[kept],
-        area=scene.area[kept],
-    )
+    names = ("boxes", "labels", "masks", "crowd", "area")
+    return scene._replace(**{name: getattr(scene, name)[~scene.crowd] for name in names})
 
 
 def flipped(scene: Scene) -> Scene:
@@ -155,4 +145,4 @@ def _batch(scenes: Sequence[Scene], channels: int) -> SceneBatch:
 
 def _require_channels(channels: int) -> None:
     if channels not in (1, 3):
-        raise ValueError(f"a network of {channels} channels cannot see pictures: use 1 or 3")
+        raise ValueError(f"a network of {channels} channels cannot see these images: use 1 or 3")

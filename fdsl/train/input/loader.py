@@ -1,4 +1,4 @@
-"""Batches for training and evaluation: the same whatever the loader processes, ranks or restarts."""
+"""Batches for training and evaluation, independent of loader processes, ranks and restarts."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def evaluation_batches(
 
 
 def stack(items: Sequence[tuple[Any, Any, tuple[int, int, int]]]) -> Batch:
-    """Join images of one shape, or tuples of them, to a batch; ValueError if their shapes differ."""
+    """Join images of one shape, or tuples of such, to a batch; ValueError if shapes differ."""
     images, labels, keys = zip(*items, strict=True)
     joined: Any
     if isinstance(images[0], tuple):

@@ -1,7 +1,6 @@
 """The order of training: an endless stream of draws, a pure function of seed and position.
 
-Nothing here has state that a resume would have to restore: whoever knows the step knows which
-images come next.
+A resumed training needs no sampler state: the step decides which images come next.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ class Draw(NamedTuple):
     """One training example: its image and what keys its augmentation. Unique in the stream."""
 
     epoch: int
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs of a draw
+    index: int  # type: ignore[assignment]  # hides tuple.index
     repeat: int
 
 
@@ -31,12 +30,12 @@ class InfiniteSampler:
     all images keyed by (seed, e).
 
     With `repeated_aug` = r > 1 (repeated augmentation: Hoffer et al. 2020, arXiv:1901.09335; used
-    by DeiT) an image that comes up stands r times close together, so that one batch holds r views
-    of it, and an epoch still has `images` draws, of about images / r different images. The r epochs
-    of a *cycle* (epochs c·r … c·r + r - 1) share one permutation keyed by (seed, c), laid out once
-    with every image r times: in a cycle each image is drawn exactly r times whatever `images` and r
-    are, so none is dropped or favoured. (timm's RepeatAugSampler cuts each epoch down to a multiple
-    of 256 draws and chooses the images of each epoch afresh.)
+    by DeiT) each image is repeated r times close together, so that one batch holds r views of it,
+    and an epoch still has `images` draws, of about images / r different images. The r epochs of a
+    *cycle* (epochs c·r … c·r + r - 1) share one permutation keyed by (seed, c), laid out once with
+    every image r times: in a cycle each image is drawn exactly r times whatever `images` and r are,
+    so none is dropped or favoured. (timm's RepeatAugSampler cuts each epoch down to a multiple of
+    256 draws and chooses the images of each epoch afresh.)
 
     The layout inside a cycle is in blocks of 2r images: r passes over the block, in which the
     images at odd places rotate against those at even places. Neighbours in the stream are therefore
@@ -50,7 +49,7 @@ class InfiniteSampler:
     seed
         Root seed, 0 … 2**63 - 1.
     repeated_aug
-        How often an image stands in the stream per cycle, at least 1.
+        How often an image occurs in the stream per cycle, at least 1.
 
     Raises
     ------
@@ -107,10 +106,10 @@ class InfiniteSampler:
             )
         cycles, places = np.divmod(positions, self.images * self.repeated_aug)
         if self.repeated_aug == 1:
-            slots, repeated_aug = places, np.zeros_like(places)
+            slots, repeats = places, np.zeros_like(places)
         else:
-            slots, repeated_aug = _slots(places, self.images, self.repeated_aug)
-        keys = np.stack((positions // self.images, slots, repeated_aug), axis=1)
+            slots, repeats = _slots(places, self.images, self.repeated_aug)
+        keys = np.stack((positions // self.images, slots, repeats), axis=1)
         for cycle in np.unique(cycles).tolist():
             if cycle != self._cycle:
                 self._order, self._cycle = _permutation(self.images, self.seed, cycle), cycle
@@ -123,11 +122,10 @@ class InfiniteSampler:
 
 
 class OnePerCategory(InfiniteSampler):
-    """The endless stream that shows one image of each category in every epoch, as a training on
-    3D-OFDB does.
+    """The endless stream with one image of each category per epoch, for training on 3D-OFDB.
 
     Epoch e (positions e·classes … (e + 1)·classes - 1) is a permutation of the categories keyed by
-    (seed, e). Which of a category's images stands for it is drawn uniformly, keyed by (seed, e,
+    (seed, e). Which of a category's images represents it is drawn uniformly, keyed by (seed, e,
     category). So does the released loader of OFDB with the twelve views, only from a generator that
     depends on loader processes (Nakamura et al., ICCV 2023; data.py).
 
@@ -177,7 +175,7 @@ class OnePerCategory(InfiniteSampler):
         return keys
 
     def _view(self, epoch: int, category: int) -> int:
-        """Return the image that stands for a category in an epoch."""
+        """Return the image that represents a category in an epoch."""
         rng = tree.generator(self.seed, epoch, category, tree.Stage.VIEW)
         chosen = self._starts[category] + rng.integers(self._counts[category])
         return int(self._by_category[chosen])
@@ -193,8 +191,7 @@ def _permutation(images: int, seed: int, cycle: int) -> NDArray[np.int32]:
 def _slots(
     places: NDArray[np.int64], images: int, repeated_aug: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the draws at `places` of a cycle: their places in the permutation and their
-    repeated_aug.
+    """Return the places in the permutation, and the repeats, of the draws at `places` of a cycle.
 
     The last block takes the remainder, so that no block is smaller than 2 · repeated_aug unless the
     dataset is.

@@ -1,4 +1,4 @@
-"""Whole detection trainings: what they learn, what they leave, and that a restart changes no bit."""
+"""Whole detection trainings: what they learn and leave, and that a restart changes no bit."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A dataset in COCO's format, a network and a recipe on which a detection training takes seconds."""
+"""A dataset in COCO's format, a network and a recipe for a detection training of seconds."""
 
 import json
 
