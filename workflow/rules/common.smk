@@ -50,12 +50,21 @@ def relative(path):
     )
 
 
-def outputs(name, **in_report):
-    """Return the outputs of a rule; `in_report` says how Snakemake's report shows some of them."""
+def outputs(name, category="", **formats):
+    """Return the outputs of a rule.
+
+    Snakemake's report shows those of `formats` in a category, labelled with their wildcards and,
+    where there are several forms, with the form's name.
+    """
+    labels = {key: f"{{{key}}}" for key in RULES[name].wildcards if key != "scale"}
 
     def flagged(key, path):
         path = directory(path) if key in FOLDERS else path
-        return report(path, **in_report[key]) if key in in_report else path
+        if key not in formats:
+            return path
+        form = {"format": formats[key]} if formats[key] else {}
+        caption = f"../report/{name}.rst"
+        return report(path, caption=caption, category=category, labels=labels | form)
 
     return {key: flagged(key, path) for key, path in RULES[name].outputs.items()}
 
