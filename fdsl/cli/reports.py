@@ -68,7 +68,7 @@ def figure(
         typer.Argument(help="Records, and what else the kind of figure shows: attention, curves …"),
     ] = None,
 ) -> None:
-    """Draw a figure: .png, and .pdf and .csv (what it plots) beside it."""
+    """Draw a figure: .png, and other formats and the plotted numbers beside it."""
     from fdsl.lineage.modules import of_figure
     from fdsl.provenance import fingerprint
     from fdsl.report.figures.inputs import FILES, FigureInputs, write
@@ -105,7 +105,7 @@ def curves(
 
 
 def claims(order: Order, published: Published, out: Out, records: Records = None) -> None:
-    """Decide the claims of the studies: .csv, and .md and .html beside it."""
+    """Decide the claims of the studies: .csv, and other formats beside it."""
     from fdsl.lineage.modules import MODULES
     from fdsl.provenance import fingerprint
     from fdsl.report.claims import FILES, write_claims

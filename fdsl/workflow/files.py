@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fdsl.schema.study.figures import Ablation, Curves, Distributions, Teaser
+from fdsl.schema.study.paper import Study
 from fdsl.workflow.config import Config
 from fdsl.workflow.runs import Measurement, Run, Runs
 
@@ -38,6 +39,16 @@ class Files:
         """Return all figures."""
         studies = self.config.studies.values()
         return [f"results/figures/{name}.png" for study in studies for name in study.figures]
+
+    def fragments(self) -> list[str]:
+        """Return the fragments of all tables and figures."""
+        return [path for s in self.config.studies.values() for path in self.fragments_of(s)]
+
+    def fragments_of(self, study: Study) -> list[str]:
+        """Return the fragments of a study's tables and figures in the order of the page."""
+        reports = {"tables": study.tables, "figures": study.figures}
+        names = [f"{kind}/{name}" for kind, shown in reports.items() for name in shown]
+        return [f"results/{name}.fragment.html" for name in names]
 
     def figure_files(self, name: str) -> list[str]:
         """Return what a figure needs besides records: attention maps, curves, parameters."""

@@ -101,13 +101,19 @@ class Reports:
 
     def paging(self) -> str:
         """Return the order of the `page` job."""
-        studies = self.config.studies
-        reports = [name for s in studies.values() for name in [*s.tables, *s.figures]]
+        scale = self.config.scales[self.scale]
+        studies = [
+            {
+                "title": study.title,
+                "reference": study.reference,
+                "fragments": self.files.fragments_of(study),
+            }
+            for study in self.config.studies.values()
+        ]
         return as_json(
-            studies={name: study.model_dump(mode="json") for name, study in studies.items()},
-            scales={name: self._about(name) for name in reports},
-            table_records={name: self.files.records(name) for name in reports},
-            pretraining_records=self.files.pretraining_records(),
+            studies=studies,
+            title=scale.title,
+            banner=scale.banner,
             datasets={
                 name: entry.model_dump(mode="json") for name, entry in self.config.synthetic.items()
             },

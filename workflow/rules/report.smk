@@ -1,8 +1,8 @@
 """Stage 6: records and published numbers to tables; formulas to pictures. Seconds, no torch.
 
 REQUIRED INPUTS: the records of all runs that a table shows.
-OUTPUTS: results/tables/{table}.csv .md .html .tex, results/figures/{figure}.png .pdf .csv, results/claims.csv .md .html;
-results/{scale}/{stage}/{run}/curves.png of any training, when asked for
+OUTPUTS: results/tables/{table}.csv .md .html .tex, results/figures/{figure}.png .pdf .csv, results/claims.csv .md .html,
+results/runs.csv, each with a .fragment.html that the page joins; results/index.html; results/{scale}/{stage}/{run}/curves.png of any training, when asked for
 """
 
 
@@ -10,6 +10,7 @@ localrules:
     table,
     figure,
     claims,
+    runs,
     page,
     curves,
     all_curves,
@@ -29,6 +30,7 @@ rule table:
         ),
         md="results/tables/{table}.md",
         tex="results/tables/{table}.tex",
+        fragment="results/tables/{table}.fragment.html",
         html=report(
             "results/tables/{table}.html",
             caption="../report/table.rst",
@@ -65,6 +67,7 @@ rule figure:
         ),
         pdf="results/figures/{figure}.pdf",
         csv="results/figures/{figure}.csv",
+        fragment="results/figures/{figure}.fragment.html",
     log:
         "logs/figure/{figure}.log",
     benchmark:
@@ -122,6 +125,7 @@ rule claims:
             labels={"format": "CSV"},
         ),
         md="results/claims.md",
+        fragment="results/claims.fragment.html",
         html=report(
             "results/claims.html",
             caption="../report/claims.rst",
@@ -142,13 +146,34 @@ rule claims:
         """
 
 
-rule page:
-    """Put everything on one page that needs nothing else."""
+rule runs:
+    """List all runs with result, cost and learning curve."""
     input:
         records=PLAN.files.all_records(),
         pretrainings=PLAN.files.pretraining_records(),
-        figures=PLAN.files.figures(),
-        published=PUBLISHED,
+    output:
+        csv="results/runs.csv",
+        fragment="results/runs.fragment.html",
+    log:
+        "logs/runs.log",
+    benchmark:
+        "benchmarks/runs.tsv"
+    params:
+        order="{}",
+        code=fingerprint("fdsl.report.runs_list"),
+    shell:
+        r"""
+        python -m fdsl runs --order {params.order:q} --out {output.csv:q} \
+            -- {input.records:q} {input.pretrainings:q} &>{log:q}
+        """
+
+
+rule page:
+    """Join tables, figures, claims, runs and a gallery on one page that needs nothing else."""
+    input:
+        fragments=PLAN.files.fragments(),
+        claims="results/claims.fragment.html",
+        runs="results/runs.fragment.html",
     output:
         page=report(
             "results/index.html",
@@ -164,6 +189,6 @@ rule page:
         code=fingerprint("fdsl.report.page"),
     shell:
         r"""
-        python -m fdsl page --order {params.order:q} --published {input.published:q} \
-            --out {output.page:q} -- {input.figures:q} &>{log:q}
+        python -m fdsl page --order {params.order:q} --claims {input.claims:q} \
+            --runs {input.runs:q} --out {output.page:q} &>{log:q}
         """
