@@ -138,7 +138,7 @@ def test_an_interval_lies_within_the_seeds_and_repeats(effects):
         ({"table": "nowhere"}, "table = 'nowhere' is neither"),
         ({"better": ["stones"]}, "'stones' is not in t"),
         ({"columns": ["C"]}, "columns = 'C' is not in t"),
-        ({"better": ["noise"]}, "'noise' stands twice"),
+        ({"better": ["noise"]}, "'noise' is repeated"),
     ],
 )
 def test_a_claim_about_what_does_not_exist_is_refused(claim, says):

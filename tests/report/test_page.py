@@ -168,7 +168,8 @@ def browsed(page, script, *, width):
 SORT = """
 const table = document.querySelector("#table3 table.sortable");
 const column = 1;
-const numbers = () => [...table.tBodies[0].rows].map((row) => parseFloat(row.cells[column].textContent))
+const numbers = () => [...table.tBodies[0].rows]
+  .map((row) => parseFloat(row.cells[column].textContent))
   .filter((value) => !Number.isNaN(value));
 const button = table.tHead.rows[0].cells[column].querySelector("button");
 button.click();
@@ -178,9 +179,10 @@ button.click();
 return {up, down: numbers(), direction, rows: table.tBodies[0].rows.length};
 """
 FIT = """
-const broken = [...document.images].filter((image) => !image.complete || image.naturalWidth === 0).length;
+const images = [...document.images];
+const broken = images.filter((image) => !image.complete || image.naturalWidth === 0).length;
 const page = document.documentElement;
-return {wide: page.scrollWidth - page.clientWidth, width: page.clientWidth, broken, pictures: document.images.length};
+return {wide: page.scrollWidth - page.clientWidth, broken, pictures: images.length};
 """
 
 

@@ -63,9 +63,9 @@ def parsed(text):
 def test_the_csv_has_its_columns_in_order_and_every_cell(table3, folder):
     table3([])
     text = (folder / "results/tables/table3.csv").read_text(encoding="utf-8")
-    assert (
-        text.splitlines()[0]
-        == "table,row,column,metric,published,reproduced,sd,seeds,difference,verdict,scale,as_run,record"
+    assert text.splitlines()[0] == (
+        "table,row,column,metric,published,reproduced,sd,seeds,difference,verdict,scale,as_run,"
+        "record"
     )
     cells = cells_of(folder / "results/tables/table3.csv")
     assert len(cells) == 9 * 8

@@ -24,7 +24,7 @@ def plan():
 
 @pytest.fixture
 def draw(plan, folder, published_csv):
-    """A function that draws a figure of the main paper at laptop scale and returns what it plots."""
+    """A function that draws a figure of the main paper at laptop scale; returns what it plots."""
 
     def drawn(name, *, records=(), files=(), **words):
         order = json.loads(plan.reports.drawing(name))
