@@ -68,7 +68,7 @@ def _grid(report: TableReport, group: str) -> str:
         [_row_label(report, row), *(_cell(report, report.cell(row, column)) for column in columns)]
         for row in report.rows
     ]
-    return _table(["Pre-training", *map(markdown, columns)], rows)
+    return _table(["Pre-training", *map(escape_markdown, columns)], rows)
 
 
 def _gain_grid(report: TableReport) -> str:
