@@ -17,14 +17,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import cast
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from fdsl.raster import Function, config
 
 LANES = 8
 
@@ -53,18 +55,12 @@ class _LanesModel(models.PrimitiveModel):
 _F, _U = Lanes(types.float64), Lanes(types.uint64)
 
 
-def _instructions(code: Callable) -> Callable:
-    """Compile a function by `code`, in numba's notation for intrinsics, wherever numba compiles at
-    all.
-    """
-
-    def chosen(function: Callable) -> Callable:
-        return function if numba.config.DISABLE_JIT else intrinsic(code)
-
-    return chosen
+def _instructions(code: Function) -> Callable[[Function], Function]:
+    """Compile a function by the numba intrinsic `code`, unless numba is switched off."""
+    return lambda function: function if config.DISABLE_JIT else cast("Function", intrinsic(code))
 
 
-def _operator(symbol: Callable, **instructions: str) -> None:
+def _operator(symbol: Function, **instructions: str) -> None:
     """Give lanes an operator, between two of them or with one number for all lanes; `instructions`
     are LLVM's by element type.
     """
@@ -172,7 +168,7 @@ def _store_lanes_code(_, array, index, lanes):
 
 @_instructions(_store_lanes_code)
 def store_lanes(array, index, lanes):
-    """Put lanes at eight neighbours of a contiguous array of their type; the index is not checked."""
+    """Store lanes at eight neighbours of a contiguous array of their type; no bounds check."""
     array[index : index + np.uint64(LANES)] = lanes
 
 
@@ -263,7 +259,7 @@ def add_where_above(lanes, number, limit, step):
     return lanes + np.where(number > limit, step, np.uint64(0))
 
 
-def _better(comparison: str) -> Callable:
+def _better(comparison: str) -> Function:
     def code(_, a, b):
         def emit(context, builder, signature, values):
             return builder.select(builder.fcmp_ordered(comparison, *values), *values)
@@ -285,7 +281,7 @@ def upper(a, b):
     return np.maximum(a, b)
 
 
-def _best(name: str) -> Callable:
+def _best(name: str) -> Function:
     def code(_, lanes):
         def emit(context, builder, signature, values):
             return _call(builder, f"llvm.vector.reduce.{name}.v8f64", ir.DoubleType(), *values)
