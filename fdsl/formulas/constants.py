@@ -12,6 +12,11 @@ from fdsl.formulas.arrays import Parameters
 from fdsl.schema.base import FrozenModel
 
 
+def parameter_types(limits: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+    """Return the dtypes of the columns: int32 where the limits are integers, else float64."""
+    return {k: "int32" if isinstance(low, int) else "float64" for k, (low, _) in limits.items()}
+
+
 def row(types: Mapping[str, str], *values: float | np.number[Any]) -> Parameters:
     """Return the columns of one category: `values` in the order of `types`, its PARAMETERS."""
     return {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -24,15 +24,15 @@ from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 7
 TITLE = "Dead leaves"
-PARAMETERS = {"shape": "int32", "sigma": "float64", "smallest": "float64", "largest": "float64"}
 LIMITS = {"shape": (0, 6), "sigma": (0.5, 8.0), "smallest": (0.001, 1.0), "largest": (0.001, 1.0)}
+PARAMETERS = constants.parameter_types(LIMITS)
 MAX_TRIES = 100
 RADII = 200  # steps of the radius from the smallest to the largest
 
 Shape = Literal[
     "circle", "square", "oriented_square", "rectangle", "triangle", "quadrilateral", "mixed"
 ]
-SHAPES = ("circle", "square", "oriented_square", "rectangle", "triangle", "quadrilateral", "mixed")
+SHAPES = get_args(Shape)
 Sigma = Annotated[float, Field(ge=0.5, le=8, multiple_of=0.5)]
 
 

@@ -50,8 +50,7 @@ class Settings(WindowSettings, IfsSettings):
     )
     flips: bool = Field(True, description="four flips of each weight")
     search: Literal["random", "svd"] = Field(
-        "random",
-        description="uniform coefficients, or singular values as Anderson & Farrell",
+        "random", description="uniform coefficients, or singular values as Anderson & Farrell"
     )
     sigma_factor: tuple[float, float] | None = Field(
         None, description="for search svd; null: (5 + n) / 2 to (6 + n) / 2 for n maps"

@@ -20,8 +20,8 @@ from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 6
 TITLE = "Perlin noise"
-PARAMETERS = {"cells_x": "int32", "cells_y": "int32"}
 LIMITS = {"cells_x": (1, 1024), "cells_y": (1, 1024)}
+PARAMETERS = constants.parameter_types(LIMITS)
 
 
 class Settings(FrozenModel):

@@ -24,13 +24,13 @@ from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 3
 TITLE = "RCDB"
-PARAMETERS = {"vertices": "int32", "polygons": "int32", "noise": "float64", "step": "float64"}
 LIMITS = {
     "vertices": (1, 20_000),
     "polygons": (1, 5000),
     "noise": (0.0, 100.0),
     "step": (0.0, 100.0),
 }
+PARAMETERS = constants.parameter_types(LIMITS)
 REFERENCE_SIZE_PX = 512  # all lengths are stated for an image of this size
 DECAY = 0.9900498337491681  # exp(-1/100): each further vertex is rarer by this factor
 CENTRE_RANGE_PX = 400
@@ -131,8 +131,9 @@ def render(
     low, high = settings.radius
     radius = (low + int(u[0] * (high - low + 1))) * unit
     oval_x, oval_y = 1 + u[1:3] * (settings.oval - 1)
-    offset_y, offset_x = (
-        (int(draw * (2 * CENTRE_RANGE_PX + 1)) - CENTRE_RANGE_PX) * unit / 2 for draw in u[3:5]
+    shift_y, shift_x = (
+        size / 2 + (int(draw * (2 * CENTRE_RANGE_PX + 1)) - CENTRE_RANGE_PX) * unit / 2
+        for draw in u[3:5]
     )
     background = 0 if settings.background == "black" else 255
     grays = (u[5:] * 255).astype(np.uint8) + np.uint8(background == 0)
@@ -142,19 +143,9 @@ def render(
     x, y = cosines * (radius * oval_x), sines * (radius * oval_y)
     outward = np.full(vertices, (noise + step) * unit)
     canvas = np.full(size**2, background, np.uint8)
+    gain = 2 * noise * unit
     contours.grow_contours(
-        x,
-        y,
-        cosines,
-        sines,
-        outward,
-        2 * noise * unit,
-        size / 2 + offset_x,
-        size / 2 + offset_y,
-        state,
-        grays,
-        size,
-        canvas,
+        x, y, cosines, sines, outward, gain, shift_x, shift_y, state, grays, size, canvas
     )
     if settings.broken_lines:
         canvas = _broken(canvas, settings, state, background)
@@ -185,13 +176,8 @@ def _only_vertices(settings: Settings, category: int) -> Parameters:
             f"category {category} would have {low + category} vertices, more than vertices ="
             f" ({low}, {high}) allows: at most {high - low + 1} classes, or raise the range"
         )
-    return constants.row(
-        PARAMETERS,
-        low + category,
-        sum(settings.polygons) // 2,
-        sum(settings.noise) / 2,
-        sum(settings.step) / 2,
-    )
+    noise, step = sum(settings.noise) / 2, sum(settings.step) / 2
+    return constants.row(PARAMETERS, low + category, sum(settings.polygons) // 2, noise, step)
 
 
 @lru_cache(maxsize=16)

@@ -21,17 +21,6 @@ from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 4
 TITLE = "VisualAtom"
-PARAMETERS = {
-    "vertices": "int32",
-    "orbits": "int32",
-    "noise": "float64",
-    "step": "float64",
-    "radius": "int32",
-    "frequency_1": "int32",
-    "frequency_2": "int32",
-    "oval_x": "float64",
-    "oval_y": "float64",
-}
 LIMITS = {
     "vertices": (1, 20_000),
     "orbits": (1, 5000),
@@ -43,6 +32,7 @@ LIMITS = {
     "oval_x": (1.0, 4.0),
     "oval_y": (1.0, 4.0),
 }
+PARAMETERS = constants.parameter_types(LIMITS)
 REFERENCE_SIZE_PX = 512  # all lengths are stated for an image of this size
 MAX_TRIES = 100
 
