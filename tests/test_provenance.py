@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -89,3 +90,31 @@ def test_planning_imports_nothing_heavy():
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [("page.html.j2", True), ("style.css", True), ("other.html.j2", False)],
+)
+def test_templates_count_for_the_modules_that_name_them(package, file, counts):
+    templates = package / "report" / "templates"
+    templates.mkdir(parents=True)
+    (templates / "page.html.j2").write_text('{% include "style.css" %}')
+    (templates / "style.css").write_text("")
+    (templates / "other.html.j2").write_text("")
+    (package / "top.py").write_text('PAGE = "page.html.j2"\n')
+    assert changed(package, f"report/templates/{file}", "changed") == counts
+
+
+def test_the_template_of_tables_is_code_of_tables_alone(tmp_path, monkeypatch):
+    copy = shutil.copytree(provenance.PACKAGE, tmp_path / "fdsl")
+    monkeypatch.setattr(provenance, "PACKAGE", copy)
+    provenance._read.cache_clear()
+    reports = [f"fdsl.report.{name}" for name in ("tables", "claims", "runs_list", "page")]
+    before = {name: provenance.fingerprint(name) for name in reports}
+    table = copy / "report/templates/table.html.j2"
+    table.write_text(table.read_text() + "<!-- changed -->\n")
+    provenance._read.cache_clear()
+    after = {name: provenance.fingerprint(name) for name in reports}
+    provenance._read.cache_clear()
+    assert [name for name in reports if before[name] != after[name]] == ["fdsl.report.tables"]

@@ -1,13 +1,11 @@
-"""The registry of formulas, and what each of their modules offers."""
+"""The registry of formulas, and the interface of their modules."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from fdsl.formulas.arrays import Parameters, Pixels
 from fdsl.schema.base import FrozenModel, choose
 
 FORMULAS = {
@@ -31,50 +29,42 @@ class Formula(Protocol):
     PARAMETERS: dict[str, str]  # column -> numpy dtype, without the category
 
     @staticmethod
-    def sample_category(settings: FrozenModel, *, seed: int, category: int) -> dict[str, NDArray]:
-        """Return the columns of PARAMETERS for one category, equally long; independent of all other
-        categories.
-        """
+    def sample_category(settings: FrozenModel, *, seed: int, category: int) -> Parameters:
+        """Return the columns of PARAMETERS for one category, independent of all others."""
 
     @staticmethod
     def render(
-        settings: FrozenModel,
-        parameters: dict[str, NDArray],
-        *,
-        seed: int,
-        category: int,
-        instance: int,
-    ) -> NDArray[np.uint8]:
-        """Return one image, (H, W); a pure function of its arguments. Impossible parameters raise a
-        ValueError.
+        settings: FrozenModel, parameters: Parameters, *, seed: int, category: int, instance: int
+    ) -> Pixels:
+        """Return one image, (H, W) or (H, W, 3), a pure function of the arguments.
+
+        Raises
+        ------
+        ValueError
+            If the parameters are impossible.
         """
 
 
 @runtime_checkable
 class MayDiverge(Protocol):
-    """A formula that some of its own variations make diverge, and that can tell."""
+    """A formula whose variations can diverge."""
 
     @staticmethod
     def draw(
-        settings: FrozenModel,
-        parameters: dict[str, NDArray],
-        *,
-        seed: int,
-        category: int,
-        instance: int,
-    ) -> tuple[NDArray[np.uint8], bool]:
-        """Return the image that `render` does, and whether the system diverged, which the settings
-        say how to treat.
-        """
+        settings: FrozenModel, parameters: Parameters, *, seed: int, category: int, instance: int
+    ) -> tuple[Pixels, bool]:
+        """Return the image of `render`, and whether the varied system diverged."""
 
 
 def get(name: str) -> Formula:
-    """Return the module of a formula; the one dynamic import of this package, so that a formula
-    costs nothing until it is used.
+    """Return the module of a formula.
+
+    It is imported here and not before, so that a formula costs nothing until it is used.
 
     Raises
     ------
     ConfigError
         If the name is not in FORMULAS; the message lists the names.
     """
-    return import_module(FORMULAS[choose("formula", name, list(FORMULAS), where="fdsl.formulas")])
+    module = FORMULAS[choose("formula", name, list(FORMULAS), where="fdsl.formulas")]
+    return cast("Formula", import_module(module))

@@ -11,9 +11,10 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from fdsl.formulas import ifs
+from fdsl.formulas.arrays import Floats, Pixels, State
 from fdsl.schema.base import FrozenModel
 
 COLOURS = 128
@@ -24,9 +25,9 @@ PATCH_SHIFT_PX = 1  # the upper left pixel of a patch, right of and below its po
 class Orbit(NamedTuple):
     """Points of a chaos game, float64 (n,) each, and their extent (min x, max x, min y, max y)."""
 
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    extent: NDArray[np.float64]
+    x: Floats
+    y: Floats
+    extent: Floats
 
 
 class Look(NamedTuple):
@@ -58,20 +59,16 @@ class WindowSettings(FrozenModel):
     """
 
     pad_px: int = Field(
-        default=6,
+        6,
         ge=0,
         le=512,
-        description="pixels left free on each side; below 4 the border cuts patches off",
+        description="free pixels on each side; below 4 the border cuts patches off",
     )
-    search_size_px: int = Field(
-        default=512, ge=16, le=4096, description="side of the image of the search"
-    )
+    search_size_px: int = Field(512, ge=16, le=4096, description="side of the image of the search")
     search_pad_px: int = Field(
-        default=6, ge=0, le=512, description="pixels left free on each side in the search"
+        6, ge=0, le=512, description="free pixels on each side in the search"
     )
-    search_points: int = Field(
-        default=100_000, ge=1, le=10_000_000, description="points of the search"
-    )
+    search_points: int = Field(100_000, ge=1, le=10_000_000, description="points of the search")
 
     @model_validator(mode="after")
     def _has_windows(self) -> WindowSettings:
@@ -80,7 +77,7 @@ class WindowSettings(FrozenModel):
 
 
 def check_windows(settings: FrozenModel, *sides: tuple[str, str]) -> None:
-    """Raise a ValueError if a named size leaves less than 2 pixels between two of the named pads."""
+    """Raise a ValueError if a size leaves less than 2 pixels between its two pads."""
     for size, pad in sides:
         if getattr(settings, size) - 2 * getattr(settings, pad) < 2:
             raise ValueError(
@@ -89,9 +86,17 @@ def check_windows(settings: FrozenModel, *sides: tuple[str, str]) -> None:
             )
 
 
-def paint(
-    orbit: Orbit, look: Look, state: NDArray[np.uint64], *, flip: int = 0
-) -> NDArray[np.uint8]:
+def bounded_orbit(points: int, system: Floats, shares: Floats, state: State) -> Orbit | None:
+    """Play the chaos game and advance `state`; return None for an orbit that leaves ±1e6."""
+    from fdsl.raster import chaos_game
+
+    x, y = np.empty((2, points))
+    extent = np.empty(4)
+    count = chaos_game.chaos_game_2d(system, *ifs.choice(shares), state, ifs.BOUND, x, y, extent)
+    return Orbit(x, y, extent) if count == points else None
+
+
+def paint(orbit: Orbit, look: Look, state: State, *, flip: int = 0) -> Pixels:
     """Draw the points in order; `state` is that of the image's own stream, for the patterns.
 
     Returns
@@ -111,8 +116,7 @@ def paint(
     )
     canvas = np.zeros(place.side**2, np.uint8)
     coloured = look.gray_level is None
-    levels = np.arange(1, COLOURS + 1) if coloured else [look.gray_level]
-    levels = np.array(levels, np.uint8)
+    levels = np.array(range(1, COLOURS + 1) if coloured else [look.gray_level], np.uint8)
     steps = place.row_step, place.column_step
     if look.draw == "point":
         points.draw_points(cells, levels, canvas)
@@ -144,7 +148,7 @@ def placement(look: Look, flip: int) -> Placement:
 
 
 @cache
-def _palette() -> NDArray[np.uint8]:
+def _palette() -> Pixels:
     """Black, then 128 hues of saturation and value 3/4, as (129, 3)."""
     value = 0.75 * 255
     hues = np.zeros((COLOURS + 1, 3), np.uint8)

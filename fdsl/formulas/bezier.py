@@ -12,10 +12,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from fdsl.formulas import constants
+from fdsl.formulas.arrays import Floats, Parameters, Pixels
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
@@ -33,35 +33,23 @@ class Settings(FrozenModel):
     for the other.
     """
 
-    image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
+    image_size_px: int = Field(362, ge=4, le=8192, description="side of the square image")
     grid: int = Field(
-        default=12,
+        12,
         ge=2,
         le=64,
-        description=(
-            "side of the grid of categories: 3 to this + 2 control points, 1 to this many curves;"
-            " 12 and 32 in the papers"
-        ),
+        description="3 to this + 2 control points times 1 to this many curves",
     )
     margin: float = Field(
-        default=0.05,
-        ge=0,
-        le=0.45,
-        description="share of the image on each side in which a category has no control points",
+        0.05, ge=0, le=0.45, description="share of the image on each side without control points"
     )
     jitter: float = Field(
-        default=0.1,
-        gt=0,
-        le=0.5,
-        description=(
-            "control points of an instance are uniform in ± this share of the image around the"
-            " category's, but stay inside"
-        ),
+        0.1, gt=0, le=0.5, description="points move by ± this share of the image, but stay inside"
     )
-    gray_level: int = Field(default=127, ge=1, le=255, description="of the curves, on black")
+    gray_level: int = Field(127, ge=1, le=255, description="of the curves, on black")
 
 
-def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+def sample_category(settings: Settings, *, seed: int, category: int) -> Parameters:
     """Draw the control points of one category: category % grid + 3 for each of its category // grid
     + 1 curves.
 
@@ -83,8 +71,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
 
 
 def render(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> NDArray[np.uint8]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> Pixels:
     """Draw one instance; the jitter of its control points comes from its own stream.
 
     Returns
@@ -112,7 +100,7 @@ def render(
     return canvas.reshape(size, size)
 
 
-def read_control_points(parameters: dict[str, NDArray]) -> NDArray[np.float64]:
+def read_control_points(parameters: Parameters) -> Floats:
     """Return the control points of one category, (2, curves, points): x, then y.
 
     Raises
@@ -144,7 +132,7 @@ def read_control_points(parameters: dict[str, NDArray]) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=64)
-def _basis(steps: int, points: int) -> NDArray[np.float64]:
+def _basis(steps: int, points: int) -> Floats:
     """The Bernstein polynomials of one degree at steps + 1 places."""
     from fdsl.raster import curves
 

@@ -1,21 +1,24 @@
-"""Categories that are one row of constants: how the row is made, read and checked, and the ranges
-that settings give.
-"""
+"""Categories that are one row of constants: make, read and check the row and its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fdsl.formulas.arrays import Parameters
 from fdsl.schema.base import FrozenModel
 
 
-def row(types: Mapping[str, str], *values: float) -> dict[str, NDArray]:
-    """Return the columns of one category: `values` in the order of `types`, the formula's
-    PARAMETERS.
-    """
+def parameter_types(limits: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+    """Return the dtypes of the columns: int32 where the limits are integers, else float64."""
+    return {k: "int32" if isinstance(low, int) else "float64" for k, (low, _) in limits.items()}
+
+
+def row(types: Mapping[str, str], *values: float | np.number[Any]) -> Parameters:
+    """Return the columns of one category: `values` in the order of `types`, its PARAMETERS."""
     return {
         name: np.array([value], dtype=dtype)
         for (name, dtype), value in zip(types.items(), values, strict=True)
@@ -23,9 +26,9 @@ def row(types: Mapping[str, str], *values: float) -> dict[str, NDArray]:
 
 
 def read(
-    parameters: Mapping[str, NDArray], limits: Mapping[str, tuple[float, float]]
-) -> dict[str, float]:
-    """Return the constants of one category by name.
+    parameters: Mapping[str, NDArray[Any]], limits: Mapping[str, tuple[float, float]]
+) -> dict[str, Any]:
+    """Return the constants of one category by name, as int or float.
 
     Parameters
     ----------

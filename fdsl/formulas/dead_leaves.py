@@ -11,28 +11,28 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
+from fdsl.formulas.arrays import Floats, Parameters, Pixels
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 7
 TITLE = "Dead leaves"
-PARAMETERS = {"shape": "int32", "sigma": "float64", "smallest": "float64", "largest": "float64"}
 LIMITS = {"shape": (0, 6), "sigma": (0.5, 8.0), "smallest": (0.001, 1.0), "largest": (0.001, 1.0)}
+PARAMETERS = constants.parameter_types(LIMITS)
 MAX_TRIES = 100
 RADII = 200  # steps of the radius from the smallest to the largest
 
 Shape = Literal[
     "circle", "square", "oriented_square", "rectangle", "triangle", "quadrilateral", "mixed"
 ]
-SHAPES = ("circle", "square", "oriented_square", "rectangle", "triangle", "quadrilateral", "mixed")
+SHAPES = get_args(Shape)
 Sigma = Annotated[float, Field(ge=0.5, le=8, multiple_of=0.5)]
 
 
@@ -41,34 +41,26 @@ class Settings(FrozenModel):
     stand around it.
     """
 
-    image_size_px: int = Field(default=256, ge=4, le=8192, description="side of the square image")
+    image_size_px: int = Field(256, ge=4, le=8192, description="side of the square image")
     colour: Literal["rgb", "gray"] = Field(
-        default="rgb",
-        description="random colours as published, which gives RGB images; or gray levels",
+        "rgb", description="random colours as published, which gives RGB images; or gray levels"
     )
     shapes: tuple[Shape, ...] = Field(
-        default=("circle", "square", "oriented_square", "mixed"),
+        ("circle", "square", "oriented_square", "mixed"),
         min_length=1,
         description="of the leaves; mixed takes one of the six others for each leaf",
     )
     sigmas: tuple[Sigma, ...] = Field(
-        default=(2.0, 2.5, 3.0, 3.5, 4.0),
+        (2.0, 2.5, 3.0, 3.5, 4.0),
         min_length=1,
-        description=(
-            "a radius r has a weight of r^-sigma less that of the largest; multiples of 0.5"
-        ),
+        description="a radius r has weight r^-sigma less that of the largest; multiples of 0.5",
     )
     radii: tuple[tuple[float, float], ...] = Field(
-        default=((0.03, 1.0), (0.045, 1.0), (0.06, 1.0), (0.09, 1.0), (0.12, 1.0)),
+        ((0.03, 1.0), (0.045, 1.0), (0.06, 1.0), (0.09, 1.0), (0.12, 1.0)),
         min_length=1,
         description="smallest and largest radius, as shares of the image's side",
     )
-    most_leaves: int = Field(
-        default=5000,
-        ge=1,
-        le=1_000_000,
-        description="after which the rest of the image stays black",
-    )
+    most_leaves: int = Field(5000, ge=1, le=1_000_000, description="the rest stays black")
 
     @model_validator(mode="after")
     def _ranges(self) -> Settings:
@@ -87,7 +79,7 @@ class Settings(FrozenModel):
         return self
 
 
-def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+def sample_category(settings: Settings, *, seed: int, category: int) -> Parameters:
     """Return one cell of the grid, whatever the seed; the radii change first, the shape last.
 
     Raises
@@ -107,8 +99,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
 
 
 def render(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> NDArray[np.uint8]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> Pixels:
     """Draw one instance; all leaves come from its own stream.
 
     Returns
@@ -145,9 +137,7 @@ def render(
 
 
 @lru_cache(maxsize=256)
-def radius_law(
-    sigma: float, smallest: float, largest: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def radius_law(sigma: float, smallest: float, largest: float) -> tuple[Floats, Floats]:
     """Return 200 radii, as shares of the image, and the 199 numbers that part [0, 1) into theirs.
 
     A uniform number chooses the radius whose cumulative weight is nearest, as in the released code.

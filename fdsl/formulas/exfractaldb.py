@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from fdsl.formulas import ifs
-from fdsl.schema.base import FrozenModel
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
+from fdsl.formulas.ifs import IfsSettings
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
@@ -32,61 +32,25 @@ VIEWS = 12
 JITTER_TURNS = np.pi / 360  # the code's ±pi, which it takes for radians, are degrees
 
 
-class Settings(FrozenModel):
+class Settings(IfsSettings):
     """Search and drawing. The defaults are those of the released recipe for ExFractalDB-1k."""
 
-    image_size_px: int = Field(default=224, ge=4, le=8192, description="side of the square image")
-    points: int = Field(
-        default=10_000, ge=1, le=100_000_000, description="points of the chaos game"
-    )
-    point_size_px: int = Field(
-        default=1, ge=1, le=63, description="side of the square of a point, odd"
-    )
-    gray_level: int = Field(default=255, ge=1, le=255, description="of points, on black")
-    weighted: bool = Field(
-        default=True,
-        description="vary one coefficient per instance; without, the category itself is drawn",
-    )
+    image_size_px: int = Field(224, ge=4, le=8192, description="side of the square image")
+    points: int = Field(10_000, ge=1, le=100_000_000, description="points of the chaos game")
+    point_size_px: int = Field(1, ge=1, le=63, description="side of the square of a point, odd")
+    gray_level: int = Field(255, ge=1, le=255, description="of points, on black")
     weight_steps: int = Field(
-        default=6,
-        ge=1,
-        le=9,
-        description="a coefficient is multiplied by 1 ± 0.1, …, 1 ± 0.1 steps",
-    )
-    instance_row: int | None = Field(
-        default=None,
-        ge=0,
-        description=(
-            "draw all instances with this row of the weights rather than by turns; 0 is the"
-            " released 3D-OFDB"
-        ),
+        6, ge=1, le=9, description="a coefficient is multiplied by 1 ± 0.1, …, 1 ± 0.1 steps"
     )
     view: Literal["random", "fixed12"] = Field(
-        default="random",
-        description=(
-            "a uniform rotation for each instance, or one of twelve azimuths with ± 3.14 degrees"
-        ),
+        "random", description="uniform rotations, or one of twelve azimuths with ± 3.14 degrees"
     )
-    diverged: Literal["shrink", "keep"] = Field(
-        default="shrink",
-        description=(
-            "when a weight makes the system diverge: halve its distance from 1 until it does not,"
-            " or draw what there is"
-        ),
-    )
-    variance: float = Field(
-        default=0.05,
-        gt=0,
-        lt=1,
-        description="that each axis of a category must exceed in the search",
-    )
-    search_points: int = Field(
-        default=10_000, ge=2, le=10_000_000, description="points of the search"
-    )
-    coefficient_limit: float = Field(
-        default=1.0, gt=0, le=10, description="coefficients are uniform in [-limit, limit)"
-    )
-    maps: tuple[int, int] = Field(default=(2, 7), description="fewest and most maps of a system")
+    variance: float = Field(0.05, gt=0, lt=1, description="of each axis, to exceed in the search")
+    search_points: int = Field(10_000, ge=2, le=10_000_000, description="points of the search")
+
+    def weight_rows(self) -> Floats:
+        """Return `weight_rows` of the module for these steps."""
+        return weight_rows(self.weight_steps)
 
     @field_validator("point_size_px")
     @classmethod
@@ -95,37 +59,8 @@ class Settings(FrozenModel):
             raise ValueError("a point has a pixel in its middle: use an odd number")
         return value
 
-    @model_validator(mode="after")
-    def _row_exists(self) -> Settings:
-        if self.instance_row is None:
-            return self
-        if not self.weighted:
-            raise ValueError(
-                f"instance_row = {self.instance_row} chooses a weight, but weighted = false: set"
-                " one of the two"
-            )
-        if self.instance_row > 24 * self.weight_steps:
-            raise ValueError(
-                f"instance_row = {self.instance_row} is none of the rows 0 to"
-                f" {24 * self.weight_steps} of weight_steps = {self.weight_steps}"
-            )
-        return self
 
-    @model_validator(mode="after")
-    def _maps_ascend(self) -> Settings:
-        if not 1 <= self.maps[0] <= self.maps[1] <= ifs.MAX_MAPS:
-            raise ValueError(
-                f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}"
-            )
-        if self.maps[1] < 2:
-            raise ValueError(
-                f"maps = {self.maps}: the attractor of a single map is a point, so no search would"
-                " end; allow at least 2"
-            )
-        return self
-
-
-def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+def sample_category(settings: Settings, *, seed: int, category: int) -> Parameters:
     """Search one category: the first candidate that is bounded and spreads along all three axes.
 
     Returns
@@ -142,22 +77,17 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     systems = ifs.candidates(
         rng, coefficients=12, limit=settings.coefficient_limit, maps=settings.maps
     )
-    for candidate, (system, shares) in zip(range(1, ifs.MAX_CANDIDATES + 1), systems, strict=False):
-        state = tree.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
-        if spread(settings, system, shares, state) > settings.variance:
-            return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
-    raise ValueError(
-        f"none of {ifs.MAX_CANDIDATES} candidates has a variance above {settings.variance} on each"
-        " axis: lower variance"
+    system, shares, candidate = ifs.search(
+        systems,
+        lambda *found: spread(settings, *found) > settings.variance,
+        path=(seed, FORMULA_ID, category),
+        tries=ifs.MAX_CANDIDATES,
+        failure=f"candidates has a variance above {settings.variance} on each axis: lower variance",
     )
+    return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
 
 
-def spread(
-    settings: Settings,
-    system: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    state: NDArray[np.uint64],
-) -> float:
+def spread(settings: Settings, system: Floats, shares: Floats, state: State) -> float:
     """Return the smallest variance of the three axes, the longest one scaled to [-1, 1]; 0 for an
     orbit that leaves ±1e6.
     """
@@ -173,8 +103,8 @@ def spread(
 
 
 def render(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> NDArray[np.uint8]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> Pixels:
     """Draw one instance: weight row instance % 145 (at six steps); of the fixed views number
     (instance // 145) % 12.
 
@@ -194,21 +124,23 @@ def render(
 
 
 def draw(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> tuple[NDArray[np.uint8], bool]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> tuple[Pixels, bool]:
     """Return what `render` does, and whether the weight made the system diverge."""
-    from fdsl.raster import points, projection
+    from fdsl.raster import chaos_game, points, projection
 
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
-    weights = _instance_weights(settings)
+    rows = settings.instance_weights()
     state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
-    factors = weights[instance % len(weights)]
-    orbit, count, summary, diverged = _orbit(settings, factors, system, shares, state)
-
+    orbit, summary = np.empty((3, settings.points)), np.empty(5)
+    weighted = system, shares, rows[instance % len(rows)]
+    count, diverged = ifs.play_weighted(
+        chaos_game.chaos_game_3d, settings, weighted, state, orbit, summary
+    )
     size = settings.image_size_px
     extent = summary[1] - summary[0]
     scale = 2 / extent if extent > 0 else 1.0
-    rotation = _view(settings, instance // len(weights), state)
+    rotation = view_rotation(settings, instance // len(rows), state)
     cells = np.empty(count, np.int32)
     projection.project(orbit, summary[2:] / count, scale, rotation, size, cells)
     canvas = np.zeros(size**2 + 1, np.uint8)  # the last one for points out of view
@@ -216,61 +148,27 @@ def draw(
         points.draw_points(cells, np.array([settings.gray_level], np.uint8), canvas)
     else:
         points.draw_squares(cells, settings.point_size_px, size, settings.gray_level, canvas)
+    diverged = diverged or bool(np.abs(summary[:2]).max() > ifs.BOUND)
     return canvas[:-1].reshape(size, size), diverged
 
 
-def _instance_weights(settings: Settings) -> NDArray[np.float64]:
-    """The rows of the weights that the instances take by turns."""
-    if not settings.weighted:
-        return np.ones((1, 12))
-    rows, row = _weight_rows(settings.weight_steps), settings.instance_row
-    return rows if row is None else rows[row : row + 1]
-
-
-def weight_rows(steps: int) -> NDArray[np.float64]:
-    """Return the factors of the coefficients a … l, (24 * steps + 1, 12): 1 ± 0.1, …, ± 0.1 steps,
-    ascending.
-
-    The identity stands in the middle of the rows of a. Made by formula: the released table of six
-    steps has a typing error in row 109.
-    """
-    return _weight_rows(steps).copy()
-
-
 @lru_cache
-def _weight_rows(steps: int) -> NDArray[np.float64]:
+def weight_rows(steps: int) -> Floats:
+    """Return the factors of the coefficients a … l, (24 * steps + 1, 12), read-only: 1 ± 0.1, …,
+    ± 0.1 steps, ascending.
+
+    The identity is in the middle of the rows of a. Made by formula: the released table of six steps
+    has a typing error in row 109.
+    """
     factors = [(10 + k) / 10 for k in range(-steps, steps + 1) if k]
     return ifs.weight_table(12, factors, identity_row=steps)
 
 
-def _orbit(
-    settings: Settings,
-    weights: NDArray[np.float64],
-    system: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    state: NDArray[np.uint64],
-) -> tuple[NDArray[np.float64], int, NDArray[np.float64], bool]:
-    """Play the chaos game of the weighted system; return points (3, n), how many count, their
-    summary, and whether it diverged.
+def view_rotation(settings: Settings, index: int, state: State) -> Floats:
+    """Return the rotation (3, 3) whose rows are the camera's axes: ahead, down, right.
+
+    `index` numbers the fixed views; three uniform numbers are drawn from `state`.
     """
-    from fdsl.raster import chaos_game
-
-    points = np.empty((3, settings.points), np.float64)
-    summary = np.empty(5)
-    choice = ifs.choice(shares)
-    start = state.copy()
-    bound = ifs.BOUND if settings.diverged == "shrink" else ifs.FAR
-    for factors in ifs.halved(weights):
-        state[:] = start
-        count = chaos_game.chaos_game_3d(system * factors, *choice, state, bound, points, summary)
-        if count == settings.points or (settings.diverged == "keep" and count > 0):
-            kept = np.abs(summary[:2]).max() <= ifs.BOUND and count == settings.points
-            return points, count, summary, factors is not weights or not kept
-    raise ValueError(ifs.DIVERGES)
-
-
-def _view(settings: Settings, index: int, state: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Return the rotation (3, 3) that turns the camera's axes (ahead, down, right) into the rows."""
     from fdsl.raster import circle, xoshiro
 
     u = np.empty(3)

@@ -16,11 +16,12 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl.formulas import attractor, ifs, svd_sampler
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
 from fdsl.formulas.attractor import Look, Orbit, WindowSettings
+from fdsl.formulas.ifs import IfsSettings
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
@@ -31,103 +32,44 @@ PARAMETERS = ifs.parameter_types(COEFFICIENTS)
 FLIPS = 4
 
 
-class Settings(WindowSettings):
+class Settings(WindowSettings, IfsSettings):
     """Search and drawing. The defaults are those of the released recipe for FractalDB-1k."""
 
-    image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
-    points: int = Field(
-        default=200_000, ge=1, le=100_000_000, description="points of the chaos game"
-    )
-    draw: Literal["point", "patch"] = Field(
-        default="patch", description="one pixel or 3 × 3 pixels per point"
-    )
+    image_size_px: int = Field(362, ge=4, le=8192, description="side of the square image")
+    points: int = Field(200_000, ge=1, le=100_000_000, description="points of the chaos game")
+    draw: Literal["point", "patch"] = Field("patch", description="1 or 3 × 3 px per point")
     patch_mode: Literal["per_point", "per_image"] = Field(
-        default="per_point", description="a new random pattern for each point, or one for the image"
+        "per_point", description="a new random pattern for each point, or one for the image"
     )
     colour: Literal["gray", "hues"] = Field(
-        default="gray", description="one gray level, or 128 hues by turns, which gives RGB images"
+        "gray", description="one gray level, or 128 hues by turns, which gives RGB images"
     )
-    gray_level: int = Field(
-        default=127, ge=1, le=255, description="of points and patches, on black; not with hues"
-    )
-    weighted: bool = Field(
-        default=True,
-        description="vary one coefficient per instance; without, the category itself is drawn",
-    )
+    gray_level: int = Field(127, ge=1, le=255, description="of points and patches; not with hues")
     weight: float = Field(
-        default=0.4,
-        gt=0,
-        le=0.5,
-        description="a coefficient is multiplied by 1 ± weight or 1 ± 2 weight",
+        0.4, gt=0, le=0.5, description="a coefficient is multiplied by 1 ± weight or 1 ± 2 weight"
     )
-    instance_row: int | None = Field(
-        default=None,
-        ge=0,
-        le=24,
-        description=(
-            "draw all instances with this row of the weights rather than by turns; 0 is the"
-            " released 2D-OFDB"
-        ),
-    )
-    flips: bool = Field(default=True, description="four flips of each weight")
-    diverged: Literal["shrink", "keep"] = Field(
-        default="shrink",
-        description=(
-            "when a weight makes the system diverge: halve its distance from 1 until it does not,"
-            " or draw what there is"
-        ),
-    )
+    flips: bool = Field(True, description="four flips of each weight")
     search: Literal["random", "svd"] = Field(
-        default="random",
-        description=(
-            "candidates with uniform coefficients; or with random singular values of at most 1, as"
-            " Anderson & Farrell"
-        ),
+        "random", description="uniform coefficients, or singular values as Anderson & Farrell"
     )
     sigma_factor: tuple[float, float] | None = Field(
-        default=None,
-        description=(
-            "range of the sum of singular values in the search svd, the smaller ones doubled; null:"
-            " (5 + n) / 2 to (6 + n) / 2 for n maps"
-        ),
+        None, description="for search svd; null: (5 + n) / 2 to (6 + n) / 2 for n maps"
     )
     filling_rate: float = Field(
-        default=0.2,
-        gt=0,
-        lt=1,
-        description="share of pixels that a category must reach in the search",
+        0.2, gt=0, lt=1, description="share of pixels that a category must reach in the search"
     )
-    coefficient_limit: float = Field(
-        default=1.0,
-        gt=0,
-        le=10,
-        description=(
-            "coefficients are uniform in [-limit, limit); in the search svd the shifts alone"
-        ),
-    )
-    maps: tuple[int, int] = Field(default=(2, 7), description="fewest and most maps of a system")
+
+    def weight_rows(self) -> Floats:
+        """Return `weight_rows` of the module for this weight."""
+        return weight_rows(self.weight)
 
     @model_validator(mode="after")
     def _fits(self) -> Settings:
-        if not 1 <= self.maps[0] <= self.maps[1] <= ifs.MAX_MAPS:
-            raise ValueError(
-                f"maps = {self.maps} must be two ascending numbers from 1 to {ifs.MAX_MAPS}"
-            )
-        if self.maps[1] < 2:
-            raise ValueError(
-                f"maps = {self.maps}: the attractor of a single map is a point, so no search would"
-                " end; allow at least 2"
-            )
         reachable = min(1.0, self.search_points / self.search_size_px**2)
         if self.filling_rate > reachable:
             raise ValueError(
                 f"filling_rate = {self.filling_rate} needs more than search_points ="
                 f" {self.search_points} on {self.search_size_px} px"
-            )
-        if self.instance_row is not None and not self.weighted:
-            raise ValueError(
-                f"instance_row = {self.instance_row} chooses a weight, but weighted = false: set"
-                " one of the two"
             )
         return self
 
@@ -144,7 +86,7 @@ class Settings(WindowSettings):
         return self
 
 
-def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+def sample_category(settings: Settings, *, seed: int, category: int) -> Parameters:
     """Search one category: the first candidate whose orbit stays bounded and fills the image.
 
     Returns
@@ -157,16 +99,15 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     ValueError
         If 20,000 candidates in a row fail.
     """
-    rng = tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
-    systems = _candidates(settings, rng)
-    for candidate, (system, shares) in zip(range(1, ifs.MAX_CANDIDATES + 1), systems, strict=False):
-        state = tree.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)
-        if filling_rate(settings, system, shares, state) >= settings.filling_rate:
-            return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
-    raise ValueError(
-        f"none of {ifs.MAX_CANDIDATES} candidates fills {settings.filling_rate} of the image: lower"
-        " filling_rate"
+    systems = _candidates(settings, tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS))
+    system, shares, candidate = ifs.search(
+        systems,
+        lambda *found: filling_rate(settings, *found) >= settings.filling_rate,
+        path=(seed, FORMULA_ID, category),
+        tries=ifs.MAX_CANDIDATES,
+        failure=f"candidates fills {settings.filling_rate} of the image: lower filling_rate",
     )
+    return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
 
 
 def _candidates(settings: Settings, rng: np.random.Generator) -> ifs.Systems:
@@ -179,33 +120,26 @@ def _candidates(settings: Settings, rng: np.random.Generator) -> ifs.Systems:
     )
 
 
-def filling_rate(
-    settings: Settings,
-    system: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    state: NDArray[np.uint64],
-) -> float:
+def filling_rate(settings: Settings, system: Floats, shares: Floats, state: State) -> float:
     """Return the share of pixels that the search's chaos game reaches, pads included; 0 for an
     orbit that leaves ±1e6.
     """
-    from fdsl.raster import chaos_game, points
+    from fdsl.raster import points
 
-    x, y = np.empty((2, settings.search_points), np.float64)
-    extent = np.empty(4)
-    count = chaos_game.chaos_game_2d(system, *ifs.choice(shares), state, ifs.BOUND, x, y, extent)
-    if count < settings.search_points:
+    orbit = attractor.bounded_orbit(settings.search_points, system, shares, state)
+    if orbit is None:
         return 0.0
     size, pad = settings.search_size_px, settings.search_pad_px
-    cells = np.empty(count, np.int32)
+    cells = np.empty(orbit.x.size, np.int32)
     canvas = np.zeros((size + 1) ** 2, np.uint8)
-    points.fit_to_window(x, y, extent, size - 2 * pad, pad, 0, size + 1, 1, cells)
+    points.fit_to_window(*orbit, size - 2 * pad, pad, 0, size + 1, 1, cells)
     points.draw_points(cells, np.ones(1, np.uint8), canvas)
     return np.count_nonzero(canvas.reshape(size + 1, size + 1)[:size, :size]) / size**2
 
 
 def render(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> NDArray[np.uint8]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> Pixels:
     """Draw one instance: weight row instance % 25, flip (instance // 25) % 4, points and patches
     from a stream of its own.
 
@@ -225,14 +159,21 @@ def render(
 
 
 def draw(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> tuple[NDArray[np.uint8], bool]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> tuple[Pixels, bool]:
     """Return what `render` does, and whether the weight made the system diverge."""
+    from fdsl.raster import chaos_game
+
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
-    weights = _instance_weights(settings)
-    flip = (instance // len(weights)) % FLIPS if settings.flips else 0
+    rows = settings.instance_weights()
+    flip = (instance // len(rows)) % FLIPS if settings.flips else 0
     state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
-    orbit, diverged = _orbit(settings, weights[instance % len(weights)], system, shares, state)
+    x, y = np.empty((2, settings.points))
+    extent = np.empty(4)
+    weighted = system, shares, rows[instance % len(rows)]
+    count, diverged = ifs.play_weighted(
+        chaos_game.chaos_game_2d, settings, weighted, state, x, y, extent
+    )
     look = Look(
         settings.image_size_px,
         settings.pad_px,
@@ -240,53 +181,16 @@ def draw(
         settings.patch_mode,
         settings.gray_level if settings.colour == "gray" else None,
     )
-    return attractor.paint(orbit, look, state, flip=flip), diverged
-
-
-def _instance_weights(settings: Settings) -> NDArray[np.float64]:
-    """The rows of the weights that the instances take by turns."""
-    if not settings.weighted:
-        return np.ones((1, 6))
-    rows, row = _weight_rows(settings.weight), settings.instance_row
-    return rows if row is None else rows[row : row + 1]
-
-
-def weight_rows(weight: float) -> NDArray[np.float64]:
-    """Return the factors of the coefficients a … f, (25, 6), in the order of the released files;
-    row 2 is the identity.
-
-    The lowest factor at weight 0.5 is 0.01, as there.
-    """
-    return _weight_rows(weight).copy()
+    image = attractor.paint(Orbit(x[:count], y[:count], extent), look, state, flip=flip)
+    return image, diverged or bool(np.abs(extent).max() > ifs.BOUND)
 
 
 @lru_cache(maxsize=16)
-def _weight_rows(weight: float) -> NDArray[np.float64]:
+def weight_rows(weight: float) -> Floats:
+    """Return the factors of the coefficients a … f, (25, 6), read-only, in the order of the
+    released files; row 2 is the identity.
+
+    The lowest factor at weight 0.5 is 0.01, as there.
+    """
     lowest = 1 - 2 * weight if weight < 0.5 else 0.01
     return ifs.weight_table(6, [lowest, 1 - weight, 1 + weight, 1 + 2 * weight], identity_row=2)
-
-
-def _orbit(
-    settings: Settings,
-    weights: NDArray[np.float64],
-    system: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    state: NDArray[np.uint64],
-) -> tuple[Orbit, bool]:
-    """Play the chaos game of the weighted system, leave `state` behind it, and say whether the
-    weight made it diverge.
-    """
-    from fdsl.raster import chaos_game
-
-    x, y = np.empty((2, settings.points), np.float64)
-    extent = np.empty(4)
-    choice = ifs.choice(shares)
-    start = state.copy()
-    bound = ifs.BOUND if settings.diverged == "shrink" else ifs.FAR
-    for factors in ifs.halved(weights):
-        state[:] = start
-        count = chaos_game.chaos_game_2d(system * factors, *choice, state, bound, x, y, extent)
-        if count == settings.points or settings.diverged == "keep":
-            kept = np.abs(extent).max() <= ifs.BOUND and count == settings.points
-            return Orbit(x[:count], y[:count], extent), factors is not weights or not kept
-    raise ValueError(ifs.DIVERGES)

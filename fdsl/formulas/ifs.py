@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from fdsl.formulas.arrays import Floats, Parameters, State
+from fdsl.schema.base import FrozenModel
+from fdsl.seeding import tree
+from fdsl.seeding.tree import Stage
 
 MAX_CANDIDATES = 20_000
 MAX_MAPS = 256
@@ -13,13 +20,64 @@ MAX_COEFFICIENT = 1000.0  # so that an orbit passes every bound before it can ov
 BOUND = 1e6  # an orbit beyond it counts as diverged
 FAR = 1e100  # how far a diverged orbit is followed where it is kept
 MAX_HALVINGS = 60
-DIVERGES = (
-    "the system diverges even without a weight: sample the parameters again, or set diverged ="
-    " 'keep' to draw what there is"
-)
+
+Systems = Iterator[tuple[Floats, Floats]]  # coefficients, probabilities
 
 
-Systems = Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]  # coefficients, probabilities
+class IfsSettings(FrozenModel):
+    """Settings of FractalDB and ExFractalDB: the search, and the weights of the instances."""
+
+    weighted: bool = Field(True, description="vary one coefficient per instance, else none")
+    instance_row: int | None = Field(
+        None,
+        ge=0,
+        description="row of the weights of all instances; null: by turns; 0: released OFDB",
+    )
+    diverged: Literal["shrink", "keep"] = Field(
+        "shrink", description="halve the distance of a diverging weight from 1, or draw it as it is"
+    )
+    coefficient_limit: float = Field(
+        1.0,
+        gt=0,
+        le=10,
+        description="coefficients are uniform in [-limit, limit); svd: shifts only",
+    )
+    maps: tuple[int, int] = Field((2, 7), description="fewest and most maps of a system")
+
+    def weight_rows(self) -> Floats:
+        """Return the factors of the coefficients, (rows, coefficients), one row an instance."""
+        raise NotImplementedError
+
+    def instance_weights(self) -> Floats:
+        """Return the rows of `weight_rows` that the instances use by turns."""
+        rows, row = self.weight_rows(), self.instance_row
+        if not self.weighted:
+            return np.ones((1, rows.shape[1]))
+        return rows if row is None else rows[row : row + 1]
+
+    @model_validator(mode="after")
+    def _maps_ascend(self) -> Self:
+        if not 1 <= self.maps[0] <= self.maps[1] <= MAX_MAPS:
+            raise ValueError(
+                f"maps = {self.maps} must be two ascending numbers from 1 to {MAX_MAPS}"
+            )
+        if self.maps[1] < 2:
+            raise ValueError(
+                f"maps = {self.maps}: the attractor of a single map is a point, so no search would"
+                " end; allow at least 2"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _row_exists(self) -> Self:
+        row, last = self.instance_row, len(self.weight_rows()) - 1
+        if row is not None and not self.weighted:
+            raise ValueError(
+                f"instance_row = {row} chooses a weight, but weighted = false: set one of the two"
+            )
+        if row is not None and row > last:
+            raise ValueError(f"instance_row = {row} is none of the rows 0 to {last} of the weights")
+        return self
 
 
 def candidates(
@@ -37,7 +95,41 @@ def candidates(
         yield system, probabilities(system)
 
 
-def probabilities(system: NDArray[np.float64]) -> NDArray[np.float64]:
+def search(
+    systems: Systems,
+    accepts: Callable[[Floats, Floats, State], bool],
+    *,
+    path: tuple[int, int, int],
+    tries: int,
+    failure: str,
+) -> tuple[Floats, Floats, int]:
+    """Return the first accepted system: coefficients, probabilities, and how many were tried.
+
+    Parameters
+    ----------
+    systems
+        Candidates, in order.
+    accepts
+        Called with coefficients, probabilities and the candidate's own generator state.
+    path
+        Root seed, formula id, category.
+    tries
+        Largest number of candidates.
+    failure
+        Ends the error message "none of TRIES …".
+
+    Raises
+    ------
+    ValueError
+        If no candidate is accepted.
+    """
+    for candidate, (system, shares) in zip(range(1, tries + 1), systems, strict=False):
+        if accepts(system, shares, tree.kernel_state(*path, candidate, Stage.PARAMETERS)):
+            return system, shares, candidate
+    raise ValueError(f"none of {tries} {failure}")
+
+
+def probabilities(system: Floats) -> Floats:
     """Return the shares of the maps, float64 (maps,): |determinant| over its sum; equal shares
     where all determinants are 0.
     """
@@ -58,9 +150,7 @@ def parameter_types(names: str) -> dict[str, str]:
     return {"map": "int32", **dict.fromkeys([*names, "p"], "float64"), "candidate": "int32"}
 
 
-def columns(
-    names: str, system: NDArray[np.float64], shares: NDArray[np.float64], *, candidate: int
-) -> dict[str, NDArray]:
+def columns(names: str, system: Floats, shares: Floats, *, candidate: int) -> Parameters:
     """Return a system as parameter columns: map, one column per coefficient, p, candidate."""
     return {
         "map": np.arange(len(system), dtype=np.int32),
@@ -70,9 +160,7 @@ def columns(
     }
 
 
-def read_system(
-    names: str, parameters: dict[str, NDArray]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def read_system(names: str, parameters: Parameters) -> tuple[Floats, Floats]:
     """Return coefficients (maps, len(names)) and probabilities (maps,) of one category.
 
     Raises
@@ -101,7 +189,7 @@ def read_system(
     return np.ascontiguousarray(table[:-1].T), shares
 
 
-def choice(shares: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+def choice(shares: Floats) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     """Return what the chaos game needs to choose maps with probabilities `shares` (maps,)."""
     from fdsl.raster.choice import prepare_choice
 
@@ -110,21 +198,66 @@ def choice(shares: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.
     return thresholds, guide
 
 
-def weight_table(
-    coefficients: int, multipliers: list[float], *, identity_row: int
-) -> NDArray[np.float64]:
+def weight_table(coefficients: int, multipliers: list[float], *, identity_row: int) -> Floats:
     """Return the factors of the instances, (coefficients * multipliers + 1, coefficients).
 
-    One coefficient at a time has one of `multipliers`, in order; a row of ones stands at
-    `identity_row`.
+    Read-only. One coefficient at a time has one of `multipliers`; row `identity_row` is ones.
     """
     rows = np.ones((coefficients * len(multipliers), coefficients))
     for k in range(coefficients):
         rows[k * len(multipliers) : (k + 1) * len(multipliers), k] = multipliers
-    return np.insert(rows, identity_row, 1.0, axis=0)
+    table = np.insert(rows, identity_row, 1.0, axis=0)
+    table.setflags(write=False)  # callers cache it
+    return table
 
 
-def halved(weights: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+def play_weighted(
+    game: Callable[..., int],
+    settings: IfsSettings,
+    parameters: tuple[Floats, Floats, Floats],
+    state: State,
+    *outputs: Floats,
+) -> tuple[int, bool]:
+    """Play the chaos game of a weighted system and advance `state`.
+
+    Parameters
+    ----------
+    game
+        A kernel of `fdsl.raster.chaos_game`.
+    settings
+        `diverged` says what happens to a system that the weights make diverge.
+    parameters
+        Coefficients (maps, coefficients), probabilities (maps,), weights (coefficients,).
+    state
+        Of the image's own stream.
+    outputs
+        Arrays that `game` fills; the first has one column per point.
+
+    Returns
+    -------
+    tuple
+        How many points count, and whether the weights made the system diverge.
+
+    Raises
+    ------
+    ValueError
+        If the unweighted system diverges while diverged = "shrink".
+    """
+    system, shares, weights = parameters
+    points, start, maps = outputs[0].shape[-1], state.copy(), choice(shares)
+    keep = settings.diverged == "keep"
+    for factors in halved(weights):
+        state[:] = start
+        count = game(system * factors, *maps, state, FAR if keep else BOUND, *outputs)
+        if count == points or (keep and count > 0):
+            return count, factors is not weights or count < points
+    raise ValueError(
+        "the system diverges even without a weight: sample the parameters again, or set diverged ="
+        " 'keep' to draw what there is"
+    )
+
+
+def halved(weights: Floats) -> Iterator[Floats]:
     """Yield `weights`, then the same with half, a quarter, … of their distance from 1, and at last
     ones.
     """

@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl.formulas import attractor, ifs, svd_sampler
-from fdsl.formulas.attractor import Look, Orbit, WindowSettings
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
+from fdsl.formulas.attractor import Look, WindowSettings
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
@@ -32,44 +32,29 @@ class Settings(WindowSettings):
     the sigma factor of the paper's table.
     """
 
-    image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
-    points: int = Field(
-        default=100_000, ge=1, le=100_000_000, description="points of the chaos game"
-    )
+    image_size_px: int = Field(512, ge=4, le=8192, description="side of the square image")
+    points: int = Field(100_000, ge=1, le=100_000_000, description="points of the chaos game")
     mask: Literal["random", "fill"] = Field(
-        default="random",
-        description="a new random 3 × 3 pattern for each point, or all nine pixels",
+        "random", description="a random pattern per point, or all nine pixels"
     )
-    gray_level: int = Field(default=127, ge=1, le=255, description="of the patches, on black")
-    maps: int = Field(default=2, ge=1, le=16, description="maps of the system")
+    gray_level: int = Field(127, ge=1, le=255, description="of the patches, on black")
+    maps: int = Field(2, ge=1, le=16, description="maps of the system")
     sigma_factor: float = Field(
-        default=3.5,
+        3.5,
         ge=0,
         le=48,
-        description=(
-            "sum of the base system's singular values, the smaller ones doubled; at most 3 for"
-            " each map"
-        ),
+        description="sum of singular values, the smaller ones doubled; at most 3 for each map",
     )
     sigma_spread: float = Field(
-        default=0.1, ge=0, le=1, description="the base system's sigma factor is uniform within this"
+        0.1, ge=0, le=1, description="sigma factor is uniform within ± this"
     )
     delta: float = Field(
-        default=0.1,
-        gt=0,
-        le=1,
-        description="strength of the perturbation; the paper's table has 0.01, 0.05, 0.1 and 0.2",
+        0.1, gt=0, le=1, description="of the perturbation; 0.01 to 0.2 in the paper"
     )
     perturbation: Literal["multiplicative", "additive"] = Field(
-        default="multiplicative",
-        description=(
-            "each coefficient times uniform 1 ± delta, as coded; or plus uniform ± delta / 2, as"
-            " written"
-        ),
+        "multiplicative", description="times 1 ± delta, as coded; or plus ± delta / 2, as written"
     )
-    filling_rate: float = Field(
-        default=0.05, gt=0, lt=1, description="share of lit pixels that a category must exceed"
-    )
+    filling_rate: float = Field(0.05, gt=0, lt=1, description="share of lit pixels to exceed")
 
     @model_validator(mode="after")
     def _fits(self) -> Settings:
@@ -88,7 +73,7 @@ class Settings(WindowSettings):
         return self
 
 
-def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+def sample_category(settings: Settings, *, seed: int, category: int) -> Parameters:
     """Draw one category: the first perturbation of the seed's base system that fills enough of the
     image.
 
@@ -105,69 +90,62 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
     """
     base, shares = base_system(settings, seed=seed)
     rng = tree.generator(seed, FORMULA_ID, category, 0, Stage.PARAMETERS)
-    for candidate in range(1, MAX_CANDIDATES + 1):
-        system = perturbed(settings, base, rng)
-        if filling_rate(settings, system, shares, _state(seed, category, candidate)) > (
-            settings.filling_rate
-        ):
-            return ifs.columns(COEFFICIENTS, system, shares, candidate=candidate)
-    raise ValueError(
-        f"none of {MAX_CANDIDATES} perturbations fills more than {settings.filling_rate} of the"
-        " image: lower filling_rate or delta"
+    perturbations = ((perturbed(settings, base, rng), shares) for _ in range(MAX_CANDIDATES))
+    system, shares, candidate = _search(
+        settings, perturbations, "perturbations", seed=seed, category=category
     )
+    return ifs.columns(COEFFICIENTS, system, shares.copy(), candidate=candidate)
 
 
-def base_system(
-    settings: Settings, *, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return coefficients (maps, 6) and probabilities (maps,) of the system that all categories of
-    a seed perturb.
+@lru_cache(maxsize=8)
+def base_system(settings: Settings, *, seed: int) -> tuple[Floats, Floats]:
+    """Return the system that all categories of a seed perturb; cached, do not change it.
+
+    Returns
+    -------
+    tuple
+        Coefficients (maps, 6) and probabilities (maps,).
 
     Raises
     ------
     ValueError
         If none of 1000 random systems fills enough of the image.
     """
-    system, shares = _base_system(settings, seed)
-    return system.copy(), shares.copy()
-
-
-@lru_cache(maxsize=8)
-def _base_system(settings: Settings, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rng = tree.generator(seed, FORMULA_ID, BASE, 0, Stage.PARAMETERS)
     centre, spread = settings.sigma_factor, settings.sigma_spread
     systems = svd_sampler.candidates(
-        rng,
+        tree.generator(seed, FORMULA_ID, BASE, 0, Stage.PARAMETERS),
         maps=(settings.maps, settings.maps),
         sigma_factor=(centre - spread, centre + spread),
         shift_limit=1.0,
     )
-    for candidate, (system, shares) in zip(range(1, MAX_CANDIDATES + 1), systems, strict=False):
-        state = _state(seed, BASE, candidate)
-        if filling_rate(settings, system, shares, state) > settings.filling_rate:
-            return system, shares
-    raise ValueError(
-        f"none of {MAX_CANDIDATES} base systems fills more than {settings.filling_rate} of the"
-        " image: lower filling_rate"
+    system, shares, _ = _search(settings, systems, "base systems", seed=seed, category=BASE)
+    system.setflags(write=False)  # it is cached
+    return system, shares
+
+
+def _search(
+    settings: Settings, systems: ifs.Systems, kind: str, *, seed: int, category: int
+) -> tuple[Floats, Floats, int]:
+    """Return the first system that fills enough of the image, and how many were tried."""
+    return ifs.search(
+        systems,
+        lambda *found: filling_rate(settings, *found) > settings.filling_rate,
+        path=(seed, FORMULA_ID, category),
+        tries=MAX_CANDIDATES,
+        failure=f"{kind} fills more than {settings.filling_rate} of the image: lower filling_rate"
+        " or delta",
     )
 
 
-def perturbed(
-    settings: Settings, base: NDArray[np.float64], rng: np.random.Generator
-) -> NDArray[np.float64]:
+def perturbed(settings: Settings, base: Floats, rng: np.random.Generator) -> Floats:
     """Return `base` (maps, 6) with every coefficient perturbed by itself."""
     u = rng.uniform(-settings.delta, settings.delta, base.shape)
     return base * (1 + u) if settings.perturbation == "multiplicative" else base + u / 2
 
 
-def filling_rate(
-    settings: Settings,
-    system: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    state: NDArray[np.uint64],
-) -> float:
+def filling_rate(settings: Settings, system: Floats, shares: Floats, state: State) -> float:
     """Return the share of lit pixels of the test image; 0 for an orbit that leaves ±1e6."""
-    orbit = _orbit(settings.search_points, system, shares, state)
+    orbit = attractor.bounded_orbit(settings.search_points, system, shares, state)
     if orbit is None:
         return 0.0
     look = _look(settings, settings.search_size_px, settings.search_pad_px)
@@ -175,8 +153,8 @@ def filling_rate(
 
 
 def render(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> NDArray[np.uint8]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> Pixels:
     """Draw one instance, points and patches from a stream of its own; the published datasets have
     one of each category.
 
@@ -192,31 +170,12 @@ def render(
     """
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
     state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
-    orbit = _orbit(settings.points, system, shares, state)
+    orbit = attractor.bounded_orbit(settings.points, system, shares, state)
     if orbit is None:
         raise ValueError(f"category {category} diverges: sample the parameters again")
     return attractor.paint(orbit, _look(settings, settings.image_size_px, settings.pad_px), state)
 
 
-def _orbit(
-    count: int,
-    system: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    state: NDArray[np.uint64],
-) -> Orbit | None:
-    """Play the chaos game and leave `state` behind it; None for an orbit that leaves ±1e6."""
-    from fdsl.raster import chaos_game
-
-    x, y = np.empty((2, count), np.float64)
-    extent = np.empty(4)
-    bounded = chaos_game.chaos_game_2d(system, *ifs.choice(shares), state, ifs.BOUND, x, y, extent)
-    return Orbit(x, y, extent) if bounded == count else None
-
-
 def _look(settings: Settings, size: int, pad: int) -> Look:
-    pattern = "per_point" if settings.mask == "random" else "full"
+    pattern: Literal["per_point", "full"] = "per_point" if settings.mask == "random" else "full"
     return Look(size, pad, "patch", pattern, settings.gray_level)
-
-
-def _state(seed: int, category: int, candidate: int) -> NDArray[np.uint64]:
-    return tree.kernel_state(seed, FORMULA_ID, category, candidate, Stage.PARAMETERS)

@@ -10,18 +10,18 @@ black and white.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
+from fdsl.formulas.arrays import Parameters, Pixels
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 6
 TITLE = "Perlin noise"
-PARAMETERS = {"cells_x": "int32", "cells_y": "int32"}
 LIMITS = {"cells_x": (1, 1024), "cells_y": (1, 1024)}
+PARAMETERS = constants.parameter_types(LIMITS)
 
 
 class Settings(FrozenModel):
@@ -29,24 +29,13 @@ class Settings(FrozenModel):
     for the other.
     """
 
-    image_size_px: int = Field(default=362, ge=4, le=8192, description="side of the square image")
+    image_size_px: int = Field(362, ge=4, le=8192, description="side of the square image")
     frequencies: int = Field(
-        default=10,
-        ge=2,
-        le=64,
-        description=(
-            "side of the grid of categories: 1 to this many cells on each axis; 10 and 36 in the"
-            " papers"
-        ),
+        10, ge=2, le=64, description="1 to this many cells on each axis: a square grid"
     )
-    octaves: int = Field(
-        default=1,
-        ge=1,
-        le=8,
-        description="layers of noise, each with twice the cells of the one before",
-    )
+    octaves: int = Field(1, ge=1, le=8, description="layers of noise, each of twice the cells")
     persistence: float = Field(
-        default=0.5, gt=0, le=1, description="a layer's strength as share of the one before"
+        0.5, gt=0, le=1, description="strength of a layer against the one before"
     )
 
     @model_validator(mode="after")
@@ -55,7 +44,7 @@ class Settings(FrozenModel):
         return self
 
 
-def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+def sample_category(settings: Settings, *, seed: int, category: int) -> Parameters:
     """Return the cells of one category: category % frequencies + 1 across, category // frequencies
     + 1 down, whatever the seed.
 
@@ -70,8 +59,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
 
 
 def render(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> NDArray[np.uint8]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> Pixels:
     """Draw one instance; its gradients come from its own stream, layer by layer, row by row.
 
     Returns

@@ -14,23 +14,23 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 3
 TITLE = "RCDB"
-PARAMETERS = {"vertices": "int32", "polygons": "int32", "noise": "float64", "step": "float64"}
 LIMITS = {
     "vertices": (1, 20_000),
     "polygons": (1, 5000),
     "noise": (0.0, 100.0),
     "step": (0.0, 100.0),
 }
+PARAMETERS = constants.parameter_types(LIMITS)
 REFERENCE_SIZE_PX = 512  # all lengths are stated for an image of this size
 DECAY = 0.9900498337491681  # exp(-1/100): each further vertex is rarer by this factor
 CENTRE_RANGE_PX = 400
@@ -41,50 +41,24 @@ class Settings(FrozenModel):
     the background.
     """
 
-    image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
+    image_size_px: int = Field(512, ge=4, le=8192, description="side of the square image")
     lengths: Literal["proportional", "pixels"] = Field(
-        default="proportional",
-        description=(
-            "radius, noise, step and centre scale with the image (ours), or are pixels at any size"
-        ),
+        "proportional", description="lengths scale with the image (ours), or are pixels"
     )
     background: Literal["black", "white"] = Field(
-        default="black", description="black as the paper prints it, white as the code draws it"
+        "black", description="black as printed, white as coded"
     )
     vary: Literal["all", "vertices"] = Field(
-        default="all",
-        description=(
-            "what differs between categories: all four constants; or vertices alone, vertices[0] +"
-            " category, the others in mid-range"
-        ),
+        "all", description="all four constants; or vertices[0] + category, the others in mid-range"
     )
-    vertices: tuple[int, int] = Field(
-        default=(3, 200), description="fewest and most vertices of a polygon"
-    )
-    polygons: tuple[int, int] = Field(
-        default=(1, 200), description="fewest and most polygons of an image"
-    )
-    noise: tuple[float, float] = Field(
-        default=(0.0, 4.0), description="range of the noise coefficient, in pixels at 512"
-    )
-    step: tuple[float, float] = Field(
-        default=(0.0, 0.1), description="range of the step between polygons, in pixels at 512"
-    )
-    radius: tuple[int, int] = Field(
-        default=(0, 100), description="range of the first radius, in pixels at 512"
-    )
-    oval: float = Field(
-        default=2.0,
-        ge=1,
-        le=4,
-        description="x and y are stretched by 1 to this much, each by itself",
-    )
+    vertices: tuple[int, int] = Field((3, 200), description="range of vertices per polygon")
+    polygons: tuple[int, int] = Field((1, 200), description="range of polygons per image")
+    noise: tuple[float, float] = Field((0.0, 4.0), description="noise coefficient, px at 512")
+    step: tuple[float, float] = Field((0.0, 0.1), description="between polygons, px at 512")
+    radius: tuple[int, int] = Field((0, 100), description="first radius, px at 512")
+    oval: float = Field(2.0, ge=1, le=4, description="largest stretch of x and of y")
     broken_lines: int = Field(
-        default=0,
-        ge=0,
-        description=(
-            "random lines in the background's colour, drawn last; the study uses 1000 at 512 px"
-        ),
+        0, ge=0, description="random lines in the background's colour; 1000 at 512 px in the study"
     )
 
     @model_validator(mode="after")
@@ -104,7 +78,7 @@ class Settings(FrozenModel):
         return self
 
 
-def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+def sample_category(settings: Settings, *, seed: int, category: int) -> Parameters:
     """Draw the constants of one category.
 
     Returns
@@ -131,8 +105,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
 
 
 def render(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> NDArray[np.uint8]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> Pixels:
     """Draw one instance; radius, ovals, centre, noise and gray levels come from its own stream.
 
     Returns
@@ -157,8 +131,9 @@ def render(
     low, high = settings.radius
     radius = (low + int(u[0] * (high - low + 1))) * unit
     oval_x, oval_y = 1 + u[1:3] * (settings.oval - 1)
-    offset_y, offset_x = (
-        (int(draw * (2 * CENTRE_RANGE_PX + 1)) - CENTRE_RANGE_PX) * unit / 2 for draw in u[3:5]
+    shift_y, shift_x = (
+        size / 2 + (int(draw * (2 * CENTRE_RANGE_PX + 1)) - CENTRE_RANGE_PX) * unit / 2
+        for draw in u[3:5]
     )
     background = 0 if settings.background == "black" else 255
     grays = (u[5:] * 255).astype(np.uint8) + np.uint8(background == 0)
@@ -168,28 +143,16 @@ def render(
     x, y = cosines * (radius * oval_x), sines * (radius * oval_y)
     outward = np.full(vertices, (noise + step) * unit)
     canvas = np.full(size**2, background, np.uint8)
+    gain = 2 * noise * unit
     contours.grow_contours(
-        x,
-        y,
-        cosines,
-        sines,
-        outward,
-        2 * noise * unit,
-        size / 2 + offset_x,
-        size / 2 + offset_y,
-        state,
-        grays,
-        size,
-        canvas,
+        x, y, cosines, sines, outward, gain, shift_x, shift_y, state, grays, size, canvas
     )
     if settings.broken_lines:
         canvas = _broken(canvas, settings, state, background)
     return canvas.reshape(size, size)
 
 
-def _broken(
-    canvas: NDArray[np.uint8], settings: Settings, state: NDArray[np.uint64], background: int
-) -> NDArray[np.uint8]:
+def _broken(canvas: Pixels, settings: Settings, state: State, background: int) -> Pixels:
     """Draw lines between random pixels over the contours; all again in the rare case that nothing
     is left.
     """
@@ -205,7 +168,7 @@ def _broken(
             return broken
 
 
-def _only_vertices(settings: Settings, category: int) -> dict[str, NDArray]:
+def _only_vertices(settings: Settings, category: int) -> Parameters:
     """The category with `category` vertices more than the first one has."""
     low, high = settings.vertices
     if low + category > high:
@@ -213,20 +176,16 @@ def _only_vertices(settings: Settings, category: int) -> dict[str, NDArray]:
             f"category {category} would have {low + category} vertices, more than vertices ="
             f" ({low}, {high}) allows: at most {high - low + 1} classes, or raise the range"
         )
-    return constants.row(
-        PARAMETERS,
-        low + category,
-        sum(settings.polygons) // 2,
-        sum(settings.noise) / 2,
-        sum(settings.step) / 2,
-    )
+    noise, step = sum(settings.noise) / 2, sum(settings.step) / 2
+    return constants.row(PARAMETERS, low + category, sum(settings.polygons) // 2, noise, step)
 
 
 @lru_cache(maxsize=16)
-def _vertex_law(low: int, high: int) -> NDArray[np.float64]:
+def _vertex_law(low: int, high: int) -> Floats:
     """Cumulative probabilities of low … high vertices, the last left out, from multiplications and
     additions alone.
     """
     weights = np.cumprod(np.full(high - low + 1, DECAY))
-    total = np.cumsum(weights)
-    return total[:-1] / total[-1]
+    total: Floats = np.cumsum(weights)
+    law: Floats = total[:-1] / total[-1]
+    return law

@@ -11,9 +11,9 @@ code go out of them.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fdsl.formulas import ifs
+from fdsl.formulas.arrays import Floats
 
 
 def candidates(
@@ -44,7 +44,7 @@ def default_sigma_factor(maps: int) -> tuple[float, float]:
 
 def sample_system(
     rng: np.random.Generator, *, maps: int, sigma_factor: float, shift_limit: float
-) -> NDArray[np.float64]:
+) -> Floats:
     """Return one system, (maps, 6), columns a … f: a rotation, scaling by the singular values with
     signs, a rotation; then a shift.
 
@@ -75,7 +75,7 @@ def sample_system(
 
 def sample_singular_values(
     rng: np.random.Generator, *, maps: int, sigma_factor: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Floats, Floats]:
     """Return the larger and the smaller singular values, (maps,) each, with 1 >= larger >= smaller
     >= 0.
 
@@ -100,5 +100,5 @@ def sample_singular_values(
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:
-    """Return a uniform number from `low` to `high`, and `high` where rounding put that below `low`."""
+    """Return a uniform number in [low, high], or `high` if rounding put that below `low`."""
     return min(high, low + (high - low) * rng.random())

@@ -11,27 +11,16 @@ in proportion to the image, and a new centre where nothing of an atom would be i
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
+from fdsl.formulas.arrays import Floats, Parameters, Pixels
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 4
 TITLE = "VisualAtom"
-PARAMETERS = {
-    "vertices": "int32",
-    "orbits": "int32",
-    "noise": "float64",
-    "step": "float64",
-    "radius": "int32",
-    "frequency_1": "int32",
-    "frequency_2": "int32",
-    "oval_x": "float64",
-    "oval_y": "float64",
-}
 LIMITS = {
     "vertices": (1, 20_000),
     "orbits": (1, 5000),
@@ -43,6 +32,7 @@ LIMITS = {
     "oval_x": (1.0, 4.0),
     "oval_y": (1.0, 4.0),
 }
+PARAMETERS = constants.parameter_types(LIMITS)
 REFERENCE_SIZE_PX = 512  # all lengths are stated for an image of this size
 MAX_TRIES = 100
 
@@ -54,48 +44,20 @@ class Settings(FrozenModel):
     (0, 50).
     """
 
-    image_size_px: int = Field(default=512, ge=4, le=8192, description="side of the square image")
-    vertices: tuple[int, int] = Field(
-        default=(200, 1000), description="fewest and most vertices of an orbit"
-    )
-    orbits: tuple[int, int] = Field(
-        default=(1, 200), description="fewest and most orbits of an image"
-    )
-    noise: tuple[float, float] = Field(
-        default=(0.0, 4.0), description="range of the noise coefficient, in pixels at 512"
-    )
-    step: tuple[float, float] = Field(
-        default=(0.0, 0.1), description="range of the step between orbits, in pixels at 512"
-    )
-    radius: tuple[int, int] = Field(
-        default=(10, 60), description="range of the first radius, in pixels at 512"
-    )
-    frequency_1: tuple[int, int] = Field(
-        default=(0, 20), description="range of the periods of the first wave around an orbit"
-    )
+    image_size_px: int = Field(512, ge=4, le=8192, description="side of the square image")
+    vertices: tuple[int, int] = Field((200, 1000), description="range of vertices per orbit")
+    orbits: tuple[int, int] = Field((1, 200), description="range of orbits per image")
+    noise: tuple[float, float] = Field((0.0, 4.0), description="noise coefficient, px at 512")
+    step: tuple[float, float] = Field((0.0, 0.1), description="between orbits, px at 512")
+    radius: tuple[int, int] = Field((10, 60), description="first radius, px at 512")
+    frequency_1: tuple[int, int] = Field((0, 20), description="periods of the first wave")
     frequency_2: tuple[int, int] = Field(
-        default=(0, 20),
-        description=(
-            "range of the periods of the second wave, which differ from the first's unless that has"
-            " none"
-        ),
+        (0, 20), description="periods of the second; differs, unless the first is 0"
     )
-    amplitude: float = Field(
-        default=0.5, ge=0, le=100, description="of both waves, per orbit, in pixels at 512"
-    )
-    oval: float = Field(
-        default=2.0,
-        ge=1,
-        le=4,
-        description="x and y are stretched by 1 to this much, each by itself",
-    )
+    amplitude: float = Field(0.5, ge=0, le=100, description="of both waves, px at 512")
+    oval: float = Field(2.0, ge=1, le=4, description="largest stretch of x and of y")
     centre_range_px: int = Field(
-        default=512,
-        ge=0,
-        le=512,
-        description=(
-            "side of the square around the middle in which the centre lies, in pixels at 512"
-        ),
+        512, ge=0, le=512, description="side of the square of centres, px at 512"
     )
 
     @model_validator(mode="after")
@@ -111,7 +73,7 @@ class Settings(FrozenModel):
         return self
 
 
-def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str, NDArray]:
+def sample_category(settings: Settings, *, seed: int, category: int) -> Parameters:
     """Draw the constants of one category.
 
     Returns
@@ -137,8 +99,8 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> dict[str
 
 
 def render(
-    settings: Settings, parameters: dict[str, NDArray], *, seed: int, category: int, instance: int
-) -> NDArray[np.uint8]:
+    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
+) -> Pixels:
     """Draw one instance; centre, noise and gray levels come from its own stream.
 
     Returns
@@ -182,7 +144,7 @@ def render(
     )
 
 
-def _outline(atom: dict[str, float], amplitude: float) -> tuple[NDArray[np.float64], ...]:
+def _outline(atom: dict[str, float], amplitude: float) -> tuple[Floats, ...]:
     """Return cosine and sine of the vertices' angles, and what the two waves add to the step at
     each vertex, in pixels at 512.
     """

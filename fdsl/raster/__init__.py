@@ -1,5 +1,4 @@
-"""Compiled kernels: arrays and a generator state in, an array filled. Formulas choose, kernels
-draw.
+"""Compiled kernels, without policy: they take arrays and a generator state and fill an array.
 
 Every kernel has one explicit signature and is kept compiled on disk. numba notices a change in the
 file of a kernel, but not in the files of the functions that it calls, and its index can mix up two
@@ -16,28 +15,30 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numba
 from llvmlite import binding
 
+Function = Callable[..., Any]  # typed by its numba signature, or by its callers
+config: Any = numba.config
 _LOCK = threading.Lock()
 
 # Functions that are called from inside kernels: compiled into each of them, never on their own.
-inlined = numba.njit(nogil=True, error_model="numpy")
+inlined = cast("Callable[[Function], Function]", numba.njit(nogil=True, error_model="numpy"))
 
 
-def kernel(signature: str) -> Callable[[Callable], Callable]:
-    """Compile a function for one signature, in numba's notation; it is loaded from disk where it
-    was compiled before.
-    """
+def kernel(signature: str) -> Callable[[Function], Function]:
+    """Compile a function for one signature, in numba's notation, or load it from disk."""
 
-    def compiled(function: Callable) -> Callable:
+    def compiled(function: Function) -> Function:
         with _LOCK:
-            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(CACHE_FOLDER)
+            before, config.CACHE_DIR = config.CACHE_DIR, str(CACHE_FOLDER)
             try:
-                return numba.njit(signature, nogil=True, cache=True, error_model="numpy")(function)
+                jit = numba.njit(signature, nogil=True, cache=True, error_model="numpy")
+                return cast("Function", jit(function))
             finally:
-                numba.config.CACHE_DIR = before
+                config.CACHE_DIR = before
 
     return compiled
 
@@ -45,10 +46,10 @@ def kernel(signature: str) -> Callable[[Callable], Callable]:
 def cache_folder() -> Path:
     """Return the folder of the compiled kernels, made if missing.
 
-    It stands below NUMBA_CACHE_DIR, else XDG_CACHE_HOME/fdsl, else ~/.cache/fdsl, and where that
-    cannot be written below the folder of temporary files, in a folder that only this user can read.
+    It is below NUMBA_CACHE_DIR, else XDG_CACHE_HOME/fdsl, else ~/.cache/fdsl; if that cannot be
+    written, it is a temporary folder that only this user can read.
     """
-    key = _key()
+    key = cache_key()
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         return _made(Path(chosen) / f"fdsl-{key}")
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - works without a home
@@ -58,8 +59,8 @@ def cache_folder() -> Path:
         return _private(f"fdsl-{os.getuid()}-{key}")
 
 
-def _key() -> str:
-    """Digest of everything that decides the machine code."""
+def cache_key() -> str:
+    """Return a digest of all that decides the machine code: these sources, numba, the processor."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -69,15 +70,16 @@ def _key() -> str:
 
 
 def _made(folder: Path) -> Path:
-    """Make `folder` and prove that it can be written."""
+    """Make `folder` and check that it can be written."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         return folder
 
 
 def _private(name: str) -> Path:
-    """A folder for temporary files that is ours alone: code is loaded from it. Shared by processes
-    where possible.
+    """Return a temporary folder that no other user can write, because code is loaded from it.
+
+    Processes of one user share it where possible.
     """
     folder = Path(tempfile.gettempdir()) / name
     folder.mkdir(mode=0o700, exist_ok=True)

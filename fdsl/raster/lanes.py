@@ -1,13 +1,11 @@
-"""Eight numbers that kernels hold and compute with as one: vectors of numba's compiler, which its
-own loops do not reach.
+"""Vectors of eight numbers for kernels.
 
-numba leaves it to LLVM to find what can be done side by side, and LLVM finds neither eight
-generators that step together nor eight orbits. Here `Lanes` is a type of kernels, eight float64 or
-uint64, with the operators that they need. Every processor can run them; registers of 512 bits hold
-one whole. No operation rounds in another way than that of one number.
+LLVM's own vectoriser finds neither eight generators that step together nor eight orbits. `Lanes` is
+a numba type for kernels, eight float64 or uint64, with the operators that they need. It runs on
+every processor; registers of 512 bits hold it whole. Every operation rounds as on single numbers.
 
-Each function stands here twice: in numpy, which says what it does and is what runs where numba is
-switched off (lanes are then arrays of eight), and in LLVM's instructions.
+Each function is written twice: in numpy, for the reader and for numba switched off (lanes are then
+arrays of eight), and in LLVM's instructions.
 """
 
 # numba prescribes the arguments:
@@ -16,19 +14,19 @@ switched off (lanes are then arrays of eight), and in LLVM's instructions.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import lower_builtin, models, register_model
+
+from fdsl.raster import Function
+from fdsl.raster.instructions import INT32, call, instructions, pointer
 
 LANES = 8
 
-_HALF, _WORD = ir.IntType(32), ir.IntType(64)
+_WORD = ir.IntType(64)
 _FLOATS = ir.VectorType(ir.DoubleType(), LANES)
 _WORDS = ir.VectorType(_WORD, LANES)
 _BYTES = ir.VectorType(ir.IntType(8), LANES)
@@ -53,27 +51,17 @@ class _LanesModel(models.PrimitiveModel):
 _F, _U = Lanes(types.float64), Lanes(types.uint64)
 
 
-def _instructions(code: Callable) -> Callable:
-    """Compile a function by `code`, in numba's notation for intrinsics, wherever numba compiles at
-    all.
-    """
+def _operator(symbol: Function, **names: str) -> None:
+    """Give lanes an operator, between two of them or with one number for all lanes.
 
-    def chosen(function: Callable) -> Callable:
-        return function if numba.config.DISABLE_JIT else intrinsic(code)
-
-    return chosen
-
-
-def _operator(symbol: Callable, **instructions: str) -> None:
-    """Give lanes an operator, between two of them or with one number for all lanes; `instructions`
-    are LLVM's by element type.
+    `names` are LLVM's instructions by element type.
     """
 
     @infer_global(symbol)
     class _Typed(AbstractTemplate):
         def generic(self, args, kws):
             lanes = next((kind for kind in args if isinstance(kind, Lanes)), None)
-            if lanes is None or str(lanes.element) not in instructions:
+            if lanes is None or str(lanes.element) not in names:
                 return None
             return lanes(*(kind if isinstance(kind, Lanes) else lanes.element for kind in args))
 
@@ -82,7 +70,7 @@ def _operator(symbol: Callable, **instructions: str) -> None:
             value if isinstance(kind, Lanes) else _repeated(builder, value)
             for kind, value in zip(signature.args, values, strict=True)
         ]
-        return getattr(builder, instructions[str(signature.return_type.element)])(*pair)
+        return getattr(builder, names[str(signature.return_type.element)])(*pair)
 
     for kinds in ((Lanes, Lanes), (Lanes, types.Number), (types.Number, Lanes)):
         lower_builtin(symbol, *kinds)(emit)
@@ -100,21 +88,9 @@ _operator(operator.rshift, uint64="lshr")
 def _repeated(builder, value):
     """One number in all lanes."""
     kind = ir.VectorType(value.type, LANES)
-    first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_HALF, 0))
-    everywhere = ir.Constant(ir.VectorType(_HALF, LANES), [0] * LANES)
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(INT32, 0))
+    everywhere = ir.Constant(ir.VectorType(INT32, LANES), [0] * LANES)
     return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), everywhere)
-
-
-def _place(context, builder, kind, array, index, vector):
-    """Pointer to eight neighbours in a contiguous array."""
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
-
-
-def _call(builder, name, result, *values):
-    """Call one of LLVM's own functions."""
-    signature = ir.FunctionType(result, [value.type for value in values])
-    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), values)
 
 
 def _words_code(_, value):
@@ -124,7 +100,7 @@ def _words_code(_, value):
     return _U(types.uint64), emit
 
 
-@_instructions(_words_code)
+@instructions(_words_code)
 def words(value):
     """One uint64 in all lanes."""
     return np.full(LANES, value, np.uint64)
@@ -135,13 +111,13 @@ def _load_lanes_code(_, array, index):
 
     def emit(context, builder, signature, values):
         vector = context.get_value_type(lanes)
-        place = _place(context, builder, signature.args[0], *values, vector)
+        place = pointer(context, builder, signature.args[0], *values, to=vector)
         return builder.load(place, align=8)
 
     return lanes(array, types.uint64), emit
 
 
-@_instructions(_load_lanes_code)
+@instructions(_load_lanes_code)
 def load_lanes(array, index):
     """Eight neighbours of a contiguous float64 or uint64 array; the index is not checked."""
     return array[index : index + np.uint64(LANES)].copy()
@@ -149,13 +125,13 @@ def load_lanes(array, index):
 
 def _load_bytes_code(_, array, index):
     def emit(context, builder, signature, values):
-        place = _place(context, builder, signature.args[0], *values, _BYTES)
+        place = pointer(context, builder, signature.args[0], *values, to=_BYTES)
         return builder.zext(builder.load(place, align=1), _WORDS)
 
     return _U(array, types.uint64), emit
 
 
-@_instructions(_load_bytes_code)
+@instructions(_load_bytes_code)
 def load_bytes(array, index):
     """Eight neighbours of a contiguous uint8 array, as uint64; the index is not checked."""
     return array[index : index + np.uint64(LANES)].astype(np.uint64)
@@ -163,16 +139,16 @@ def load_bytes(array, index):
 
 def _store_lanes_code(_, array, index, lanes):
     def emit(context, builder, signature, values):
-        place = _place(context, builder, signature.args[0], *values[:2], values[2].type)
+        place = pointer(context, builder, signature.args[0], *values[:2], to=values[2].type)
         builder.store(values[2], place, align=8)
         return context.get_dummy_value()
 
     return types.void(array, types.uint64, lanes), emit
 
 
-@_instructions(_store_lanes_code)
+@instructions(_store_lanes_code)
 def store_lanes(array, index, lanes):
-    """Put lanes at eight neighbours of a contiguous array of their type; the index is not checked."""
+    """Store lanes at eight neighbours of a contiguous array of their type; no bounds check."""
     array[index : index + np.uint64(LANES)] = lanes
 
 
@@ -180,8 +156,8 @@ def _store_apart_code(_, array, index, distance, lanes):
     def emit(context, builder, signature, values):
         array, index, distance, vector = values
         for lane in range(LANES):
-            place = _place(context, builder, signature.args[0], array, index, _WORD)
-            number = builder.extract_element(vector, ir.Constant(_HALF, lane))
+            place = pointer(context, builder, signature.args[0], array, index, to=_WORD)
+            number = builder.extract_element(vector, ir.Constant(INT32, lane))
             builder.store(number, place, align=8)
             index = builder.add(index, distance)
         return context.get_dummy_value()
@@ -189,7 +165,7 @@ def _store_apart_code(_, array, index, distance, lanes):
     return types.void(array, types.uint64, types.uint64, lanes), emit
 
 
-@_instructions(_store_apart_code)
+@instructions(_store_apart_code)
 def store_apart(array, index, distance, lanes):
     """Put lanes of uint64 into a contiguous array, `distance` apart; the index is not checked."""
     for lane in range(LANES):
@@ -198,12 +174,12 @@ def store_apart(array, index, distance, lanes):
 
 def _last_lane_code(_, lanes):
     def emit(context, builder, signature, values):
-        return builder.extract_element(values[0], ir.Constant(_HALF, LANES - 1))
+        return builder.extract_element(values[0], ir.Constant(INT32, LANES - 1))
 
     return lanes.element(lanes), emit
 
 
-@_instructions(_last_lane_code)
+@instructions(_last_lane_code)
 def last_lane(lanes):
     """The number in the last lane."""
     return lanes[-1]
@@ -211,12 +187,12 @@ def last_lane(lanes):
 
 def _reverse_bytes_code(_, lanes):
     def emit(context, builder, signature, values):
-        return _call(builder, "llvm.bswap.v8i64", _WORDS, *values)
+        return call(builder, "llvm.bswap.v8i64", _WORDS, *values)
 
     return _U(lanes), emit
 
 
-@_instructions(_reverse_bytes_code)
+@instructions(_reverse_bytes_code)
 def reverse_bytes(lanes):
     """The eight bytes of each uint64 in the other order."""
     return lanes.byteswap()
@@ -227,11 +203,11 @@ def _pick_code(_, table, index):
         table, index = values
         if "+avx512f" in context.codegen().magic_tuple()[2].split(","):
             name = "df" if signature.args[0] == _F else "di"
-            return _call(builder, f"llvm.x86.avx512.permvar.{name}.512", table.type, table, index)
+            return call(builder, f"llvm.x86.avx512.permvar.{name}.512", table.type, table, index)
         index = builder.and_(index, ir.Constant(_WORDS, [LANES - 1] * LANES))
         picked = ir.Constant(table.type, ir.Undefined)
         for lane in range(LANES):
-            place = ir.Constant(_HALF, lane)
+            place = ir.Constant(INT32, lane)
             number = builder.extract_element(table, builder.extract_element(index, place))
             picked = builder.insert_element(picked, number, place)
         return picked
@@ -239,11 +215,9 @@ def _pick_code(_, table, index):
     return table(table, index), emit
 
 
-@_instructions(_pick_code)
+@instructions(_pick_code)
 def pick(table, index):
-    """In each lane the lane of `table` that `index`, of uint64, has there; only its lowest three
-    bits count.
-    """
+    """Lane k is lane `index[k]` of `table`; of the uint64 index only the lowest 3 bits count."""
     return table[index % np.uint64(LANES)]
 
 
@@ -257,13 +231,13 @@ def _add_where_above_code(_, lanes, number, limit, step):
     return _U(lanes, number, limit, types.uint64), emit
 
 
-@_instructions(_add_where_above_code)
+@instructions(_add_where_above_code)
 def add_where_above(lanes, number, limit, step):
     """Lanes + step where number > limit, else lanes; all of uint64, step one number."""
     return lanes + np.where(number > limit, step, np.uint64(0))
 
 
-def _better(comparison: str) -> Callable:
+def _better(comparison: str) -> Function:
     def code(_, a, b):
         def emit(context, builder, signature, values):
             return builder.select(builder.fcmp_ordered(comparison, *values), *values)
@@ -273,35 +247,35 @@ def _better(comparison: str) -> Callable:
     return code
 
 
-@_instructions(_better("<"))
+@instructions(_better("<"))
 def lower(a, b):
     """The smaller in each lane of float64."""
     return np.minimum(a, b)
 
 
-@_instructions(_better(">"))
+@instructions(_better(">"))
 def upper(a, b):
     """The larger in each lane of float64."""
     return np.maximum(a, b)
 
 
-def _best(name: str) -> Callable:
+def _best(name: str) -> Function:
     def code(_, lanes):
         def emit(context, builder, signature, values):
-            return _call(builder, f"llvm.vector.reduce.{name}.v8f64", ir.DoubleType(), *values)
+            return call(builder, f"llvm.vector.reduce.{name}.v8f64", ir.DoubleType(), *values)
 
         return types.float64(lanes), emit
 
     return code
 
 
-@_instructions(_best("fmin"))
+@instructions(_best("fmin"))
 def lowest(lanes):
     """The smallest of eight float64, none of them NaN."""
     return lanes.min()
 
 
-@_instructions(_best("fmax"))
+@instructions(_best("fmax"))
 def highest(lanes):
     """The largest of eight float64, none of them NaN."""
     return lanes.max()

@@ -55,7 +55,7 @@ def _crossings(y, count, xs, ys):
 
 @inlined
 def _fill(row, first, last, colour, covered, canvas):
-    """Paint the pixels first … last of a row that are inside the image; return how many were bare."""
+    """Paint pixels first … last of a row, clipped to the image; return how many were bare."""
     size = covered.shape[0]
     bare = 0
     for column in range(max(0, first), min(size - 1, last) + 1):

@@ -1,6 +1,4 @@
-"""Published beside reproduced, and every pre-training beside scratch: joins of frames, without any
-file.
-"""
+"""Join published and reproduced numbers, and each pre-training with its base, as data frames."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from fdsl.schema.study.tables import Column, Table
 PAPER = "paper"
 STAND_IN = "stand-in"
 FROZEN = "frozen"
-MEAN = "mean: "  # a blank cannot stand in a measure
+MEAN = "mean: "  # no measure contains a blank
 
 WITHIN = "within tolerance"
 DIFFERS = "differs"
@@ -33,15 +31,13 @@ ROUNDING = 1e-9
 
 
 def grouped(columns: Sequence[Column], scale: ReportScale) -> list[tuple[str, Column]]:
-    """Return all columns of a report with their group: the paper's, then the scale's stand-ins and
-    frozen features.
-    """
+    """Return (group, column) of the paper's columns, the scale's stand-ins and frozen features."""
     groups = {PAPER: columns, STAND_IN: scale.stand_ins, FROZEN: scale.frozen}
     return [(group, column) for group, members in groups.items() for column in members]
 
 
 def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
-    """Return the cells of a table in reading order, before anything is known about them.
+    """Return the cells of a table in reading order, without numbers.
 
     Parameters
     ----------
@@ -55,9 +51,10 @@ def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per cell: table, row, column, metric, group (paper, stand-in or frozen), pretraining
-        (missing when quoted), base (the pre-training that it is set beside, or missing), quoted
-        (reason or missing), measure (of the column, or the mean of the group).
+        One row per cell: table, row, column, group (paper, stand-in or frozen), pretraining
+        (missing when quoted), base (the pre-training that it is compared with, or missing), quoted
+        (reason or missing), measure (of the column, or the mean of the group), printed (whether
+        the paper has the row).
 
     Raises
     ------
@@ -74,34 +71,21 @@ def layout(table: Table, *, name: str, scale: ReportScale) -> pd.DataFrame:
             )
     bases = table.bases
     cells = [
-        (
-            name,
-            row.label,
-            column.label,
-            table.metric,
-            group,
-            row.pretraining,
-            bases.get(row.label),
-            row.quoted,
-            column.measure or MEAN + group,
-            row.printed,
-        )
+        {
+            "table": name,
+            "row": row.label,
+            "column": column.label,
+            "group": group,
+            "pretraining": row.pretraining,
+            "base": bases.get(row.label),
+            "quoted": row.quoted,
+            "measure": column.measure or MEAN + group,
+            "printed": row.printed,
+        }
         for row in table.rows
         for group, column in grouped(table.columns, scale)
     ]
-    columns = [
-        "table",
-        "row",
-        "column",
-        "metric",
-        "group",
-        "pretraining",
-        "base",
-        "quoted",
-        "measure",
-        "printed",
-    ]
-    return pd.DataFrame(cells, columns=columns).astype(object)
+    return pd.DataFrame(cells).astype(object)
 
 
 def placed(runs: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
@@ -119,7 +103,7 @@ def placed(runs: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     RecordRefused
         If the records of one column are of different models.
     """
-    parts = [runs.iloc[:0].assign(measure="")]
+    parts = []
     for column in columns:
         mine = runs[
             (runs["downstream"] == column.dataset) & (runs["evaluation"] == column.evaluation)
@@ -128,30 +112,28 @@ def placed(runs: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
             mine = mine[mine["model"] == column.model]
         require_one(mine, "model", f"column {column.label} is about one model")
         parts.append(mine.assign(measure=column.measure))
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+    return _concat(runs.iloc[:0].assign(measure=""), parts)
 
 
 def add_means(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return `runs` with one further row per seed and group that a mean can be taken of.
+    """Return `runs` with one more row per pre-training, seed and group whose mean is defined.
 
     A mean needs every measure of its group for the same pre-training and seed; its record is the
     records of all of them.
     """
-    parts = [runs]
+    parts = []
     for group, block in cells.groupby("group", sort=False):
-        mean = f"{MEAN}{group}"
-        measured = set(block["measure"]) - {mean}
-        if mean not in set(block["measure"]):
+        mean, measured = f"{MEAN}{group}", set(block["measure"])
+        if mean not in measured:
             continue
+        measured.remove(mean)
         mine = runs[runs["measure"].isin(measured)]
         whole = mine.groupby(["pretraining", "seed"], as_index=False).agg(
             score=("score", "mean"), columns=("measure", "nunique"), record=("record", ";".join)
         )
         whole = whole[whole["columns"] == len(measured)].drop(columns="columns")
         parts.append(whole.assign(measure=mean))
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+    return _concat(runs, parts)
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +161,7 @@ def side_by_side(
     tolerance_points: float,
     comparable: bool,
 ) -> pd.DataFrame:
-    """Set what the paper prints beside what the records say.
+    """Join the paper's numbers with those of the records.
 
     Parameters
     ----------
@@ -237,7 +219,7 @@ def side_by_side(
 
 
 def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
-    """Return what each pre-training gains over the one that it is set beside, seed by seed.
+    """Return what each pre-training gains over its base, paired by seed.
 
     Parameters
     ----------
@@ -288,31 +270,33 @@ def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.
     cells = bare.merge(beside, on=["base", "column"], how="left").merge(
         printed[["row", "column", "published"]], on=["row", "column"], how="left"
     )
-    told = pd.to_numeric(cells["published"].replace("", None)).astype(float)
-    cells["published_gain"] = told.fillna((cells["value"] - cells["value_base"]).astype(float))
+    stated = pd.to_numeric(cells["published"].replace("", None)).astype(float)
+    cells["published_gain"] = stated.fillna((cells["value"] - cells["value_base"]).astype(float))
     return cells.merge(found, on=["pretraining", "measure"], validate="many_to_one").drop(
         columns=["value", "value_base", "published", "lower", "base"]
     )
 
 
+def _concat(first: pd.DataFrame, others: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return frames as one; pandas warns about types if an empty one is among them."""
+    filled = [part for part in (first, *others) if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else first
+
+
 def _join(records: pd.Series) -> str:
-    """Join record paths, each of which may be several already, in the order of their names."""
+    """Join record paths, each of which may be several already, sorted by name."""
     return ";".join(sorted(";".join(records).split(";")))
 
 
 def _require_same_cells(cells: pd.DataFrame, published: pd.DataFrame) -> None:
     """Refuse a study and published numbers that name different cells."""
     paper = cells[(cells["group"] == PAPER) & cells["printed"].astype(bool)]
-    ours = set(zip(paper["row"], paper["column"], strict=True))
-    theirs = set(zip(published["row"], published["column"], strict=True))
-    faults = [
-        f"{row} / {column} is in the study but not published"
-        for row, column in sorted(ours - theirs)
-    ]
-    faults += [
-        f"{row} / {column} is published but not in the study"
-        for row, column in sorted(theirs - ours)
-    ]
+    ours, theirs = (
+        {f"{row} / {column}" for row, column in zip(frame["row"], frame["column"], strict=True)}
+        for frame in (paper, published)
+    )
+    faults = [f"{cell} is in the study but not published" for cell in sorted(ours - theirs)]
+    faults += [f"{cell} is published but not in the study" for cell in sorted(theirs - ours)]
     if faults:
         raise ConfigError(
             f"{cells['table'].iloc[0]}: {'; '.join(faults)}. Labels must be the same in"

@@ -38,15 +38,12 @@ def mosaic(images: Images, *, where: str) -> NDArray[np.uint8]:
     _check(images, where=where)
     height, width = images[0][0].shape[:2]
     step_y, step_x, gap = steps(images)
-    canvas = np.full(
-        (len(images) * step_y - gap, len(images[0]) * step_x - gap, 3), WHITE, np.uint8
-    )
+    size = (len(images) * step_y - gap, len(images[0]) * step_x - gap, 3)
+    canvas = np.full(size, WHITE, np.uint8)
     for row, line in enumerate(images):
         for column, image in enumerate(line):
-            top, left = row * step_y, column * step_x
-            canvas[top : top + height, left : left + width] = (
-                image if image.ndim == 3 else image[..., None]
-            )
+            place = canvas[row * step_y :, column * step_x :][:height, :width]
+            place[:] = image if image.ndim == 3 else image[..., None]
     return canvas
 
 
@@ -81,8 +78,7 @@ def image_grid(
     for kind, labels, wanted in (("row", rows, len(images)), ("column", columns, len(images[0]))):
         if labels and len(labels) != wanted:
             raise ValueError(
-                f"{len(labels)} {kind} labels for {wanted} {kind}s of images: give one each, or"
-                " none"
+                f"{len(labels)} {kind} labels for {wanted} {kind}s of images: give one each or none"
             )
     factor = max(1, cell_px // max(images[0][0].shape[:2]))
     enlarged = [
@@ -101,51 +97,33 @@ def image_grid(
     draw = ImageDraw.Draw(canvas)
     draw.text((margin, margin), title, fill="black", font=font)
     for index, label in enumerate(rows):
-        draw.text(
-            (margin, top + index * step_y + height // 2),
-            label,
-            fill="black",
-            font=font,
-            anchor="lm",
-        )
+        place = (margin, top + index * step_y + height // 2)
+        draw.text(place, label, fill="black", font=font, anchor="lm")
     for index, label in enumerate(columns):
-        draw.text(
-            (left + index * step_x + width // 2, top - margin),
-            label,
-            fill="black",
-            font=font,
-            anchor="ms",
-        )
+        place = (left + index * step_x + width // 2, top - margin)
+        draw.text(place, label, fill="black", font=font, anchor="ms")
     return canvas
 
 
 def steps(images: Images) -> tuple[int, int, int]:
-    """Return the distance in pixels from one row and from one column to the next, and the gap in
-    it.
-    """
+    """Return the pitch of rows and of columns, and the gap in it, in pixels."""
     height, width = images[0][0].shape[:2]
     gap = max(1, round(GAP * max(height, width)))
     return height + gap, width + gap, gap
 
 
 def _check(images: Images, *, where: str) -> None:
-    """Refuse what is not a full grid of equal uint8 images."""
+    """Raise ValueError if the images are no full grid, or not uint8 of one shape."""
     if not len(images) or not len(images[0]):
         raise ValueError(f"{where}: no images; give at least one category with one instance")
     first = images[0][0]
     for category, line in enumerate(images):
         if len(line) != len(images[0]):
-            raise ValueError(
-                f"{where}: category {category} has {len(line)} images, category 0 has"
-                f" {len(images[0])}"
-            )
+            counts = f"{len(line)} images, category 0 has {len(images[0])}"
+            raise ValueError(f"{where}: category {category} has {counts}")
         for instance, image in enumerate(line):
-            if (
-                image.dtype != np.uint8
-                or image.shape != first.shape
-                or image.ndim not in {2, 3}
-                or image.shape[2:] not in {(), (3,)}
-            ):
+            fits = image.ndim in {2, 3} and image.shape[2:] in {(), (3,)}
+            if not fits or image.dtype != np.uint8 or image.shape != first.shape:
                 raise ValueError(
                     f"{where}: image {instance} of category {category} is {image.dtype}"
                     f" {image.shape}; all must be uint8 (H, W) or (H, W, 3), and of the first one's"

@@ -17,7 +17,7 @@ def read_published(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DamagedFile
-        If columns are missing, a cell stands twice, or a number cannot be read.
+        If columns are missing, a cell is repeated, or a number cannot be read.
     """
     published = pd.read_csv(path, dtype=str, keep_default_na=False)
     found = ", ".join(published.columns)
@@ -25,7 +25,7 @@ def read_published(path: str | Path) -> pd.DataFrame:
         raise DamagedFile(f"{path} must have the columns {COLUMNS}; it has {found}")
     twice = published[published.duplicated(["table", "row", "column", "metric", "model"])]
     if len(twice):
-        raise DamagedFile(f"{path}: {' / '.join(twice.iloc[0, :4])} stands twice; keep one line")
+        raise DamagedFile(f"{path}: {' / '.join(twice.iloc[0, :4])} is repeated; keep one line")
     filled = published[published["published"] != ""]
     wrong = filled[pd.to_numeric(filled["published"], errors="coerce").isna()]
     if len(wrong):

@@ -20,7 +20,7 @@ COLORS = {
     "purple": "#CC79A7",
 }
 
-# Lines of one panel, told apart without colour too.
+# Lines of one panel; they differ without colour too.
 LINES: list[dict[str, Any]] = [
     {
         "color": COLORS[color],

@@ -198,7 +198,7 @@ def _base_labels(study: Study, table: Table) -> dict[str, str]:
 
 
 def _require_placed(runs: pd.DataFrame, shown: pd.DataFrame, table: Table, *, name: str) -> None:
-    """Refuse records that no cell of the table would show, or be set beside."""
+    """Refuse records that no cell of the table shows or is compared with."""
     stray = runs[
         ~(runs["record"].isin(shown["record"]) & runs["pretraining"].isin(table.pretrainings))
     ]

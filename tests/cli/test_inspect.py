@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from fdsl.cli import app
 from fdsl.datasets.downstream import MissingData, require
+from fdsl.io import records
+from fdsl.io.storage import DamagedFile
 from fdsl.schema import yaml_files
 from fdsl.schema.catalogue import DownstreamDataset
 
@@ -207,3 +209,37 @@ def test_version():
     from fdsl import __version__
 
     assert run("--version").output.strip() == __version__
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A finished table with its record."""
+    csv = tmp_path / "table3.csv"
+    csv.write_text("table,row\n")
+    csv.with_suffix(".md").write_text("# table3\n\n| a | b |\n|:--|--:|\n| x\x1b[2J | 1 |\n")
+    records.write(
+        csv.with_suffix(".record.json"), {"kind": "table"}, outputs=[csv, csv.with_suffix(".md")]
+    )
+    return csv
+
+
+def test_a_finished_table_is_shown_as_markdown(table):
+    shown = run("show-table", table)
+    assert shown.stdout == "# table3\n\n| a | b |\n|:--|--:|\n| x\\x1b[2J | 1 |\n"
+
+
+def test_a_terminal_gets_a_drawn_table_and_no_command(table, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = run("show-table", table).stdout
+    assert "───" in shown
+    assert "|:--" not in shown
+    assert "\x1b[2J" not in shown
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".md"])
+def test_a_table_that_was_edited_is_not_shown(table, suffix):
+    file = table.with_suffix(suffix)
+    file.write_text(file.read_text() + "more\n")
+    found = run("show-table", table)
+    assert isinstance(found.exception, DamagedFile)
+    assert "run the same command again" in str(found.exception)

@@ -79,7 +79,7 @@ def test_no_image_is_blank(categories):
 
 def rotations(view: str, count: int):
     settings = exfractaldb.Settings(view=view)
-    return [exfractaldb._view(settings, k, tree.kernel_state(0, k)) for k in range(count)]
+    return [exfractaldb.view_rotation(settings, k, tree.kernel_state(0, k)) for k in range(count)]
 
 
 def test_random_views_are_uniform_rotations():
@@ -112,8 +112,8 @@ def test_the_view_advances_after_all_weights():
     turned = SMALL.model_copy(update={"view": "fixed12"})
     identity = exfractaldb.render(turned, rows, seed=0, category=0, instance=6)
     views = [
-        exfractaldb._view(still, 6 // 145, tree.kernel_state(1)),
-        exfractaldb._view(still, 151 // 145, tree.kernel_state(1)),
+        exfractaldb.view_rotation(still, 6 // 145, tree.kernel_state(1)),
+        exfractaldb.view_rotation(still, 151 // 145, tree.kernel_state(1)),
     ]
     assert identity.any()
     assert not np.allclose(*views)
@@ -151,7 +151,7 @@ def test_one_row_of_the_weights_in_twelve_views():
         )
     azimuths = {
         round(np.degrees(np.arctan2(r[2, 0], r[0, 0])) / 30) % 12
-        for r in (exfractaldb._view(plain, k, tree.kernel_state(0, k)) for k in range(12))
+        for r in (exfractaldb.view_rotation(plain, k, tree.kernel_state(0, k)) for k in range(12))
     }
     assert azimuths == set(range(12))
 

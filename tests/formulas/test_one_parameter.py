@@ -77,7 +77,8 @@ def test_perturbations_are_uniform(perturbation):
 
 def test_the_base_system_depends_on_the_seed_alone():
     first, _ = one_parameter.base_system(SMALL, seed=0)
-    first[:] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        first[:] = 0
     again, shares = one_parameter.base_system(SMALL, seed=0)
     assert again.any()
     other, _ = one_parameter.base_system(SMALL, seed=1)

@@ -76,3 +76,16 @@ def test_a_number_that_is_none_is_refused(tmp_path):
 )
 def test_a_record_stands_beside_what_it_is_about(path, record):
     assert records.record_path(path).as_posix() == record
+
+
+@pytest.mark.parametrize("record", ["record.json", "table3.record.json"])
+def test_a_file_must_be_the_one_of_the_record_beside_it(tmp_path, record):
+    file = tmp_path / "table3.fragment.html"
+    file.write_text("<p>x</p>")
+    records.check_digest(file)  # no record describes it
+    records.write(tmp_path / record, {"kind": "table"}, outputs=[file])
+    records.check_digest(file)
+    records.check_digest(tmp_path / "other.csv")
+    file.write_text("<p>y</p>")
+    with pytest.raises(DamagedFile, match=rf"is not the file that {record} beside it describes"):
+        records.check_digest(file)

@@ -91,13 +91,13 @@ def test_the_folder_follows_the_sources_and_the_environment(tmp_path, monkeypatc
     monkeypatch.delenv("NUMBA_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert raster.cache_folder().parent == tmp_path / "xdg" / "fdsl"
-    key = raster._key()
+    key = raster.cache_key()
     for path in Path(raster.__file__).parent.glob("*.py"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     monkeypatch.setattr(raster, "__file__", str(tmp_path / "__init__.py"))
-    assert raster._key() == key
+    assert raster.cache_key() == key
     (tmp_path / "noise.py").write_bytes(b"# edited\n" + (tmp_path / "noise.py").read_bytes())
-    assert raster._key() != key
+    assert raster.cache_key() != key
 
 
 def test_a_folder_that_cannot_be_written_is_replaced_by_a_private_one(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdsl.report.claims import COLUMNS, write_claims
+from fdsl.report.claims import FILES, write_claims
 from fdsl.report.decisions import decide, decide_all, interval
 from fdsl.schema.base import ConfigError, validate
 from fdsl.schema.study.paper import Study
@@ -138,7 +138,7 @@ def test_an_interval_lies_within_the_seeds_and_repeats(effects):
         ({"table": "nowhere"}, "table = 'nowhere' is neither"),
         ({"better": ["stones"]}, "'stones' is not in t"),
         ({"columns": ["C"]}, "columns = 'C' is not in t"),
-        ({"better": ["noise"]}, "'noise' stands twice"),
+        ({"better": ["noise"]}, "'noise' is repeated"),
     ],
 )
 def test_a_claim_about_what_does_not_exist_is_refused(claim, says):
@@ -157,7 +157,8 @@ def test_the_files_have_every_claim(tmp_path, laptop, laptop_records, published_
         out=out,
     )
     table = pd.read_csv(out, keep_default_na=False, dtype=str).set_index("claim")
-    assert tuple(table.columns) == COLUMNS[1:]
+    assert list(table.columns)[:2] == ["sentence", "stated"]
+    assert all(out.with_suffix(suffix).is_file() for suffix in FILES)
     assert set(table.index) == set(contours.claims)
     beats = table.loc["fractaldb_beats_scratch"]
     assert (beats["verdict"], beats["published_effect"]) == ("supported", "34.50")

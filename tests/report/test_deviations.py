@@ -67,7 +67,7 @@ def test_a_file_without_both_marks_once_is_refused_and_left_alone(tmp_path, text
     [
         (lambda rows: rows[1:], "must have the columns"),
         (lambda rows: [[*rows[0][:-1], "origin"], *rows[1:]], "must have the columns"),
-        (lambda rows: [*rows, rows[-1]], "stands twice"),
+        (lambda rows: [*rows, rows[-1]], "is repeated"),
         (lambda rows: [*rows, rows[-1][:-1]], f"row {{}} .* must have {len(COLUMNS)} cells"),
         (lambda rows: [*rows, ["new", "a", "b", " ", "d", "e"]], "row {} .*none empty"),
     ],

@@ -8,50 +8,64 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
-from fdsl.workflow.plan import Plan
-from PIL import Image
 
 from fdsl.io.storage import DamagedFile
-from fdsl.report.page import small, write_page
+from fdsl.report.claims import write_claims
+from fdsl.report.figures.inputs import FigureInputs
+from fdsl.report.figures.inputs import write as write_figure
+from fdsl.report.page import PageStudy, write_page
+from fdsl.report.runs_list import write_runs
 from fdsl.schema.catalogue import SyntheticDataset
-from fdsl.schema.study.report_scale import ReportScale
-from fdsl.schema.yaml_files import read_yaml, workflow_folder
-from fdsl.workflow.load import load
+from fdsl.schema.yaml_files import catalog, workflow_folder
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 BANNER = "laptop scale: not a reproduction of the published numbers"
 
 
 @pytest.fixture
-def page(folder, contours, laptop_records, published_csv):
+def page(folder, contours, laptop, laptop_records, table3, published_csv):
     """The path of a page of two formulas and scratch at laptop scale."""
-    plan = Plan(load(read_yaml(workflow_folder().parent / "config.yaml") | {"scale": "laptop"}))
-    order = json.loads(plan.reports.paging())
-    figure = folder / "results/figures/figure2.png"
-    figure.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((200, 300, 3), 128, np.uint8)).save(figure)
-    scales = {name: ReportScale.model_validate(scale) for name, scale in order["scales"].items()}
-    records = {name: [] for name in [*contours.tables, *contours.figures]}
-    out = folder / "results/index.html"
-    write_page(
+    results = folder / "results"
+    table3(laptop_records, scale=laptop)
+    write_claims(
         {"contours": contours},
-        scales=scales,
-        table_records={**records, "table3": laptop_records},
-        pretraining_records=[],
-        figures=[figure],
+        scales=dict.fromkeys([*contours.tables, *contours.figures], laptop),
+        records=laptop_records,
         published=published_csv,
-        datasets={
-            name: SyntheticDataset.model_validate(order["datasets"][name])
-            for name in ("rcdb1k", "rcdb21k", "exfractaldb1k")
-        },
-        seed=0,
-        out=out,
+        out=results / "claims.csv",
     )
-    return out
+    write_runs(laptop_records, out=results / "runs.csv")
+    synthetic = catalog(workflow_folder(), "synthetic", SyntheticDataset)
+    inputs = FigureInputs(
+        name="figure3",
+        figure=contours.figures["figure3"],
+        datasets={},
+        seed=0,
+        scale=laptop,
+        published=published_csv,
+    )
+    write_figure(inputs, out=results / "figures/figure3.png")
+    names = ["tables/table3", "figures/figure3"]
+    study = PageStudy(
+        title=contours.title,
+        reference=contours.reference,
+        fragments=[results / f"{name}.fragment.html" for name in names],
+    )
+    write_page(
+        [study],
+        title=laptop.title,
+        banner=laptop.banner,
+        datasets={name: synthetic[name] for name in ("rcdb1k", "rcdb21k", "exfractaldb1k")},
+        seed=0,
+        out=results / "index.html",
+        claims=results / "claims.fragment.html",
+        runs=results / "runs.fragment.html",
+    )
+    return results / "index.html"
 
 
 class Links(HTMLParser):
@@ -69,40 +83,43 @@ class Links(HTMLParser):
         self.followed += [found["href"]] if tag == "a" else []
 
 
-def test_no_flipped_bit_of_a_figure_is_shown(tmp_path):
-    path, rng = tmp_path / "figure2.png", np.random.default_rng(0)
-    Image.fromarray(rng.integers(0, 255, (20, 30, 3), np.uint8)).save(path)
-    whole = path.read_bytes()
-    shown = small(path)
-    for place in rng.integers(
-        0, len(whole) - 12, 300
-    ):  # the last 12 bytes only say that this is the end
-        damaged = bytearray(whole)
-        damaged[place] ^= 1 << int(rng.integers(8))
-        path.write_bytes(damaged)
-        with pytest.raises(
-            DamagedFile, match=r"figure2\.png is damaged .*run the same command again"
-        ):
-            small(path)
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DamagedFile, match=r"figure2\.png is damaged"):
-        small(path)
-    path.write_bytes(whole)
-    assert small(path) == shown
+def test_a_damaged_fragment_is_not_shown(page, folder):
+    table = folder / "results/tables/table3.fragment.html"
+    table.write_bytes(table.read_bytes().replace(b"beats", b"misses"))
+    study = PageStudy(title="x", reference="y", fragments=[table])
+    before = page.read_bytes()
+    with pytest.raises(DamagedFile, match=r"table3\.fragment\.html is damaged"):
+        write_page([study], title="x", banner="y", datasets={}, seed=0, out=page)
+    assert page.read_bytes() == before
 
 
-def test_the_page_has_everything_and_loads_nothing(page, contours):
+def test_studies_without_claims_tables_or_runs_have_a_page(folder):
+    studies = [PageStudy(title=title, reference="y") for title in ("First", "Second")]
+    out = folder / "index.html"
+    write_page(studies, title="x", banner="y", datasets={}, seed=0, out=out)
+    links = Links()
+    links.feed(out.read_text(encoding="utf-8"))
+    assert links.ids == ["gallery"]
+    assert links.followed == ["#gallery"]
+
+
+def test_the_page_imports_nothing_that_computes_a_table():
+    code = "import sys, fdsl.report.page; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = {f"fdsl.report.{name}" for name in ("tables", "claims", "compare", "read_runs")}
+    assert not modules & set(done.stdout.split())
+
+
+def test_the_page_has_everything_and_loads_nothing(page):
     text = page.read_text(encoding="utf-8")
     links = Links()
     links.feed(text)
     assert len(set(links.ids)) == len(links.ids)
-    assert {"claims", "gallery", "runs", "environment", "figure2", *contours.tables} <= set(
-        links.ids
-    )
+    assert {"claims", "gallery", "runs", "environment", "figure3", "table3"} <= set(links.ids)
     assert all(address.startswith("data:image/png") for address in links.loaded)
     assert all(link[1:] in links.ids for link in links.followed if link.startswith("#"))
     outside = {link for link in links.followed if not link.startswith("#")}
-    assert outside == {"figures/figure2.pdf", "figures/figure2.csv"}
+    assert outside == {"figures/figure3.pdf", "figures/figure3.csv"}
     assert not re.search(r"https?://", re.sub(r"<p class=\"quiet\">.*?</p>|<li>.*?</li>", "", text))
     assert BANNER in text
     assert text.count("<h4>RCDB") == 1  # rcdb21k draws the same
@@ -112,15 +129,6 @@ def test_the_gallery_tells_the_parameters_of_each_picture(page):
     titles = re.findall(r'title="(category \d[^"]*)"', page.read_text(encoding="utf-8"))
     assert len(titles) == 6
     assert all("vertices: " in title or "p: " in title for title in titles)
-
-
-def test_a_damaged_record_is_named(page, folder):
-    from fdsl.report.runs_list import lines
-
-    path = folder / "record.json"
-    path.write_text('{"run": "x"}', encoding="utf-8")
-    with pytest.raises(DamagedFile, match=r"record\.json is not a record"):
-        lines([path])
 
 
 def browsed(page, script, *, width):
@@ -160,7 +168,8 @@ def browsed(page, script, *, width):
 SORT = """
 const table = document.querySelector("#table3 table.sortable");
 const column = 1;
-const numbers = () => [...table.tBodies[0].rows].map((row) => parseFloat(row.cells[column].textContent))
+const numbers = () => [...table.tBodies[0].rows]
+  .map((row) => parseFloat(row.cells[column].textContent))
   .filter((value) => !Number.isNaN(value));
 const button = table.tHead.rows[0].cells[column].querySelector("button");
 button.click();
@@ -170,9 +179,10 @@ button.click();
 return {up, down: numbers(), direction, rows: table.tBodies[0].rows.length};
 """
 FIT = """
-const broken = [...document.images].filter((image) => !image.complete || image.naturalWidth === 0).length;
+const images = [...document.images];
+const broken = images.filter((image) => !image.complete || image.naturalWidth === 0).length;
 const page = document.documentElement;
-return {wide: page.scrollWidth - page.clientWidth, width: page.clientWidth, broken, pictures: document.images.length};
+return {wide: page.scrollWidth - page.clientWidth, broken, pictures: images.length};
 """
 
 

@@ -95,7 +95,7 @@ def test_tables_agree_where_they_print_the_same_pretraining(published):
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda text: text + text.splitlines()[-1] + "\n", "stands twice"),
+        (lambda text: text + text.splitlines()[-1] + "\n", "is repeated"),
         (lambda text: text.replace("78.3", "78,3x").replace("78,3x", '"78,3"'), "is not a number"),
         (lambda text: text.replace("confidence", "trust", 1), "must have the columns"),
     ],

@@ -8,8 +8,8 @@ from PIL import Image
 
 from fdsl.io.checksums import digest_and_size
 from fdsl.io.storage import DamagedFile, write_checksummed
-from fdsl.report import run_curves
-from fdsl.report.run_curves import write_curves
+from fdsl.report.read_metrics import read_metrics
+from fdsl.report.run_curves import draw_curves, write_curves
 
 
 def train(step, **changes):
@@ -47,15 +47,10 @@ def write(path, lines):
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were drawn."""
-    figures = []
-    real = run_curves._figure
-    monkeypatch.setattr(
-        run_curves, "_figure", lambda *a, **k: figures.append(real(*a, **k)) or figures[-1]
-    )
-    return figures
+def drawn(metrics):
+    """The figure of a file."""
+    lines = read_metrics(metrics)
+    return draw_curves(lines["train"], lines["evaluation"], title="a run")
 
 
 def plotted(axes):
@@ -64,11 +59,11 @@ def plotted(axes):
     }
 
 
-def test_each_panel_shows_what_the_file_holds(metrics, drawn):
+def test_each_panel_shows_what_the_file_holds(metrics):
     steps = range(1, 9)
     write(metrics, [*(train(step) for step in steps), TEST])
-    write_curves(metrics, out=metrics.with_name("curves.png"))
-    loss, correct, rate, speed = drawn[0].axes
+    figure = drawn(metrics)
+    loss, correct, rate, speed = figure.axes
     epochs = [step / 4 for step in steps]
     assert plotted(loss) == {
         "training objective": (epochs, [4 / step for step in steps]),
@@ -81,7 +76,7 @@ def test_each_panel_shows_what_the_file_holds(metrics, drawn):
     assert [values for _, values in plotted(rate).values()] == [[1e-3 / step for step in steps]]
     assert [values for _, values in plotted(speed).values()] == [[100.0 + step for step in steps]]
     assert speed.get_ylim()[0] == 0
-    assert drawn[0].get_suptitle() == "laptop · finetune · scratch-vit_micro-digits-s0"
+    assert figure.get_suptitle() == "a run"
 
 
 def test_the_file_is_a_picture_that_does_not_depend_on_the_day(metrics):

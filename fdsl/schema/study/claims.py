@@ -1,4 +1,4 @@
-"""Claims of a study: sentences of the paper that records can support or contradict."""
+"""Claims of a study: statements of the paper that records can support or contradict."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Claim(FrozenModel):
     better: list[str] = Field(
         min_length=1, description="pre-trainings whose mean is claimed to be higher"
     )
-    worse: list[str] = Field(min_length=1, description="pre-trainings that they are set against")
+    worse: list[str] = Field(min_length=1, description="pre-trainings that they are compared with")
     columns: list[str] | None = Field(
         default=None,
         description="labels of the table's columns that the sentence is about; null = all datasets",
     )
     margin_points: float = Field(
         default=0.0,
-        description="the difference that is claimed at least; below 0 for `nearly as good as`",
+        description="smallest difference that is claimed; below 0 for `nearly as good as`",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The kinds of figures that a study can ask for."""
+"""The kinds of figures of a study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fdsl.schema.study.tables import Column, check_columns, require_unique
 
 
 class _Figure(FrozenModel):
-    """What every figure has."""
+    """The fields of every figure."""
 
     title: str
     caption: str
@@ -50,12 +50,12 @@ class Bar(FrozenModel):
 
 
 class Ablation(_Figure):
-    """Accuracy of several pre-trainings, one panel for each downstream dataset, with a picture and
-    attention of each.
+    """Accuracy of several pre-trainings, one panel per downstream dataset, with an image and an
+    attention map of each.
     """
 
     kind: Literal["ablation"]
-    axis: str = Field(min_length=1, description="what the bars differ in")
+    axis: str = Field(min_length=1, description="the property in which the bars differ")
     published: Literal["row / column", "column / bar"] = Field(
         description="whether the printed numbers name bars as rows, or as columns"
     )

@@ -1,6 +1,4 @@
-"""A study is one paper: which tables, figures and claims it has, and which of our runs stand behind
-them.
-"""
+"""A study is one paper with its tables, figures and claims, and the runs behind them."""
 
 from __future__ import annotations
 
@@ -13,12 +11,12 @@ from fdsl.schema.study.claims import Claim
 from fdsl.schema.study.figures import Ablation, Figure
 from fdsl.schema.study.tables import Table
 
-# Of tables, figures and claims: they stand in file names, on command lines, in HTML and in LaTeX.
+# Of tables, figures and claims; used in file names, on command lines, in HTML and in LaTeX.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 
 
 class Study(FrozenModel):
-    """One paper with the tables, figures and claims that are rebuilt here."""
+    """One paper with the tables, figures and claims that are rebuilt here; any may be empty."""
 
     title: str
     reference: str = Field(description="authors, venue, year, arXiv number")

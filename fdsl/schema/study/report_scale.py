@@ -1,4 +1,4 @@
-"""The scale of a report: what was reduced, and what every page must say about it."""
+"""The scale of a report: what was reduced, and what the report says about it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from fdsl.schema.study.tables import Column, check_columns
 
 
 class ReportScale(FrozenModel):
-    """What a report must know, and say, about the scale whose records it shows.
+    """The scale of the records of a report, as the report shows it.
 
-    At a scale that is not comparable no verdict about the paper is given: the table measures
-    `stand_ins` and says so.
+    At a scale that is not comparable, the table measures `stand_ins` and judges nothing against the
+    paper.
     """
 
     name: str = Field(min_length=1, description="as in the records, for example laptop")
     title: str = Field(min_length=1, description="for headings")
     banner: str = Field(
-        min_length=1, description="stands above every table and figure of this scale"
+        min_length=1, description="shown above every table and figure of this scale"
     )
     comparable: bool = Field(description="whether datasets and recipes are the published ones")
     stand_ins: tuple[Column, ...] = Field(
@@ -29,7 +29,7 @@ class ReportScale(FrozenModel):
     )
     reduced: dict[str, str] = Field(
         default_factory=dict,
-        description="pre-training name -> what it is at this scale, for people",
+        description="pre-training name -> what it is at this scale",
     )
     reasons: dict[str, str] = Field(
         default_factory=dict,

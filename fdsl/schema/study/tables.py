@@ -1,4 +1,4 @@
-"""Tables of a study: which of our runs stand behind each row and column."""
+"""Tables of a study: the runs of each row and column."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ Stage = Literal["finetune", "probe", "detect"]
 
 
 class Column(FrozenModel):
-    """One column of a table: how a network does on a downstream dataset, or the mean of the other
-    columns.
-    """
+    """One column of a table: a score on a downstream dataset, or the mean of the other columns."""
 
     label: str = Field(min_length=1, description="heading as printed")
     dataset: str | None = Field(
@@ -51,14 +49,14 @@ class Column(FrozenModel):
 
     @property
     def stage(self) -> Stage:
-        """The stage of the workflow whose records hold the number."""
+        """The stage of the workflow whose records hold the score."""
         if self.evaluation in {"finetune", "map"}:
             return "finetune"
         return "probe" if self.evaluation in {"knn", "linear"} else "detect"
 
     @property
     def measure(self) -> str:
-        """What identifies the number among all that are measured; empty for a mean."""
+        """The identifier of dataset, model and evaluation; empty for a mean."""
         if self.dataset is None:
             return ""
         model = f"@{self.model}" if self.model else ""
@@ -85,7 +83,7 @@ class Row(FrozenModel):
     gain_over: str | None = Field(
         default=None,
         description=(
-            "the pre-training that this one is set beside; null = scratch, where the table has it"
+            "the pre-training that this one is compared with; null = scratch, if the table has it"
         ),
     )
 
@@ -104,7 +102,7 @@ class Table(FrozenModel):
     title: str
     caption: str
     metric: Literal["top-1 %", "mAP %", "AP %"] = Field(
-        description="what the records can be compared in"
+        description="unit of the records that it is compared with"
     )
     tolerance_points: float = Field(
         default=1.0,
@@ -115,10 +113,10 @@ class Table(FrozenModel):
     rows: list[Row] = Field(min_length=1)
     frozen: list[Literal["knn", "linear"]] = Field(
         default_factory=list,
-        description="evaluations of the frozen network that stand in columns of their own; ours",
+        description="evaluations of the frozen network, each in a column of its own; ours",
     )
     pictures: bool = Field(
-        default=False, description="whether sample images of the rows' datasets stand above it"
+        default=False, description="whether sample images of the rows' datasets are shown above it"
     )
     notes: list[str] = Field(
         default_factory=list, description="what a reader must know about the printed numbers"
@@ -135,8 +133,8 @@ class Table(FrozenModel):
 
     @property
     def bases(self) -> dict[str, str]:
-        """Row label -> the pre-training that the row is set beside: its own choice, else scratch
-        where the table has it.
+        """Row label -> the pre-training that the row is compared with: gain_over, else scratch if
+        the table has it.
         """
         scratch = any(row.pretraining == SCRATCH for row in self.rows)
         return {
@@ -147,9 +145,7 @@ class Table(FrozenModel):
 
     @property
     def pretrainings(self) -> list[str]:
-        """The pre-trainings whose records the table shows, and then those that it only compares
-        with.
-        """
+        """Pre-trainings whose records the table shows, then those that it only compares with."""
         shown = [row.pretraining for row in self.rows if row.pretraining]
         bases = [row.gain_over for row in self.rows if row.gain_over]
         return list(dict.fromkeys([*shown, *bases]))
@@ -163,11 +159,11 @@ def check_columns(columns: Sequence[Column]) -> None:
     if columns and not datasets:
         raise ValueError("a column with dataset null is a mean: it needs at least one other column")
     if len(columns) - len(datasets) > 1:
-        raise ValueError("dataset null, the mean of the other columns, may stand once")
+        raise ValueError("dataset null, the mean of the other columns, may occur once")
 
 
 def require_unique(kind: str, names: Sequence[str]) -> None:
-    """Refuse a name that stands twice (ValueError)."""
+    """Refuse a repeated name (ValueError)."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"{kind} {', '.join(map(repr, twice))} stands twice; each may stand once")
+        raise ValueError(f"{kind} {', '.join(map(repr, twice))} is repeated; give each once")

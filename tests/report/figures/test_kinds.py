@@ -12,6 +12,7 @@ from fdsl.images import parameters
 from fdsl.io.storage import DamagedFile
 from fdsl.report.figures.attention_maps import read_maps
 from fdsl.report.figures.inputs import FigureInputs, write
+from fdsl.report.html import read_fragment
 from fdsl.schema.yaml_files import read_yaml, workflow_folder
 from fdsl.workflow.load import load
 
@@ -23,7 +24,7 @@ def plan():
 
 @pytest.fixture
 def draw(plan, folder, published_csv):
-    """A function that draws a figure of the main paper at laptop scale and returns what it plots."""
+    """A function that draws a figure of the main paper at laptop scale; returns what it plots."""
 
     def drawn(name, *, records=(), files=(), **words):
         order = json.loads(plan.reports.drawing(name))
@@ -35,6 +36,9 @@ def draw(plan, folder, published_csv):
         with Image.open(out) as picture:
             assert min(picture.size) > 300
         assert out.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+        fragment = read_fragment(out.with_suffix(".fragment.html"))
+        assert fragment.startswith(f"<h3>{name}: ")
+        assert f'href="figures/{name}.pdf"' in fragment
         return pd.read_csv(out.with_suffix(".csv"))
 
     return drawn
@@ -106,7 +110,7 @@ def test_curves_are_those_of_the_runs(draw, folder):
     assert (set(table["run"]), len(table)) == ({"rcdb1k-vit_micro-s0"}, 8)
     assert (table["percent_correct"] == 50).all()
     path.write_text("no json\n", encoding="utf-8")
-    with pytest.raises(DamagedFile, match="holds no training curve"):
+    with pytest.raises(DamagedFile, match="cannot be read"):
         draw("training_curves", files=[path])
 
 
@@ -143,7 +147,7 @@ def test_damaged_attention_is_named(draw, folder):
 
 def test_no_flipped_bit_of_attention_maps_is_drawn(maps):
     path = maps("rcdb1k")
-    whole, expected = path.read_bytes(), read_maps([path])["rcdb1k"]
+    whole, expected = path.read_bytes(), read_maps([path], ["rcdb1k"])["rcdb1k"]
     rng = np.random.default_rng(0)
     refused = 0
     for place in rng.integers(0, len(whole), 400):
@@ -151,7 +155,7 @@ def test_no_flipped_bit_of_attention_maps_is_drawn(maps):
         damaged[place] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
         try:
-            found = read_maps([path])["rcdb1k"]
+            found = read_maps([path], ["rcdb1k"])["rcdb1k"]
         except DamagedFile:
             refused += 1
             continue

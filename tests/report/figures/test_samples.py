@@ -1,13 +1,19 @@
 """Figures of sample images: layout, bytes, fonts, refusals."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fdsl.report.figures.samples import write_samples
+from fdsl.report.figures.inputs import save
+from fdsl.report.figures.samples import draw_samples
 from fdsl.report.grid import image_grid, mosaic
+
+
+def write_samples(samples, *, out, note=""):
+    save(partial(draw_samples, samples, note=note), out=out)
 
 
 def flat(grey, *, size=(10, 10)):
@@ -84,6 +90,14 @@ def test_every_dataset_gets_a_panel_also_in_a_second_line(samples, tmp_path):
         with Image.open(tmp_path / f"{name}.png") as png:
             heights.append(png.height)
     assert heights[1] > 1.5 * heights[0]
+
+
+def test_every_panel_shows_its_mosaic(samples):
+    figure, _ = draw_samples(samples)
+    shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+    wanted = [mosaic(images, where=title) for title, images in samples.items()]
+    assert [image.shape for image in shown] == [image.shape for image in wanted]
+    assert all((a == b).all() for a, b in zip(shown, wanted, strict=True))
 
 
 def test_a_figure_of_nothing_and_of_another_type_is_refused(samples, tmp_path):

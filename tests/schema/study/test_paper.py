@@ -66,8 +66,8 @@ def test_a_row_is_either_run_or_quoted(extra):
 @pytest.mark.parametrize(
     ("key", "index", "twice"),
     [
-        ("rows", 5, "row label 'RCDB-1k' stands twice"),
-        ("columns", 0, "column label 'C100' stands twice"),
+        ("rows", 5, "row label 'RCDB-1k' is repeated"),
+        ("columns", 0, "column label 'C100' is repeated"),
     ],
 )
 def test_a_repeated_label_is_refused(values, key, index, twice):
@@ -86,7 +86,7 @@ def test_a_mean_needs_something_to_average(values):
 
 def test_a_figure_names_each_dataset_once(values):
     values["figures"]["figure2"]["datasets"] *= 2
-    with pytest.raises(ConfigError, match="stands twice"):
+    with pytest.raises(ConfigError, match="is repeated"):
         validate(Study, values, where="contours.yaml")
 
 

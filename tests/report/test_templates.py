@@ -1,19 +1,25 @@
-"""LaTeX of a table: escaped, and accepted by a real engine where one is installed."""
+"""Templates escape for their language; a real engine accepts the LaTeX where one is installed."""
 
 import re
 import shutil
 import subprocess
 
 import pytest
+from jinja2 import UndefinedError
 
-from fdsl.report.latex import escaped
+from fdsl.report.templates import escape_latex, render
 
 
 def test_nothing_in_a_text_is_executed():
-    assert escaped(r"50 % of a_b & \input{x} ~ 3 ± 1 × 2") == (
+    assert escape_latex(r"50 % of a_b & \input{x} ~ 3 ± 1 × 2") == (
         r"50 \% of a\_b \& \textbackslash{}input\{x\} \textasciitilde{} 3 $\pm$ 1 $\times$ 2"
     )
-    assert escaped("日") == "?"
+    assert escape_latex("日") == "?"
+
+
+def test_a_missing_value_is_an_error():
+    with pytest.raises(UndefinedError, match="figure"):
+        render("figure.html.j2", name="figure2", address="data:")
 
 
 def test_every_row_has_every_column(table3, laptop_records, laptop, folder):
