@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 
 import pandas as pd
@@ -12,9 +13,9 @@ from fdsl.io.storage import read_json
 TABLE = "results/tables/table3.csv"
 
 
-def planned(project, target=TABLE):
+def planned(project, target=TABLE, *, options=()):
     """Return the rules that Snakemake would run."""
-    plan = project.snakemake("--dry-run", "--cores", "2", targets=[target])
+    plan = project.snakemake("--dry-run", "--cores", "2", *options, targets=[target])
     assert plan.returncode == 0, plan.stdout + plan.stderr
     return set(re.findall(r"^(?:local)?rule (\w+):", plan.stdout, re.MULTILINE))
 
@@ -85,6 +86,35 @@ def test_what_a_change_re_runs(finished):
 
 def _append(path, line):
     path.write_text(f"{path.read_text()}\n{line}\n")
+
+
+@pytest.mark.slow
+def test_a_copied_project_without_snakemakes_memory_keeps_what_it_has_at_its_scale(finished):
+    shutil.rmtree(finished.work / ".snakemake")
+    assert planned(finished) == set()
+    other = planned(finished, options=["--config", "scale=paper"])
+    assert {"table", "finetune", "pretrain"} <= other
+
+
+@pytest.mark.slow
+def test_a_table_repeated_by_hand_has_the_same_bytes(finished):
+    """The command is that of the log; with another configuration it refuses."""
+    forms = sorted((finished.work / "results/tables").glob("table3.*"))
+    before = {path: path.read_bytes() for path in forms if path.name != "table3.record.json"}
+    assert len(before) == 5
+    log = (finished.work / "logs/table/table3.log").read_text()
+    words = log.splitlines()[0].split(" fdsl ")[1].split()
+    assert words[:5] == ["table", "table3", "--scale", "laptop", "--spec"]
+    refused = finished.run(
+        *(sys.executable, "-m", "fdsl", *words, "--set", "dataset_seed=5"), folder=finished.work
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("fdsl: table table3: planned with spec ")
+    for path in before:
+        path.unlink()
+    done = finished.run(sys.executable, "-m", "fdsl", *words, folder=finished.work)
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for path in before} == before
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """The job table: every file has one maker, targets need what they must, and commands stay short."""
 
+import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -275,6 +277,40 @@ def test_reports_depend_on_the_formulas_that_they_draw():
         if isinstance(figure, Samples):
             drawn = {laptop.config.synthetic[each].formula for each in figure.datasets}
             assert {f"fdsl.formulas.{each}" for each in drawn} < found
+
+
+CODES = """
+import json
+from pathlib import Path
+from fdsl.schema.yaml_files import read_yaml
+from fdsl.workflow.jobs import Jobs
+from fdsl.workflow.load import load
+jobs = Jobs(load(read_yaml(Path("config.yaml")))).needed(["all"])
+print(json.dumps({job.record: job.repeating_code for job in jobs}))
+"""
+
+
+def test_an_edit_of_a_formula_repeats_what_draws_it_and_the_page(project):
+    """As `test_new_paper.py` shows with Snakemake, which compares these digests."""
+
+    def codes():
+        done = project.run(sys.executable, "-c", CODES)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    before = codes()
+    (project.root / "fdsl/formulas/drawn_by_none.py").write_text("POINTS = 3\n")
+    assert codes() == before
+    edited = project.root / "fdsl/formulas/visualatom.py"
+    edited.write_text(f"{edited.read_text()}\nANOTHER_CONSTANT = 1\n")
+    after = codes()
+    laptop = job_table()
+    drawing = {
+        job.record for job in laptop.needed(["all"]) if "fdsl.formulas.visualatom" in modules(job)
+    }
+    assert {name for name in before if after[name] != before[name]} == drawing
+    assert "results/index.record.json" in drawing
+    assert len(drawing) < len(before) / 4
 
 
 # Commands ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 other file changes.
 """
 
+import re
 import zipfile
 
 import pandas as pd
@@ -87,6 +88,21 @@ def test_everything_of_a_new_paper_is_built_from_its_study_file(finished):
     assert list(claims["claim"]) == ["fractals_help"]
     assert "A paper that is not here" in (results / "index.html").read_text()
     _snakemake_reports_on_all_of_it(other)
+    _only_formulas_that_are_drawn_repeat_the_page(other)
+
+
+def _only_formulas_that_are_drawn_repeat_the_page(project):
+    def planned():
+        plan = project.snakemake("--dry-run", "--cores", "1")
+        assert plan.returncode == 0, plan.stdout + plan.stderr
+        return set(re.findall(r"^(?:local)?rule (\w+):", plan.stdout, re.MULTILINE))
+
+    assert planned() == set()
+    (project.root / "fdsl/formulas/drawn_by_none.py").write_text("POINTS = 3\n")
+    assert planned() == set()
+    edited = project.root / "fdsl/formulas/visualatom.py"
+    edited.write_text(f"{edited.read_text()}\nANOTHER_CONSTANT = 1\n")
+    assert planned() == {"page", "all"}
 
 
 def _snakemake_reports_on_all_of_it(project):
