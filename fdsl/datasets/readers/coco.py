@@ -1,22 +1,18 @@
-"""Datasets in COCO's format: pictures with boxes and masks of objects, from
-`annotations/instances_PART.json`.
+"""Datasets in COCO's format: images with boxes and masks, from `annotations/instances_PART.json`.
 
 The format: https://cocodataset.org/#format-data. Masks are decoded by pycocotools, as COCO's own
 evaluation does. The JSON file is read whole: train2017's 448 MB take a minute or two and, while
 they are read, a few GB; afterwards each object is a run-length code of about 100 bytes.
 
-What is done with objects, always in the same way:
+How objects are treated:
 
-- `iscrowd` objects (a group under one mask) are given, marked in `crowd`: leave them out of a
-training's targets, and
-  evaluate against the JSON file itself (`CocoImages.annotations`), where they are regions to
-  ignore.
-- A box is clipped to the picture. One that then has no width or no height is *dropped* with its
-mask and counted in
-  `CocoImages.dropped` (train2017 has a few). A box or polygon that is malformed or not finite is
-  *refused*.
-- Pictures without objects are kept; `CocoImages.objects` counts each picture's objects that are no
-crowd.
+- `iscrowd` objects (a group under one mask) are returned and marked in `crowd`: leave them out of
+  a training's targets, and evaluate against the JSON file itself (`CocoImages.annotations`), where
+  they are regions to ignore.
+- A box is clipped to the image. One that then has no width or height is *dropped* with its mask
+  and counted in `CocoImages.dropped` (train2017 has a few). A malformed or non-finite box or
+  polygon is *refused*.
+- Images without objects are kept; `CocoImages.objects` counts each image's non-crowd objects.
 """
 
 from __future__ import annotations
@@ -24,10 +20,12 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +35,12 @@ from fdsl.datasets.readers.location import Found, Missing, folder_of, look_in
 from fdsl.datasets.readers.pictures import read_picture
 from fdsl.datasets.readers.sources import absent_files, file_names
 from fdsl.io.storage import DamagedFile
-from fdsl.schema.catalogue import DownstreamDataset
+from fdsl.schema.catalogue import DownstreamDataset, Part
 
 PACKAGES = ("numpy", "pillow", "pycocotools")
 LARGEST_OUTLINE_PX = 10**6  # of one polygon, for which pycocotools takes about 100 MB
-LARGEST_SCENE_BYTES = 4 * 2**30  # of one picture's masks
+LARGEST_SCENE_BYTES = 4 * 2**30  # of one image's masks
+MALFORMED = (KeyError, TypeError, ValueError, OverflowError)
 
 
 class Scene(NamedTuple):
@@ -77,9 +76,9 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CocoImages:
-    """Pictures and their objects; decoded when asked for, in the order of COCO's picture numbers.
+    """Images and their objects, decoded on access, in the order of COCO's image ids.
 
-    Picture i has the objects `first[i]` to `first[i + 1]`, whose run-length codes are
+    Image i has the objects `first[i]` to `first[i + 1]`, whose run-length codes are
     `codes[ends[k]:ends[k + 1]]`.
 
     Attributes
@@ -127,8 +126,12 @@ class CocoImages:
         return len(self.image_ids)
 
     def __getitem__(self, index: int) -> Scene:
-        """Decode picture `index`; DamagedFile if its file is missing, damaged or of another size
-        than noted.
+        """Decode image `index`.
+
+        Raises
+        ------
+        DamagedFile
+            If its file is missing, damaged or of another size than the annotations say.
         """
         from pycocotools import mask
 
@@ -143,20 +146,15 @@ class CocoImages:
                 f"{path} has {image.shape[1]} × {image.shape[0]} pixels, {self.annotations} says"
                 f" {width} × {height}; get the pictures again"
             )
-        chosen = slice(int(self.first[index]), int(self.first[index + 1]))
+        start, stop = self.first[index : index + 2].tolist()
+        chosen = slice(start, stop)
         codes = [
-            {"size": [height, width], "counts": self.codes[start:end].tobytes()}
-            for start, end in zip(
-                self.ends[chosen].tolist(),
-                self.ends[chosen.start + 1 : chosen.stop + 1].tolist(),
-                strict=True,
-            )
+            {"size": [height, width], "counts": self.codes[begin:end].tobytes()}
+            for begin, end in pairwise(self.ends[start : stop + 1].tolist())
         ]
         masks = np.zeros((0, height, width), np.uint8)
         if codes:
-            with (
-                warnings.catch_warnings()
-            ):  # pycocotools 2.0.11 has no `copy` argument, which NumPy 2 asks for
+            with warnings.catch_warnings():  # pycocotools 2.0.11 lacks NumPy 2's `copy` argument
                 warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
                 masks = mask.decode(codes).transpose(2, 0, 1)
         return Scene(
@@ -200,30 +198,23 @@ def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
     return look_in(folder_of(entry, data_root), needed)
 
 
-def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]) -> CocoImages:
+def read(entry: DownstreamDataset, found: Found, split: Part) -> CocoImages:
     """Read the annotations of one part.
 
     Raises
     ------
     DamagedFile
-        If the file is not in COCO's format, or an id, a size, a box or a segmentation of it cannot
-        be; the message names the annotation.
+        If the file is not in COCO's format or holds an impossible id, size, box or segmentation;
+        the message names the annotation.
     """
     part = entry.parts[split]
     where = found.where / _annotations(part)
     try:
         instances = json.loads(content(entry, found.where, _annotations(part)))
         return _Instances(where, found.where / part, instances).images(entry.classes)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        if isinstance(error, DamagedFile):
-            raise
+    except DamagedFile:
+        raise
+    except (*MALFORMED, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise DamagedFile(
             f"{where} is not a file of COCO instances ({reason}); get {entry.title} again"
@@ -239,8 +230,7 @@ class _Instances:
 
     def __init__(self, where: Path, root: Path, content: dict[str, Any]) -> None:
         self.where, self.root = where, root
-        pictures = _by_id(content["images"], "images")
-        self.pictures = dict(sorted(pictures.items()))
+        self.pictures = dict(sorted(_by_id(content["images"], "images").items()))
         self.sizes = {
             number: (_positive(picture, "height"), _positive(picture, "width"))
             for number, picture in self.pictures.items()
@@ -250,19 +240,16 @@ class _Instances:
         self.annotations = _by_id(content["annotations"], "annotations")
 
     def images(self, classes: int) -> CocoImages:
-        """Return the arrays, objects in the order of their pictures and then of their own numbers."""
+        """Return the arrays, objects sorted by image id and annotation id."""
         if len(self.categories) != classes:
             raise ValueError(f"{len(self.categories)} categories, the catalogue says {classes}")
         rows = sorted(self._objects(), key=lambda row: row[:2])
-        counts = np.zeros(len(self.pictures), np.int64)
-        position = {number: k for k, number in enumerate(self.pictures)}
-        for row in rows:
-            counts[position[row[0]]] += 1
-        for (number, size), count in zip(self.sizes.items(), counts.tolist(), strict=True):
-            if count * size[0] * size[1] > LARGEST_SCENE_BYTES:
+        counts = Counter(row.picture for row in rows)
+        for number, (height, width) in self.sizes.items():
+            if counts[number] * height * width > LARGEST_SCENE_BYTES:
                 raise ValueError(
-                    f"picture {number} of {size[1]} × {size[0]} pixels has {count} objects, whose"
-                    f" masks take more than {LARGEST_SCENE_BYTES} bytes"
+                    f"picture {number} of {width} × {height} pixels has {counts[number]} objects,"
+                    f" whose masks take more than {LARGEST_SCENE_BYTES} bytes"
                 )
         codes = [row.code for row in rows]
         names = [str(picture["file_name"]) for picture in self.pictures.values()]
@@ -274,7 +261,7 @@ class _Instances:
             sizes=np.array(list(self.sizes.values()), np.int64).reshape(-1, 2),
             category_ids=np.array(list(self.categories), np.int64),
             category_names=tuple(str(each["name"]) for each in self.categories.values()),
-            first=np.concatenate([[0], np.cumsum(counts)]),
+            first=np.cumsum([0, *(counts[number] for number in self.pictures)], dtype=np.int64),
             boxes=np.array([row.box for row in rows], np.float32).reshape(-1, 4),
             labels=np.array([row.label for row in rows], np.int64),
             crowd=np.array([row.crowd for row in rows], np.bool_),
@@ -289,7 +276,7 @@ class _Instances:
         for number, annotation in self.annotations.items():
             try:
                 found = self._object(number, annotation)
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
+            except MALFORMED as error:
                 reason = f"{error} is missing or unknown" if isinstance(error, KeyError) else error
                 raise DamagedFile(
                     f"{self.where}: annotation {number}: {reason}; get the annotations again"
@@ -360,8 +347,7 @@ def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
             outline = np.abs(polygon - np.roll(polygon, 2)).sum()
             if outline > LARGEST_OUTLINE_PX:
                 raise ValueError(
-                    f"a polygon has an outline of {outline:.0f} pixels, more than"
-                    f" {LARGEST_OUTLINE_PX}"
+                    f"an outline of {outline:.0f} pixels, more than {LARGEST_OUTLINE_PX}"
                 )
         return mask.merge(mask.frPyObjects(polygons, height, width))["counts"]
     if not isinstance(segmentation, dict) or segmentation.get("size") != [height, width]:

@@ -133,7 +133,7 @@ def test_pictures_without_labels_have_nothing_to_be_tested_on(tmp_path):
     with pytest.raises(ValueError, match="is not for fine-tuning"):
         load_parts(entry, tmp_path, manifest={}, train_labels=None, test_images=None, seed=0)
     (tmp_path / "empty/PASS_dataset").mkdir(parents=True)
-    with pytest.raises(DamagedFile, match="holds no picture"):
+    with pytest.raises(DamagedFile, match="holds no image"):
         load(entry, tmp_path / "empty", split="train")
     with pytest.raises(MissingData, match="the folder does not exist"):
         load(entry, tmp_path / "nowhere", split="train")
