@@ -258,7 +258,7 @@ def _resized(image: Pixels, rows: int, columns: int, *, cubic: bool) -> Pixels:
     """(H, W, C) to (C, rows, columns); a view where the size is right already."""
     if image.shape[:2] == (rows, columns):
         return image.transpose(2, 0, 1)
-    from fdsl.augment.resample import resize
+    from fdsl.raster.resample import resize
 
     return resize(image, rows, columns, cubic=cubic)
 

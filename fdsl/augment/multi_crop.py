@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 
 from fdsl.augment.crop import random_window
 from fdsl.augment.operations import apply
-from fdsl.augment.resample import resize
+from fdsl.raster.resample import resize
 from fdsl.schema.recipe import Recipe
 
 Pixels = NDArray[np.uint8]

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from oracles import downstream_layouts as layouts
 
-from fdsl.datasets.downstream import Missing, MissingData, Subset, check, load, locate, require
+from fdsl.datasets.downstream import MissingData, check, load, locate, require
+from fdsl.datasets.readers.location import Missing
 from fdsl.datasets.readers.pictures import read_picture
+from fdsl.datasets.readers.sources import Subset
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.base import ConfigError
 

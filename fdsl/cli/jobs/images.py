@@ -93,7 +93,7 @@ def compose(
 ) -> None:
     """Compose a small dataset in COCO's format from real pictures."""
     from fdsl.datasets import compose as composing
-    from fdsl.datasets.splits import checked
+    from fdsl.datasets.splits import load_verified
     from fdsl.schema.catalogue import Composition
 
     asked = records.asked(order)
@@ -104,7 +104,7 @@ def compose(
     for name, where in json.loads(data).items():
         entry, root = job_inputs.downstream(json.dumps(where))
         sources[name] = [
-            checked(entry, root, manifest=known[name], split=part)
+            load_verified(entry, root, manifest=known[name], split=part)
             for part in composition.sources[name]
         ]
     found = composing.categories(composition, sources)

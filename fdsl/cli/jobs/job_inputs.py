@@ -33,10 +33,10 @@ def streamed(spec: dict[str, Any], path: Path) -> Any:
 
 def real(spec: dict[str, Any], data: str, manifest: Path) -> Any:
     """Return the real pictures of a pre-training, without those that any seed is fine-tuned on."""
-    from fdsl.datasets.splits import pretraining_part
+    from fdsl.datasets.splits import pretraining_images
 
     entry, root = downstream(data)
-    return pretraining_part(
+    return pretraining_images(
         entry,
         root,
         manifest=storage.read_checksummed(manifest),
@@ -89,10 +89,10 @@ def parts(spec: dict[str, Any], data: str, manifest: Path) -> tuple[Any, Any]:
     """Return the catalogue entry of a downstream dataset, and the training and test images of a run
     on it.
     """
-    from fdsl.datasets.splits import load_parts
+    from fdsl.datasets.splits import load_splits
 
     entry, root = downstream(data)
-    found = load_parts(
+    found = load_splits(
         entry,
         root,
         manifest=storage.read_checksummed(manifest),

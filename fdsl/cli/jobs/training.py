@@ -128,7 +128,7 @@ def detect(
     weights: Start = None,
 ) -> None:
     """Train a detector on a dataset in COCO's format and test it."""
-    from fdsl.datasets.splits import checked
+    from fdsl.datasets.splits import load_verified
     from fdsl.schema.detection import DetectionRecipe
     from fdsl.train.detection.detect import detect as train
 
@@ -139,8 +139,8 @@ def detect(
     train(
         **job_inputs.run(asked, weights, manifest=manifest, machine=machine, threads=threads),
         recipe=DetectionRecipe.model_validate(spec["recipe"]),
-        train=checked(entry, root, manifest=about, split="train"),
-        test=checked(entry, root, manifest=about, split="test"),
+        train=load_verified(entry, root, manifest=about, split="train"),
+        test=load_verified(entry, root, manifest=about, split="test"),
         classes=entry.classes,
         record=record,
         checkpoints=checkpoints,

@@ -33,12 +33,12 @@ from numpy.typing import NDArray
 from fdsl.datasets.readers.integrity import content
 from fdsl.datasets.readers.location import Found, Missing, folder_of, look_in
 from fdsl.datasets.readers.pictures import read_picture
+from fdsl.datasets.readers.run_lengths import finite_numbers, run_lengths
 from fdsl.datasets.readers.sources import absent_files, file_names
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import DownstreamDataset, Part
 
 PACKAGES = ("numpy", "pillow", "pycocotools")
-LARGEST_OUTLINE_PX = 10**6  # of one polygon, for which pycocotools takes about 100 MB
 LARGEST_SCENE_BYTES = 4 * 2**30  # of one image's masks
 MALFORMED = (KeyError, TypeError, ValueError, OverflowError)
 
@@ -291,9 +291,9 @@ class _Instances:
         crowd = annotation["iscrowd"]
         if crowd not in (0, 1):
             raise ValueError(f"iscrowd = {crowd!r}, expected 0 or 1")
-        x, y, w, h = _numbers(annotation["bbox"], "bbox", count=4).tolist()
+        x, y, w, h = finite_numbers(annotation["bbox"], "bbox", count=4).tolist()
         code = run_lengths(annotation["segmentation"], height=height, width=width)
-        (area,) = _numbers([annotation["area"]], "area", count=1).tolist()
+        (area,) = finite_numbers([annotation["area"]], "area", count=1).tolist()
         box = np.float32([max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)])
         if box[0] >= box[2] or box[1] >= box[3]:
             return None
@@ -308,88 +308,6 @@ class _Object(NamedTuple):
     crowd: bool
     area: float
     code: bytes
-
-
-def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
-    """Return a segmentation of COCO as compressed run lengths, those of pycocotools.
-
-    Parameters
-    ----------
-    segmentation
-        Polygons [[x, y, x, y, …], …] whose union is the object; or {"size": [height, width],
-        "counts": run lengths down the columns, as a list of integers or compressed to text}.
-    height, width
-        Of the picture, in pixels.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these, has a polygon of fewer than 3 points, a number that is not finite, a
-        point farther outside than the picture is long or an outline beyond a million pixels
-        (pycocotools' memory grows with it), or run lengths that do not add up to height × width
-        (with which it would write beyond its memory).
-    """
-    from pycocotools import mask
-
-    if isinstance(segmentation, list):
-        if not segmentation:
-            raise ValueError("segmentation is empty")
-        polygons = [_numbers(polygon, "segmentation") for polygon in segmentation]
-        if odd := [p for p in polygons if len(p) < 6 or len(p) % 2]:
-            raise ValueError(f"a polygon has {len(odd[0])} numbers, expected 3 or more points")
-        reach = max(height, width)
-        for polygon in polygons:
-            if polygon.min() < -reach or polygon.max() > 2 * reach:
-                raise ValueError(
-                    f"a polygon reaches from {polygon.min()} to {polygon.max()}, far outside"
-                    f" {width} × {height} pixels"
-                )
-            outline = np.abs(polygon - np.roll(polygon, 2)).sum()
-            if outline > LARGEST_OUTLINE_PX:
-                raise ValueError(
-                    f"an outline of {outline:.0f} pixels, more than {LARGEST_OUTLINE_PX}"
-                )
-        return mask.merge(mask.frPyObjects(polygons, height, width))["counts"]
-    if not isinstance(segmentation, dict) or segmentation.get("size") != [height, width]:
-        raise ValueError(f"segmentation is neither polygons nor runs of size [{height}, {width}]")
-    counts = segmentation["counts"]
-    runs = uncompressed(counts) if isinstance(counts, str) else counts
-    if not isinstance(runs, list) or any(type(run) is not int or run < 0 for run in runs):
-        raise ValueError("segmentation.counts are not run lengths")
-    if sum(runs) != height * width:
-        raise ValueError(f"run lengths add up to {sum(runs)}, not to {height} × {width}")
-    return mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)["counts"]
-
-
-def uncompressed(text: str) -> list[int]:
-    """Return the run lengths that COCO compressed to text.
-
-    Each is a little-endian number of 5-bit groups, a sixth bit saying that another group follows,
-    all plus 48 as ASCII; from the fourth on it is the difference to the run two before (maskApi.c,
-    rleToString).
-
-    Raises
-    ------
-    ValueError
-        If a character is out of range or the text ends within a number.
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for character in text:
-        group = ord(character) - 48
-        if not 0 <= group < 64 or shift > 60:
-            raise ValueError(f"segmentation.counts hold {character!r}, which is no run length")
-        value |= (group & 31) << shift
-        shift += 5
-        if group & 32:
-            continue
-        if group & 16:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    if shift:
-        raise ValueError("segmentation.counts end within a run length")
-    return runs
 
 
 def _by_id(items: list[dict[str, Any]], name: str) -> dict[int, dict[str, Any]]:
@@ -407,13 +325,3 @@ def _positive(item: dict[str, Any], key: str) -> int:
     if type(value) is not int or not 0 < value < 2**15:
         raise ValueError(f"{key} = {value!r} of id {item['id']}, expected 1 to {2**15 - 1}")
     return value
-
-
-def _numbers(values: Any, name: str, *, count: int | None = None) -> NDArray[np.float64]:
-    """Return a list of finite numbers as float64 (n,); ValueError for anything else."""
-    array = np.asarray(values) if isinstance(values, list) else np.empty((0, 0))
-    if array.ndim != 1 or array.dtype.kind not in "if" or not np.isfinite(array).all():
-        raise ValueError(f"{name} = {str(values)[:80]} is not a list of finite numbers")
-    if count is not None and len(array) != count:
-        raise ValueError(f"{name} = {values} has {len(array)} numbers, expected {count}")
-    return array.astype(np.float64)

@@ -55,7 +55,7 @@ def read(entry: DownstreamDataset, found: Found, split: Part) -> FileImages:
 
 
 def _objects(entry: DownstreamDataset, folder: Path, name: str) -> Iterator[tuple[int, Box]]:
-    """Yield class and box of objects that are not difficult; VOC counts pixels from 1, inclusive."""
+    """Yield class and box of non-difficult objects; VOC counts pixels from 1, inclusive."""
     data = content(entry, folder, name)
     try:
         text = data.decode()  # whatever it declares, so that no encoding hides what is looked for
