@@ -17,7 +17,7 @@ from fdsl.datasets.readers.integrity import content_md5
 from fdsl.datasets.readers.location import Found, Missing
 from fdsl.datasets.readers.registry import READERS
 from fdsl.datasets.readers.sources import LabelledImages
-from fdsl.io.storage import DamagedFile, require_whole
+from fdsl.io.storage import DamagedFile, require_intact
 from fdsl.schema.catalogue import Archive, DownstreamDataset, Part
 
 
@@ -97,7 +97,7 @@ def load(
     if isinstance(found, Missing):
         raise MissingData(explain(entry, found))
     if entry.composed is not None:
-        require_whole(found.where)
+        require_intact(found.where)
     source = READERS[entry.loader].read(entry, found, split)
     expected = entry.train_images if split == "train" else entry.test_images
     if expected is not None and len(source) != expected:
