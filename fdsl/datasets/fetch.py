@@ -55,9 +55,7 @@ def fetch(entry: DownstreamDataset, data_root: str | Path) -> Found:
     if not entry.fetchable:
         raise MissingData(explain(entry, found))
     if target.exists():
-        raise MissingData(
-            f"{target} is there but incomplete ({found.reason}); move it away and fetch again"
-        )
+        raise MissingData(f"{target} is incomplete ({found.reason}); move it away and fetch again")
     root = Path(data_root).expanduser()
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as folder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from fdsl.datasets.readers.coco import CocoImages
 from fdsl.datasets.readers.sources import ImageSource, LabelledImages, Subset
 from fdsl.datasets.subsets import few_labels
 from fdsl.io.storage import DamagedFile
-from fdsl.schema.catalogue import DownstreamDataset, Part
+from fdsl.schema.catalogue import BOTH, DownstreamDataset, Part
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,10 @@ def load_splits(
     """
     if entry.objective is None:
         raise ValueError(f"{entry.title} has no labelled test part: it is not for fine-tuning")
-    train: ImageSource = load_verified(entry, data_root, manifest=manifest, split="train")
-    test: ImageSource = load_verified(entry, data_root, manifest=manifest, split="test")
+    train, test = (
+        cast("ImageSource", load_verified(entry, data_root, manifest=manifest, split=split))
+        for split in BOTH
+    )
     if train_labels is not None:
         if entry.objective == "binary":
             raise ValueError(
@@ -65,9 +67,8 @@ def load_splits(
         train = Subset(train, few_labels(train.labels, count=train_labels, seed=seed))
     if test_images is not None:
         if test_images > len(test):
-            raise ValueError(
-                f"test_images = {test_images} of {entry.title}, which has {len(test)}; null = all"
-            )
+            counts = f"test_images = {test_images} of {entry.title}, which has {len(test)}"
+            raise ValueError(f"{counts}; use null for all")
         test = Subset(test, np.arange(test_images))
     return DownstreamSplits(train, test)
 
@@ -101,7 +102,8 @@ def pretraining_images(
     ValueError
         If fewer images are left than asked for.
     """
-    train = load_verified(entry, data_root, manifest=manifest, split="train")
+    source = load_verified(entry, data_root, manifest=manifest, split="train")
+    train = cast("ImageSource", source)  # an entry to pre-train on has no loader coco
     taken = [few_labels(train.labels, count=count, seed=other) for count, other in exclude]
     left = np.setdiff1d(np.arange(len(train)), np.concatenate([[], *taken])).astype(np.int64)
     if len(left) < max(images or 1, 1):

@@ -244,7 +244,7 @@ def _images(plan: Plan, dataset: str, *, stored: bool) -> Iterable[Job]:
                 [f"{shard}.arrow", digest],
                 inputs=[parameters],
                 order=plan.orders.rendering(scale, dataset, shard.rpartition("-")[2]),
-                code=plan.codes.images("fdsl.images.synthetic", dataset=dataset),
+                code=plan.codes.images("fdsl.images.shards", dataset=dataset),
             )
 
 

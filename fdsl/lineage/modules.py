@@ -28,7 +28,7 @@ def of_table(order: Mapping[str, Any]) -> list[str]:
 def of_figure(order: Mapping[str, Any]) -> list[str]:
     """Return the modules behind a `figure` job with an order."""
     kind = f"fdsl.report.figures.{order['figure']['kind']}"
-    return [kind, "fdsl.images.synthetic", *_formulas(order["datasets"])]
+    return [kind, "fdsl.images.shards", *_formulas(order["datasets"])]
 
 
 def _formulas(datasets: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fdsl.augment.ofdb import Varied
+from fdsl.augment.ofdb import AugmentedImages
 from fdsl.images.streamed import StreamedImages
-from fdsl.images.synthetic import ShardedImages
+from fdsl.images.shards import ShardedImages
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Recipe
 from fdsl.train import Devices
@@ -72,7 +72,7 @@ def pretrain(
         If the loss is infinite or not a number.
     """
     if recipe.augmentation.ofdb and isinstance(images, StreamedImages | ShardedImages):
-        images = Varied(images, recipe.augmentation.ofdb)
+        images = AugmentedImages(images, recipe.augmentation.ofdb)
     task = Task(
         kind="pretrain",
         run=run,

@@ -24,7 +24,7 @@ class Codes:
         """Return the fingerprint behind a `pretrain` job."""
         name = Run.read(key).pretraining
         if name in self.config.synthetic:
-            return self.images("fdsl.train.pretrain", "fdsl.images.synthetic", dataset=name)
+            return self.images("fdsl.train.pretrain", "fdsl.images.shards", dataset=name)
         objectives = {"supervised": [], "dino": ["fdsl.train.dino"]}
         kind = self.config.pretrainings[name].kind
         return fingerprint("fdsl.train.pretrain", *objectives[kind], "fdsl.datasets.splits")
@@ -33,7 +33,7 @@ class Codes:
         """Return the fingerprint behind an `attention` job."""
         name = Run.read(key).pretraining
         if name in self.config.synthetic:
-            return self.images("fdsl.train.attention", "fdsl.images.synthetic", dataset=name)
+            return self.images("fdsl.train.attention", "fdsl.images.shards", dataset=name)
         return fingerprint("fdsl.train.attention", "fdsl.datasets.splits")
 
     def table(self, name: str) -> str:
@@ -49,6 +49,6 @@ class Codes:
         drawn = {entry["formula"] for entry in self.reports.drawn(self.runs.figure(name)).values()}
         return fingerprint(
             f"fdsl.report.figures.{self.runs.figure(name).kind}",
-            "fdsl.images.synthetic",
+            "fdsl.images.shards",
             *(f"fdsl.formulas.{formula}" for formula in sorted(drawn)),
         )

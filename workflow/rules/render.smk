@@ -59,7 +59,7 @@ rule render_shard:
         * PLAN.machine.resources(w.scale, "render_shard").runtime,
     params:
         order=lambda w: PLAN.orders.rendering(w.scale, w.dataset, w.shard),
-        code=lambda w: PLAN.codes.images("fdsl.images.synthetic", dataset=w.dataset),
+        code=lambda w: PLAN.codes.images("fdsl.images.shards", dataset=w.dataset),
     shell:
         r"""
         python -m fdsl render-shard --order {params.order:q} --code {params.code:q} \

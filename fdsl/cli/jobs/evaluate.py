@@ -27,7 +27,7 @@ def attention(
     ] = None,
 ) -> None:
     """Look where a pre-trained network attends on the first image of its first categories."""
-    from fdsl.images.synthetic import preview
+    from fdsl.images.streamed import preview
     from fdsl.schema.catalogue import ModelEntry, SyntheticDataset
     from fdsl.schema.recipe import Recipe
     from fdsl.train.attention import write_attention

@@ -56,8 +56,7 @@ def render_shard(
 ) -> None:
     """Draw and store one part of a synthetic dataset."""
     from fdsl.cli.progress import track
-    from fdsl.images import synthetic
-    from fdsl.images.shards import shard_range
+    from fdsl.images.shards import render_shard as render, shard_range
 
     asked = records.asked(order)
     spec = asked["order"]
@@ -65,9 +64,7 @@ def render_shard(
     images = job_inputs.streamed(spec, parameters)
     part = shard_range(spec["shard"], shards=spec["shards"], images=len(images))
     title = f"{images.dataset.formula}, shard {spec['shard']}"
-    synthetic.render_shard(
-        out, images, part=part, indices=track(part, total=len(part), unit="images", title=title)
-    )
+    render(out, images, part=part, indices=track(part, total=len(part), unit="images", title=title))
     storage.write_digest(digest, of=out)
     records.leave(
         record,

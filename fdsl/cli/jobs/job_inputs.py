@@ -12,7 +12,7 @@ from fdsl.io import storage
 
 def synthetic(spec: dict[str, Any], files: list[Path]) -> Any:
     """Return the images of a synthetic dataset, stored or drawn when they are asked for."""
-    from fdsl.images.synthetic import ShardedImages
+    from fdsl.images.shards import ShardedImages
     from fdsl.schema.catalogue import SyntheticDataset
 
     if spec["images"] == "stream":
@@ -23,12 +23,13 @@ def synthetic(spec: dict[str, Any], files: list[Path]) -> Any:
 
 def streamed(spec: dict[str, Any], path: Path) -> Any:
     """Return the images of a synthetic dataset, drawn when they are asked for."""
-    from fdsl.images import parameters, synthetic
+    from fdsl.images import parameters
+    from fdsl.images.streamed import StreamedImages
     from fdsl.schema.catalogue import SyntheticDataset
 
     dataset = SyntheticDataset.model_validate(spec["dataset"])
     found = parameters.read(path, dataset=dataset, seed=spec["seed"])
-    return synthetic.StreamedImages(dataset, found, seed=spec["seed"])
+    return StreamedImages(dataset, found, seed=spec["seed"])
 
 
 def real(spec: dict[str, Any], data: str, manifest: Path) -> Any:

@@ -71,9 +71,7 @@ def _batch(
     """Return the images, uint8 (n, 32, 32, 3), and labels, int64 (n,), of one batch file."""
     path = folder / name
     if name not in entry.files:
-        raise DamagedFile(
-            f"{path} is a pickle without an md5 in the catalogue: add files: {{{name}: <md5>}}"
-        )
+        raise DamagedFile(f"{path} is a pickle without an md5: add files: {{{name}: <md5>}}")
     data = content(entry, folder, name)
     try:
         batch = _ArraysOnly(io.BytesIO(data), encoding="latin1").load()
@@ -83,8 +81,6 @@ def _batch(
         if pixels.shape != (labels.size, 3072) or labels.dtype.kind != "i":
             raise ValueError(f"images {pixels.shape}, labels {labels.dtype} {labels.shape}")
     except (pickle.UnpicklingError, *BROKEN) as error:
-        raise DamagedFile(
-            f"{path} is not a CIFAR batch ({error}); get {entry.title} again"
-        ) from None
+        raise DamagedFile(f"{path} is not a CIFAR batch ({error}); get it again") from None
     planes = pixels.reshape(-1, 3, 32, 32)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels.astype(np.int64)

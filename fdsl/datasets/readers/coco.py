@@ -120,7 +120,8 @@ class CocoImages:
     def objects(self) -> NDArray[np.int64]:
         """The number of objects of each picture that are no crowd, int64 (pictures,)."""
         before = np.concatenate([[0], np.cumsum(~self.crowd)])
-        return before[self.first[1:]] - before[self.first[:-1]]
+        counts: NDArray[np.int64] = np.diff(before[self.first])
+        return counts
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -169,11 +170,12 @@ class CocoImages:
 
     def path(self, index: int) -> Path:
         """Return the file of picture `index`."""
-        return self.root / self.names[index].decode()
+        return self.root / str(self.names[index].decode())
 
     def per_class(self) -> list[int]:
         """Return the number of objects of each category, without crowds."""
-        return np.bincount(self.labels[~self.crowd], minlength=self.classes).tolist()
+        counts: list[int] = np.bincount(self.labels[~self.crowd], minlength=self.classes).tolist()
+        return counts
 
     def absent(self) -> list[Path]:
         """Return the listed pictures that do not exist."""
@@ -294,7 +296,7 @@ class _Instances:
         x, y, w, h = finite_numbers(annotation["bbox"], "bbox", count=4).tolist()
         code = run_lengths(annotation["segmentation"], height=height, width=width)
         (area,) = finite_numbers([annotation["area"]], "area", count=1).tolist()
-        box = np.float32([max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)])
+        box = np.array([max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)], np.float32)
         if box[0] >= box[2] or box[1] >= box[3]:
             return None
         return _Object(picture, number, label, box, bool(crowd), area, code)

@@ -54,9 +54,7 @@ def unpack_tar(
     except DamagedFile:
         raise
     except (*UNZIP_ERRORS, *TAR_ERRORS) as error:
-        raise DamagedFile(
-            f"{archive} cannot be unpacked ({error}); remove it and get it again"
-        ) from None
+        raise DamagedFile(f"{archive} cannot be unpacked ({error}); get it again") from None
 
 
 class _Bounded:

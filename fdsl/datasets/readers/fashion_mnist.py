@@ -15,11 +15,8 @@ from fdsl.schema.catalogue import DownstreamDataset, Part
 
 PACKAGES = ("numpy",)
 PREFIX = {"train": "train", "test": "t10k"}
-NAMES = [
-    f"{prefix}-{kind}-ubyte"
-    for prefix in PREFIX.values()
-    for kind in ("images-idx3", "labels-idx1")
-]
+KINDS = ("images-idx3", "labels-idx1")
+NAMES = [f"{prefix}-{kind}-ubyte" for prefix in PREFIX.values() for kind in KINDS]
 
 
 def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:

@@ -163,10 +163,9 @@ def _same_folders(entry: DownstreamDataset, folder: Path) -> list[str]:
     """Return the class folders, which both parts must have where there are two."""
     parts = {part: set(_subfolders(folder / part)) for part in _folders(entry).values()}
     first = next(iter(parts.values()))
-    if odd := set.union(*parts.values()) - set.intersection(*parts.values()):
-        raise DamagedFile(
-            f"{folder}: only one of {' and '.join(parts)} has the class folder {min(odd)!r}"
-        )
+    if odd := set[str]().union(*parts.values()) - first.intersection(*parts.values()):
+        both = " and ".join(parts)
+        raise DamagedFile(f"{folder}: only one of {both} has the class folder {min(odd)!r}")
     if len(first) != entry.classes:
         raise DamagedFile(
             f"{folder / next(iter(parts))} has {len(first)} class folders, {entry.title} has"
@@ -187,9 +186,8 @@ def _images(folder: Path) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         raise DamagedFile(f"{folder} does not exist; unpack the dataset's archive again") from None
     if not names:
-        raise DamagedFile(
-            f"{folder} has no image directly in it; allowed suffixes: {' '.join(SUFFIXES)}"
-        )
+        allowed = " ".join(SUFFIXES)
+        raise DamagedFile(f"{folder} has no image directly in it; allowed suffixes: {allowed}")
     return names
 
 

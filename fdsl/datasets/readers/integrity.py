@@ -59,9 +59,7 @@ def text_lines(entry: DownstreamDataset, folder: Path, name: str) -> list[str]:
     try:
         text = content(entry, folder, name).decode()
     except UnicodeDecodeError as error:
-        raise DamagedFile(
-            f"{folder / name} is not UTF-8 text ({error}); get the file again"
-        ) from None
+        raise DamagedFile(f"{folder / name} is not UTF-8 ({error}); get it again") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -80,6 +78,6 @@ def _gunzipped(path: Path) -> bytes:
         raise DamagedFile(f"{path} cannot be unzipped ({error}); get the file again") from None
     if len(data) > LARGEST_UNZIPPED_BYTES:
         raise DamagedFile(
-            f"{path} unzips to more than {LARGEST_UNZIPPED_BYTES} bytes; get the file again"
+            f"{path} unzips to more than {LARGEST_UNZIPPED_BYTES} bytes: get it again"
         )
     return data

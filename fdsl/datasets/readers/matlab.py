@@ -49,9 +49,7 @@ def read_cars(entry: DownstreamDataset, found: Found, split: Part) -> FileImages
     where = CARS_LISTS[split]
     rows = np.atleast_1d(_variable(entry, found.where, where, "annotations"))
     if not {"fname", "class"} <= set(rows.dtype.names or ()):
-        raise DamagedFile(
-            f"{found.where / where} has annotations without fname and class; get the file again"
-        )
+        raise DamagedFile(f"{found.where / where} lacks fname or class; get it again")
     names = [f"{CARS_FOLDERS[split]}/{name}" for name in rows["fname"].tolist()]
     labels = rows["class"].astype(np.int64) - 1
     return file_images(found.where, names, labels, classes=entry.classes, where=found.where / where)
@@ -76,9 +74,8 @@ def read_flowers(entry: DownstreamDataset, found: Found, split: Part) -> FileIma
     numbers = np.sort(np.concatenate([np.atleast_1d(v) for v in variables]).astype(np.int64))
     where = found.where / FLOWERS_PARTS
     if numbers.size and not (numbers[0] >= 1 and numbers[-1] <= labels.size):
-        raise DamagedFile(
-            f"{where} names images {numbers[0]} to {numbers[-1]} of {labels.size}; get it again"
-        )
+        span = f"{numbers[0]} to {numbers[-1]} of {labels.size}"
+        raise DamagedFile(f"{where} names images {span}; get it again")
     names = [f"jpg/image_{number:05d}.jpg" for number in numbers.tolist()]
     chosen = labels[numbers - 1] - 1
     return file_images(found.where, names, chosen, classes=entry.classes, where=where)

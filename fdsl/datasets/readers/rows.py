@@ -100,9 +100,8 @@ def open_rows(entry: DownstreamDataset, folder: Path, names: Sequence[str]) -> R
         _require_small(entry, [folder / name for name in names], columns.image)
     labels = [_labels(folder / name, columns.label, entry) for name in names]
     starts = np.cumsum([0, *map(len, labels)], dtype=np.int64)
-    whole = checked_labels(
-        np.concatenate(labels), count=int(starts[-1]), classes=entry.classes, where=folder
-    )
+    joined, count = np.concatenate(labels), int(starts[-1])
+    whole = checked_labels(joined, count=count, classes=entry.classes, where=folder)
     return RowImages(whole, entry.classes, folder, tuple(names), starts, columns.image).open()
 
 
@@ -145,7 +144,7 @@ def _labels(path: Path, column: str, entry: DownstreamDataset) -> NDArray[np.int
         raise DamagedFile(
             f"{path} names {len(names)} classes, the entry of {entry.title} says {entry.classes}"
         )
-    return values.to_numpy().astype(np.int64)
+    return np.asarray(values.to_numpy(), np.int64)
 
 
 def _class_names(schema: pa.Schema, column: str) -> list[str] | None:
@@ -290,6 +289,4 @@ def _damage_of(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise DamagedFile(f"{path} is missing; get the dataset's files again") from None
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFile(
-            f"{path} cannot be read ({error}); get the dataset's files again"
-        ) from None
+        raise DamagedFile(f"{path} cannot be read ({error}); get the file again") from None

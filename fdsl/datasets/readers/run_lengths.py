@@ -47,7 +47,7 @@ def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
             outline = np.abs(polygon - np.roll(polygon, 2)).sum()
             if outline > LARGEST_OUTLINE_PX:
                 raise ValueError(f"outline of {outline:.0f} pixels, more than {LARGEST_OUTLINE_PX}")
-        return mask.merge(mask.frPyObjects(polygons, height, width))["counts"]
+        return bytes(mask.merge(mask.frPyObjects(polygons, height, width))["counts"])
     if not isinstance(segmentation, dict) or segmentation.get("size") != [height, width]:
         raise ValueError(f"segmentation is neither polygons nor runs of size [{height}, {width}]")
     counts = segmentation["counts"]
@@ -56,7 +56,8 @@ def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
         raise ValueError("segmentation.counts are not run lengths")
     if sum(runs) != height * width:
         raise ValueError(f"run lengths add up to {sum(runs)}, not to {height} × {width}")
-    return mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)["counts"]
+    code = mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
+    return bytes(code["counts"])
 
 
 def uncompressed(text: str) -> list[int]:

@@ -65,7 +65,8 @@ class LabelledImages(ABC):
 
     def per_class(self) -> list[int]:
         """Return the number of images of each class."""
-        return np.bincount(self.labels, minlength=self.classes).tolist()
+        counts: list[int] = np.bincount(self.labels, minlength=self.classes).tolist()
+        return counts
 
     def absent(self) -> list[Path]:
         """Return the listed files that do not exist."""
@@ -140,7 +141,8 @@ class MultiLabelImages(FileImages):
 
     def per_class(self) -> list[int]:
         """Return the number of images that show each class."""
-        return (self.labels == 1).sum(axis=0).tolist()
+        counts: list[int] = (self.labels == 1).sum(axis=0).tolist()
+        return counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,14 +213,11 @@ def file_names(names: Sequence[str], *, root: Path, where: str | Path) -> NDArra
         a digest of joined names ambiguous and which a terminal would obey.
     """
     for name in names:
+        named = f"{where} names the file {name!r}"
         if name.startswith("/") or ".." in name.split("/"):
-            raise DamagedFile(
-                f"{where} names the file {name!r}, which is not below {root}; get the list again"
-            )
+            raise DamagedFile(f"{named}, which is not below {root}; get the list again")
         if CONTROL.search(name) or "\n" in name or "\t" in name:
-            raise DamagedFile(
-                f"{where} names the file {name!r}, which has control characters; rename it"
-            )
+            raise DamagedFile(f"{named}, which has control characters; rename it")
     return np.array([os.fsencode(name) for name in names], dtype=np.bytes_)
 
 
@@ -245,9 +244,8 @@ def checked_labels(
     """
     array = np.asarray(labels, dtype=np.int64)
     if array.shape != (count,):
-        raise DamagedFile(
-            f"{where} gives {count} images but labels of shape {array.shape}; get the file again"
-        )
+        shapes = f"{count} images but labels of shape {array.shape}"
+        raise DamagedFile(f"{where} gives {shapes}; get the file again")
     if count and not (array.min() >= 0 and array.max() < classes):
         raise DamagedFile(
             f"{where} gives labels from {array.min()} to {array.max()}, expected 0 to"

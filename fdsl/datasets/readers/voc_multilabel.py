@@ -17,7 +17,7 @@ from fdsl.datasets.readers.sources import UNKNOWN, MultiLabelImages, file_names
 from fdsl.datasets.readers.voc import CLASSES, LISTS, PACKAGES
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.base import ConfigError
-from fdsl.schema.catalogue import DownstreamDataset, Part
+from fdsl.schema.catalogue import BOTH, DownstreamDataset, Part
 
 __all__ = ["PACKAGES", "find", "read"]
 
@@ -27,7 +27,7 @@ PRESENCE = {"1": 1, "-1": 0, "0": UNKNOWN}
 
 def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
     """Look for the lists of the two parts, the lists of the 20 classes, and the pictures."""
-    lists = [name for split in LISTS for name in (LISTS[split], *_class_lists(split))]
+    lists = [name for split in BOTH for name in (LISTS[split], *_class_lists(split))]
     return look_in(folder_of(entry, data_root), [*lists, "JPEGImages/"])
 
 

@@ -237,7 +237,7 @@ def test_packed_arrow_files_are_refused(tmp_path):
     packed = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.ipc.new_file(tmp_path / "own/train.arrow", table.schema, options=packed) as file:
         file.write_table(table)
-    with pytest.raises(DamagedFile, match="packed or share their bytes"):
+    with pytest.raises(DamagedFile, match="compressed or share bytes"):
         load(entry, tmp_path, split="train")
 
 

@@ -137,8 +137,8 @@ def test_columns_may_be_named_and_plain(kind, tmp_path):
         ({"label": "fine"}, "has no column 'image'; there are: img, fine, label"),
         ({"image": "img", "label": "x"}, "has no column 'x'"),
         ({"image": "img"}, "column 'label' holds string"),
-        ({"image": "label", "label": "fine"}, "'label' holds string, expected encoded pictures"),
-        ({"image": "fine", "label": "fine"}, "'fine' holds uint8, expected encoded pictures"),
+        ({"image": "label", "label": "fine"}, "'label' holds string, expected encoded images"),
+        ({"image": "fine", "label": "fine"}, "'fine' holds uint8, expected encoded images"),
     ):
         wrong = entry.model_copy(update={"columns": Columns(**columns)})
         with pytest.raises(DamagedFile, match=message):
