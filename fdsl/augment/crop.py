@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fdsl.schema.recipe import Preparation, Recipe
 
 Pixels = NDArray[np.uint8]
+Ints = NDArray[np.int64]
 
 CROP_TRIES = 10
 SMALL_PX = 64  # sides below this are evaluated without a margin
@@ -213,9 +214,7 @@ def random_window(
     return (height - rows) // 2, (width - columns) // 2, rows, columns
 
 
-def shifted(
-    planes: Pixels, down: NDArray[np.int64], right: NDArray[np.int64], *, reach: int
-) -> Pixels:
+def shifted(planes: Pixels, down: Ints, right: Ints, *, reach: int) -> Pixels:
     """Move each of (B, C, S, S) by whole pixels, (B,) in ± reach <= S, with zero padding."""
     count, channels, size, _ = planes.shape
     padded = np.zeros((count, channels, size + 2 * reach, size + 2 * reach), np.uint8)

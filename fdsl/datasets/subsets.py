@@ -9,10 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from fdsl.seeding.tree import Stage, generator
 
+Indices = NDArray[np.int64]
+
 FEW, HOLDOUT, EXTRA, FOLDS = 0, 1, 2, 3  # branches of the seed tree below Stage.SPLIT; permanent
 
 
-def few_labels(labels: ArrayLike, *, count: int, seed: int) -> NDArray[np.int64]:
+def few_labels(labels: ArrayLike, *, count: int, seed: int) -> Indices:
     """Choose `count` images, spread evenly over the classes that occur.
 
     Each class gives count // classes images; the remainder comes from classes drawn by the seed,
@@ -55,9 +57,7 @@ def few_labels(labels: ArrayLike, *, count: int, seed: int) -> NDArray[np.int64]
     return np.sort(np.concatenate(chosen))
 
 
-def holdout(
-    labels: ArrayLike, *, fraction: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def holdout(labels: ArrayLike, *, fraction: float, seed: int) -> tuple[Indices, Indices]:
     """Divide training images into some to train on and some to choose settings with.
 
     Settings are chosen on the latter, never on test images. Each class gives fraction × its size,
@@ -94,7 +94,7 @@ def holdout(
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(validation))
 
 
-def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> NDArray[np.int64]:
+def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> Indices:
     """Deal images into stratified folds of a cross-validation.
 
     Each class continues where the previous one ended: folds differ by at most one image in size,
@@ -127,7 +127,7 @@ def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> NDArray[np.
     return fold
 
 
-def _labels(labels: ArrayLike) -> NDArray[np.int64]:
+def _labels(labels: ArrayLike) -> Indices:
     array = np.asarray(labels)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu" or array.min() < 0:
         raise ValueError(
@@ -137,7 +137,7 @@ def _labels(labels: ArrayLike) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _shuffled(labels: NDArray[np.int64], branch: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def _shuffled(labels: Indices, branch: int, seed: int) -> Iterator[Indices]:
     """Yield the indices of each class in ascending order, each shuffled by its own branch."""
     by_class = np.argsort(labels, kind="stable")
     names, starts = np.unique(labels[by_class], return_index=True)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from fdsl.datasets.readers.integrity import content
 from fdsl.datasets.readers.location import Found, Missing, folder_of, look_in
-from fdsl.datasets.readers.sources import ArrayImages, array_images
+from fdsl.datasets.readers.sources import ArrayImages, Labels, array_images
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import DownstreamDataset, Part
 
 PACKAGES = ("numpy",)
+Pixels = NDArray[np.uint8]
 
 
 BATCHES = {
@@ -65,9 +66,7 @@ class _ArraysOnly(pickle.Unpickler):
         return ALLOWED[module, name]
 
 
-def _batch(
-    entry: DownstreamDataset, folder: Path, name: str
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _batch(entry: DownstreamDataset, folder: Path, name: str) -> tuple[Pixels, Labels]:
     """Return the images, uint8 (n, 32, 32, 3), and labels, int64 (n,), of one batch file."""
     path = folder / name
     if name not in entry.files:

@@ -17,6 +17,8 @@ from fdsl.datasets.readers.pictures import Box, read_picture
 from fdsl.io.escaping import CONTROL
 from fdsl.io.storage import DamagedFile
 
+Labels = NDArray[np.int64]
+
 UNKNOWN = -1  # in the labels of an image that shows several classes
 
 
@@ -32,7 +34,7 @@ class ImageSource(Protocol):
     def classes(self) -> int: ...
 
     @property
-    def labels(self) -> NDArray[np.int64]: ...
+    def labels(self) -> Labels: ...
 
     def __len__(self) -> int: ...
 
@@ -49,7 +51,7 @@ class LabelledImages(ABC):
         int64 (n,) from 0 to classes - 1, or (n, classes), as in `ImageSource`.
     """
 
-    labels: NDArray[np.int64]
+    labels: Labels
     classes: int
 
     def __len__(self) -> int:
@@ -136,7 +138,7 @@ class MultiLabelImages(FileImages):
     1: present; 0: absent; `UNKNOWN`: counted neither in a loss nor in a score.
     """
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Labels]:
         return read_picture(self.path(index)), self.labels[index].copy()
 
     def per_class(self) -> list[int]:
@@ -150,7 +152,7 @@ class Subset:
     """Some images of a source, in the order of `indices`, int64 (n,)."""
 
     source: ImageSource
-    indices: NDArray[np.int64]
+    indices: Labels
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -163,7 +165,7 @@ class Subset:
         return self.source.classes
 
     @property
-    def labels(self) -> NDArray[np.int64]:
+    def labels(self) -> Labels:
         return self.source.labels[self.indices]
 
 
@@ -232,9 +234,7 @@ def absent_files(root: Path, names: NDArray[np.bytes_]) -> list[Path]:
     return [root / os.fsdecode(name) for name in absent]
 
 
-def checked_labels(
-    labels: ArrayLike, *, count: int, classes: int, where: str | Path
-) -> NDArray[np.int64]:
+def checked_labels(labels: ArrayLike, *, count: int, classes: int, where: str | Path) -> Labels:
     """Return labels as int64 (count,).
 
     Raises

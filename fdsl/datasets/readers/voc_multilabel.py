@@ -9,11 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fdsl.datasets.readers.integrity import text_lines
 from fdsl.datasets.readers.location import Found, Missing, folder_of, look_in
-from fdsl.datasets.readers.sources import UNKNOWN, MultiLabelImages, file_names
+from fdsl.datasets.readers.sources import UNKNOWN, Labels, MultiLabelImages, file_names
 from fdsl.datasets.readers.voc import CLASSES, LISTS, PACKAGES
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.base import ConfigError
@@ -62,9 +61,7 @@ def _class_lists(split: Part) -> list[str]:
     return [(part.parent / f"{name}_{part.name}").as_posix() for name in CLASSES]
 
 
-def _presence(
-    entry: DownstreamDataset, folder: Path, name: str, pictures: list[str]
-) -> NDArray[np.int64]:
+def _presence(entry: DownstreamDataset, folder: Path, name: str, pictures: list[str]) -> Labels:
     """Return one class's labels of all pictures, int64 (n,)."""
     rows = [line.split() for line in text_lines(entry, folder, name)]
     if [row[0] for row in rows] != pictures:

@@ -23,12 +23,14 @@ from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 SEARCH_SEED = 1
 DRAW_SEED = 100
 SEARCH_SIZE_PX, SEARCH_PAD_PX = 512, 6
 LOST_BEFORE_NAN = 100  # points that the original drops before the first one that is not a number
 GRAY_LEVEL = 127
+WEIGHT_ROWS = 25  # of fractaldb.weight_rows
 
 
 class Settings(FrozenModel):
@@ -39,9 +41,7 @@ class Settings(FrozenModel):
     points: int = Field(default=200_000, ge=2, le=10_000_000, description="of the chaos game")
     draw: Literal["point", "patch"] = Field(default="patch", description="1 or 3 × 3 pixels")
     weight: float = Field(default=0.4, gt=0, le=0.5, description="in 1 ± weight, 1 ± 2 weight")
-    filling_rate: float = Field(
-        default=0.2, gt=0, lt=0.38, description="share of pixels that a category must reach"
-    )
+    filling_rate: float = Field(default=0.2, gt=0, lt=0.38, description="least share of pixels")
     search_points: int = Field(default=100_000, ge=2, le=10_000_000, description="of the search")
 
 
@@ -103,22 +103,18 @@ class OfficialFractalDB(DrawnImages):
             or draws what is undefined.
         """
         settings = self.settings
-        system, shares = ifs.read_system(fractaldb.COEFFICIENTS, self.parameters.of(category))
-        weights = fractaldb.weight_rows(settings.weight)
-        row, flip, count = split_instance(instance, weights=len(weights))
-        x, y = orbit(system * weights[row], shares, draw_sequence(settings.points))
+        x, y = self._orbit(category, instance)
         columns, rows = window(x, y, settings.image_size_px, settings.pad_px)
         if not len(rows):
-            raise ValueError(
-                f"category {category}, instance {instance}: no point of the orbit can be drawn; the"
-                " original fails here too"
-            )
+            where = f"category {category}, instance {instance}"
+            raise ValueError(f"{where}: no point can be drawn; the original fails here too")
+        row, flip, count = split_instance(instance, weights=WEIGHT_ROWS)
         size = settings.image_size_px
         canvas = np.zeros((size, size), np.uint8)
         if settings.draw == "point":
             canvas[rows, columns] = GRAY_LEVEL
         else:
-            unflipped = count * len(weights) * fractaldb.FLIPS + row
+            unflipped = count * WEIGHT_ROWS * fractaldb.FLIPS + row
             self._patches(canvas, rows, columns, category, unflipped)
         canvas = canvas[::-1]  # the original flips every picture before it makes the four flips
         if flip in (1, 3):
@@ -128,20 +124,18 @@ class OfficialFractalDB(DrawnImages):
     def draw_checked(self, index: int) -> tuple[NDArray[np.uint8], int, int, bool]:
         """Return (image, category, instance) of an index and whether its orbit leaves ±1e6."""
         image, category, instance = self.draw(index)
-        system, shares = ifs.read_system(fractaldb.COEFFICIENTS, self.parameters.of(category))
-        weights = fractaldb.weight_rows(self.settings.weight)
-        row, _, _ = split_instance(instance, weights=len(weights))
-        x, y = orbit(system * weights[row], shares, draw_sequence(self.settings.points))
+        x, y = self._orbit(category, instance)
         kept = len(x) == self.settings.points and max(abs(x).max(), abs(y).max()) <= ifs.BOUND
         return image, category, instance, not kept
 
+    def _orbit(self, category: int, instance: int) -> tuple[Floats, Floats]:
+        system, shares = ifs.read_system(fractaldb.COEFFICIENTS, self.parameters.of(category))
+        row, _, _ = split_instance(instance, weights=WEIGHT_ROWS)
+        weights = fractaldb.weight_rows(self.settings.weight)[row]
+        return orbit(system * weights, shares, draw_sequence(self.settings.points))
+
     def _patches(
-        self,
-        canvas: NDArray[np.uint8],
-        rows: NDArray[np.int64],
-        columns: NDArray[np.int64],
-        category: int,
-        instance: int,
+        self, canvas: NDArray[np.uint8], rows: Ints, columns: Ints, category: int, instance: int
     ) -> None:
         """Paste the patches; as in the original, the four flips share their patterns."""
         from fdsl.raster import patches
@@ -184,9 +178,7 @@ def orbit(system: Floats, shares: Floats, uniforms: Floats) -> tuple[Floats, Flo
     return x, y
 
 
-def window(
-    x: Floats, y: Floats, size: int, pad: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def window(x: Floats, y: Floats, size: int, pad: int) -> tuple[Ints, Ints]:
     """Return columns and rows of the points with finite positions, each axis stretched alone."""
     with np.errstate(all="ignore"):
         columns, rows = (_stretch(values, size, pad) for values in (x, y))
@@ -206,4 +198,6 @@ def _stretch(values: Floats, size: int, pad: int) -> Floats:
         return values
     if values.min() < 0:
         values = values - values.min()
-    return values / (values.max() - values.min()) * float(size - 2 * pad) + float(pad)
+    extent = values.max() - values.min()
+    pixels: Floats = values / extent * float(size - 2 * pad) + float(pad)
+    return pixels
