@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fdsl import formulas
 from fdsl.images.parameters import require_index
 from fdsl.images.shards import ShardedImages
-from fdsl.images.streamed import StreamedImages
+from fdsl.images.streamed import StreamedImages, SyntheticImages
 from fdsl.schema.base import FrozenModel
 from fdsl.schema.ofdb import REDRAWN, require_possible
 from fdsl.schema.recipe import OfdbAugmentation
@@ -32,7 +32,7 @@ TEXTURE_CELLS = (2, 33)
 DARKEST = 64
 
 
-class AugmentedImages:
+class AugmentedImages(SyntheticImages):
     """A synthetic dataset whose images vary each time that training uses one (see `varied`).
 
     Indexed, it is the dataset itself. Safe to pickle and to share with other processes.
@@ -58,7 +58,7 @@ class AugmentedImages:
         streamed = images if isinstance(images, StreamedImages) else None
         drawn = streamed is not None
         require_possible(augmentations, images.dataset, streamed=drawn, where="recipe")
-        self.images = images
+        self.images, self.dataset = images, images.dataset
         self.augmentations: tuple[str, ...] = augmentations
         self._redrawn = (
             RandomRenderer(streamed, ifs="ifs" in augmentations, pattern="pattern" in augmentations)
@@ -66,19 +66,8 @@ class AugmentedImages:
             else None
         )
 
-    def __len__(self) -> int:
-        return len(self.images)
-
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
         return self.images[index]
-
-    @property
-    def classes(self) -> int:
-        return self.images.classes
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        return self.images.labels
 
     def varied(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
         """Return a new variation of an image, uint8 (H, W) or (H, W, 3), and its label."""

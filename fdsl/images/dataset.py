@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fdsl import formulas
 from fdsl.images.parameters import Parameters, content_digest, require_index, stack
 from fdsl.images.streamed import DrawnImages, SearchedParameters, StreamedImages
-from fdsl.schema.base import ConfigError, FrozenModel, choose, validate
+from fdsl.schema.base import ConfigError, choose, validate
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.yaml_files import catalog, workflow_folder
 from fdsl.seeding.tree import MAX_SEED
@@ -27,14 +27,22 @@ SIZES = ("classes", "instances")
 class Dataset:
     """A sequence of (image, label); index i is instance i % instances of category i // instances.
 
-    Make one with `fdsl.load`. Safe to pickle and to share with forked or spawned workers: an image
-    depends on seed, settings, category and instance, and on nothing else.
+    Make one with `fdsl.load`. Safe to pickle and to share with worker processes: an image depends
+    on seed, settings, category and instance alone.
+
+    Attributes
+    ----------
+    classes, instances
+        Number of categories, and of images of each.
+    formula, seed, settings
+        Name of the formula, root seed, and all settings of the formula, checked.
     """
 
     def __init__(self, name: str, images: DrawnImages, *, origin: dict[str, Any]) -> None:
-        self.name = name
-        self.images = images
-        self._origin = origin
+        entry = images.dataset
+        self.name, self.images, self._origin = name, images, origin
+        self.classes, self.instances, self.formula = entry.classes, entry.instances, entry.formula
+        self.seed, self.settings = images.seed, images.settings
 
     def __len__(self) -> int:
         return len(self.images)
@@ -51,31 +59,6 @@ class Dataset:
             f"<fdsl dataset {self.name}: {self.classes} classes × {self.instances} instances, "
             f"seed {self.seed}>"
         )
-
-    @property
-    def classes(self) -> int:
-        """Number of categories."""
-        return self.images.dataset.classes
-
-    @property
-    def instances(self) -> int:
-        """Number of images of each category."""
-        return self.images.dataset.instances
-
-    @property
-    def formula(self) -> str:
-        """Name of the formula."""
-        return self.images.dataset.formula
-
-    @property
-    def seed(self) -> int:
-        """Root seed."""
-        return self.images.seed
-
-    @property
-    def settings(self) -> FrozenModel:
-        """All settings of the formula, checked."""
-        return self.images.settings
 
     @property
     def labels(self) -> NDArray[np.int64]:

@@ -44,6 +44,7 @@ class Parameters:
 
     @property
     def classes(self) -> int:
+        """Number of categories."""
         return len(self.offsets) - 1
 
     def of(self, category: int) -> Rows:

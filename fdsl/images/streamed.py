@@ -36,6 +36,7 @@ class SearchedParameters:
 
     @property
     def classes(self) -> int:
+        """Number of categories."""
         return self.dataset.classes
 
     def of(self, category: int) -> Rows:

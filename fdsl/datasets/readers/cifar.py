@@ -61,6 +61,7 @@ class _ArraysOnly(pickle.Unpickler):
     """An unpickler that builds containers and NumPy arrays and refuses to name anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
+        """Return what NumPy needs to unpickle an array; UnpicklingError for any other name."""
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it names {module}.{name}, not an array")
         return ALLOWED[module, name]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fdsl.datasets.readers import (
     cifar,
-    coco,
+    coco_json,
     digits,
     fashion_mnist,
     folders,
@@ -44,7 +44,7 @@ READERS = {
     "unlabelled_folder": Reader(folders.find_folders, folders.read_unlabelled, folders.PACKAGES),
     "arrow": Reader(tables.find, tables.read, tables.PACKAGES),
     "parquet": Reader(tables.find, tables.read, tables.PACKAGES),
-    "coco": Reader(coco.find, coco.read, coco.PACKAGES),
+    "coco": Reader(coco_json.find, coco_json.read, coco_json.PACKAGES),
     "fashion_mnist": Reader(fashion_mnist.find, fashion_mnist.read, fashion_mnist.PACKAGES),
     "digits": Reader(digits.find, digits.read, digits.PACKAGES),
 }

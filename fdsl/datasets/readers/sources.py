@@ -162,10 +162,12 @@ class Subset:
 
     @property
     def classes(self) -> int:
+        """Number of classes of the source."""
         return self.source.classes
 
     @property
     def labels(self) -> Labels:
+        """Labels of the chosen images."""
         return self.source.labels[self.indices]
 
 

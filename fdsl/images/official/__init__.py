@@ -7,7 +7,6 @@ and are drawn in order; the other datasets of this package have random access.
 
 from __future__ import annotations
 
-from fdsl.images.official.contours import SequentialContours
 from fdsl.images.official.fractaldb import OfficialFractalDB
 from fdsl.images.official.rcdb import OfficialRCDB
 from fdsl.images.official.visualatom import OfficialVisualAtom
@@ -15,14 +14,8 @@ from fdsl.images.streamed import DrawnImages
 from fdsl.schema.base import ConfigError, choose
 from fdsl.schema.catalogue import SyntheticDataset
 
-CONTOURS: dict[str, type[SequentialContours]] = {
-    "rcdb": OfficialRCDB,
-    "visualatom": OfficialVisualAtom,
-}
-FORMULAS: dict[str, type[OfficialFractalDB | SequentialContours]] = {
-    "fractaldb": OfficialFractalDB,
-    **CONTOURS,
-}
+CONTOURS = {"rcdb": OfficialRCDB, "visualatom": OfficialVisualAtom}
+FORMULAS = ("fractaldb", *CONTOURS)
 
 
 def images(dataset: SyntheticDataset, *, threads: int, seed: int = 0) -> DrawnImages:
@@ -58,4 +51,4 @@ def images(dataset: SyntheticDataset, *, threads: int, seed: int = 0) -> DrawnIm
 def settings_names(formula: str) -> list[str]:
     """Return the names of the settings of a formula's official mode."""
     choose("formula", formula, list(FORMULAS), where="official mode")
-    return list(FORMULAS[formula].SETTINGS.model_fields)
+    return list(CONTOURS.get(formula, OfficialFractalDB).SETTINGS.model_fields)

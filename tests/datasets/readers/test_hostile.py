@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from oracles import downstream_layouts as layouts
 
 from fdsl.datasets.downstream import check, load
-from fdsl.datasets.readers import coco, rows
+from fdsl.datasets.readers import coco_json, rows
 from fdsl.datasets.readers.extraction import LARGEST_HEADER, unpack_tar
 from fdsl.datasets.readers.run_lengths import run_lengths
 from fdsl.datasets.readers.sources import file_names
@@ -193,7 +193,7 @@ def test_masks_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
     entry = layouts.coco(tmp_path)
     source = load(entry, tmp_path, split="train")
     most = int((np.diff(source.first) * source.sizes.prod(axis=1)).max())
-    monkeypatch.setattr(coco, "LARGEST_SCENE_BYTES", most - 1)
+    monkeypatch.setattr(coco_json, "LARGEST_SCENE_BYTES", most - 1)
     with pytest.raises(
         DamagedFile, match=r"picture \d+ of .* has \d objects, whose masks take more"
     ):
