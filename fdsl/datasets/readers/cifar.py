@@ -71,7 +71,8 @@ def _batch(entry: DownstreamDataset, folder: Path, name: str) -> tuple[Pixels, L
     """Return the images, uint8 (n, 32, 32, 3), and labels, int64 (n,), of one batch file."""
     path = folder / name
     if name not in entry.files:
-        raise DamagedFile(f"{path} is a pickle without an md5: add files: {{{name}: <md5>}}")
+        remedy = f"add files: {{{name}: <md5>}}"
+        raise DamagedFile(f"{path} is a pickle without an md5 in the catalogue: {remedy}")
     data = content(entry, folder, name)
     try:
         batch = _ArraysOnly(io.BytesIO(data), encoding="latin1").load()

@@ -106,7 +106,7 @@ def test_annotations_without_labels(tmp_path):
     entry, _ = layouts.cars(tmp_path)
     path = tmp_path / "stanford_cars/cars_test_annos_withlabels.mat"
     savemat(path, {"annotations": [1, 2]})
-    with pytest.raises(DamagedFile, match="annotations without fname and class"):
+    with pytest.raises(DamagedFile, match="lacks fname or class"):
         load(entry, tmp_path, split="test")
     savemat(path, {"other": [1, 2]})
     with pytest.raises(DamagedFile, match="not a MATLAB 5 file with the variable 'annotations'"):

@@ -214,7 +214,7 @@ def test_files_cut_or_replaced_are_one_clear_error(kind, tmp_path):
     whole = path.read_bytes()
     for data in (b"", b"ARROW1", whole[:40], whole[: len(whole) // 2], b"PAR1" + bytes(99)):
         path.write_bytes(data)
-        with pytest.raises(DamagedFile, match="get the dataset's files again") as caught:
+        with pytest.raises(DamagedFile, match="get the file again") as caught:
             load(entry, tmp_path, split="train")
         assert path.name in str(caught.value)
 
