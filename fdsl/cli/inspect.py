@@ -82,7 +82,7 @@ def show(
     import yaml
 
     from fdsl.images.parameters import formula_settings
-    from fdsl.images.synthetic import preview
+    from fdsl.images.streamed import preview
     from fdsl.io.storage import DamagedFile, atomic_write
     from fdsl.report.grid import image_grid
 

@@ -53,7 +53,7 @@ PROBED = {"train_images": 1000, "test_images": 2000, "features": 96, "classes": 
 # What the verbs of a kind import before their work begins; kernels are loaded too.
 STARTS = {
     "images": (
-        "import fdsl.images.shards, fdsl.images.synthetic, fdsl.images.dataset as d;"
+        "import fdsl.images.shards, fdsl.images.dataset as d;"
         " d.load('rcdb1k').image(category=0, instance=0)"
     ),
     "training": "import fdsl.cli.jobs, fdsl.train.finetune, fdsl.datasets.splits, timm",

@@ -90,7 +90,7 @@ def test_official_images(tmp_path):
         (["render", "rcdb1k", "--out", "x", "--set", "sise=3"], ConfigError, "'sise' is unknown"),
         (["render", "perlin100", "--out", "x", "--format", "csv"], ConfigError, "perlin"),
         (["which", "99", "--dataset", "rcdb1k", *SIZES], IndexError, "0 to 7"),
-        (["which", "0", "--folder", "/"], DamagedFile, "no order.json above it"),
+        (["which", "0", "--folder", "/"], DamagedFile, "no spec.json above it"),
     ],
 )
 def test_faults_are_explained(arguments, error, message, tmp_path, monkeypatch):
