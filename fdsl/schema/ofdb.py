@@ -1,6 +1,4 @@
-"""Which augmentations can stand in for the instances of which dataset (OFDB); asked before any job,
-and again before training.
-"""
+"""Which OFDB augmentations a dataset can have; checked before any job and before training."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def check(config: Config) -> None:
 
 
 def _check_released(config: Config, name: str, entry: PublishedWeights) -> None:
-    where = f"workflow/catalog/released.yaml: {name}"
+    where = f"workflow/catalog/published_weights.yaml: {name}"
     choose("pretraining", entry.pretraining, list(config.synthetic), where=where)
     choose("model", entry.model, list(config.models), where=where)
     if name in {SCRATCH, *config.synthetic, *config.pretrainings}:

@@ -15,9 +15,8 @@ from fdsl.schema.catalogue import (
 )
 from fdsl.schema.detection import FOLDER, DetectionRecipe
 from fdsl.schema.probe import Probe
-from fdsl.schema.probe_files import read_probe
 from fdsl.schema.recipe import Recipe
-from fdsl.schema.recipe_files import recipes
+from fdsl.schema.recipe_files import read_probe, recipes
 from fdsl.schema.scale import Scale
 from fdsl.schema.study.paper import Study
 from fdsl.schema.user import ScaleName, UserConfig
@@ -50,7 +49,7 @@ def load(
         downstream=catalog(folder, "downstream", DownstreamDataset),
         pretrainings=catalog(folder, "pretrainings", RealPretraining),
         models=catalog(folder, "models", ModelEntry),
-        released=catalog(folder, "released", PublishedWeights),
+        released=catalog(folder, "published_weights", PublishedWeights),
         recipes=recipes(folder),
         probe=read_probe(folder),
         detection_recipes=recipes(folder, DetectionRecipe, below=FOLDER),
@@ -80,7 +79,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "downstream": DownstreamDataset,
         "pretrainings": RealPretraining,
         "models": ModelEntry,
-        "released": PublishedWeights,
+        "published_weights": PublishedWeights,
     }
     whole: dict[str, type[FrozenModel]] = {
         "config": UserConfig,

@@ -1,6 +1,6 @@
 """Stage 3, the other way: weights that the authors published take the place of a pre-training.
 
-REQUIRED INPUTS: the published file in the folder weights below `data_root`, under the name in workflow/catalog/released.yaml.
+REQUIRED INPUTS: the published file in the folder weights below `data_root`, under the name in workflow/catalog/published_weights.yaml.
 OUTPUTS: results/{scale}/released/{released}/model.safetensors and record.json; config.json and README.md, with which timm
 loads the folder
 """
