@@ -1,13 +1,13 @@
-# Two commands: `make demo` and `make test`. Each does all of its own set-up.
+# `make demo` and `make test` do all of their own set-up.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# these three kinds take minutes and have targets of their own
+# Tests marked cluster, faults or bench take minutes and have their own targets.
 USUAL := not cluster and not faults and not bench
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-fast test-slow test-faults test-cluster slurm lint audit bench schemas clean fashion-mnist browser
+.PHONY: demo test test-fast test-slow test-faults test-cluster slurm lint audit bench schemas docs clean fashion-mnist browser
 
 demo: $(STAMP) fashion-mnist
 	@snakemake --cores all -- results/tables/table3.csv results/figures/figure2.png
@@ -25,12 +25,14 @@ test-fast: $(STAMP)
 test-slow: $(STAMP)
 	pytest -n 2 --dist worksteal -m "slow and $(USUAL)"
 
-# Kills, full disks, damage, two at once, another processor: minutes; a full disk needs the right to mount. The counts go into docs/reliability.md.
+# Kills, full disks, damaged files, two instances, another processor. Takes half an hour; full disks need the right to mount.
+# The results replace the tables in docs/reliability.md.
 test-faults: $(STAMP)
-	FAULTS_SUMMARY=docs/reliability.json pytest -m faults
+	mkdir -p build
+	FAULTS_SUMMARY=build/reliability.json pytest -m faults
 	PYTHONPATH=tests python tests/faults/summary.py
 
-# Two SLURM nodes on this machine, and the workflow on them through faults; minutes, as root.
+# Starts two SLURM nodes on this machine and runs the workflow on them, with faults. Takes minutes; needs root.
 test-cluster: $(STAMP) slurm
 	pytest -m cluster tests/cluster
 
@@ -40,7 +42,7 @@ lint: $(STAMP)
 	snakefmt --check Snakefile workflow/rules
 	mypy
 
-# Known vulnerabilities of the pinned versions. Asks a service on the Internet, so it is no part of `make test`.
+# Known vulnerabilities of the pinned versions. Needs the Internet, so it is not part of `make test`.
 audit: $(STAMP)
 	pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
@@ -51,7 +53,12 @@ bench: $(STAMP)
 schemas: $(STAMP)
 	fdsl schemas workflow/schemas
 
-# Debian's package of the pictures, where apt can install it; elsewhere the workflow downloads them when it needs them.
+# The generated pages.
+docs: $(STAMP)
+	python docs/generate_cli.py docs/cli.md
+	fdsl deviations --into docs/deviations.md
+
+# Fashion-MNIST from Debian's package if apt can install it; otherwise the workflow downloads it when needed.
 fashion-mnist:
 	@if [ -d data/FashionMNIST ] || [ -d /usr/share/datasets/fashion-mnist ]; then :; \
 	elif command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
@@ -61,7 +68,7 @@ fashion-mnist:
 	    || echo "apt-get could not install it; the workflow tries a download instead"; \
 	fi
 
-# Debian's Chromium, where apt can install it, to look at results/index.html; elsewhere that test says what it lacks and is skipped.
+# Chromium for the tests of results/index.html, if apt can install it; otherwise those tests are skipped with a reason.
 browser:
 	@if command -v chromium > /dev/null || command -v google-chrome > /dev/null; then :; \
 	elif command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \
@@ -71,7 +78,7 @@ browser:
 	    || echo "apt-get could not install it"; \
 	fi
 
-# Debian's SLURM, where apt can install it; elsewhere the tests say what they lack and are skipped.
+# SLURM, if apt can install it; otherwise its tests are skipped with a reason.
 slurm:
 	@if [ -x /usr/sbin/slurmctld ] && [ -x /usr/sbin/munged ]; then :; \
 	elif command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; then \

@@ -1,6 +1,4 @@
-"""What SECURITY.md and the README promise: the tests that they name exist, and the code has no call
-that would break it.
-"""
+"""The documentation names tests that exist, and the code has no call that would break it."""
 
 import ast
 import re
@@ -20,7 +18,7 @@ FUNCTIONS = {
 UNPICKLING = {"fdsl/images/export/render_pool.py", "fdsl/datasets/readers/cifar.py"}
 
 
-@pytest.mark.parametrize("page", ["SECURITY.md", "README.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/security.md", "docs/reproducibility.md"])
 def test_every_test_that_is_named_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     files = re.findall(r"`(?:tests/)?([\w/]*test_\w+\.py|conftest\.py)`", text)

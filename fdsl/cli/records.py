@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fdsl.io import checksums
 from fdsl.io import records as record_files
-from fdsl.io import storage
 
 
 def asked(order: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def leave(
 
 def digests(paths: Iterable[Path]) -> dict[str, str]:
     """Return the SHA-256 of files, by the names that records give them."""
-    return {_named(path): storage.digest(path) for path in paths}
+    return {_named(path): checksums.digest(path) for path in paths}
 
 
 def _named(path: Path) -> str:

@@ -179,5 +179,5 @@ def _leave(
     """Leave the record of a report beside it. A report is made by one process at a time, so the
     rules need not declare it.
     """
-    record = record_files.beside(outputs[0])
+    record = record_files.record_path(outputs[0])
     job_records.leave(record, kind, asked, code, outputs=outputs, **entries)

@@ -18,7 +18,7 @@ from fdsl.datasets.readers.location import Found, Missing
 from fdsl.datasets.readers.registry import READERS, Split
 from fdsl.datasets.readers.sources import ArrayImages, FileImages, ImageSource, Subset
 from fdsl.datasets.subsets import few_labels, holdout
-from fdsl.io.storage import DamagedFile, require_whole
+from fdsl.io.storage import DamagedFile, require_intact
 from fdsl.schema.catalogue import Archive, DownstreamDataset
 
 __all__ = [
@@ -121,7 +121,7 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
     if isinstance(found, Missing):
         raise MissingData(explain(entry, found))
     if entry.composed is not None:
-        require_whole(found.where)
+        require_intact(found.where)
     source = READERS[entry.loader].read(entry, found, split)
     expected = entry.train_images if split == "train" else entry.test_images
     if expected is not None and len(source) != expected:

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fdsl import formulas
-from fdsl.io import workers as pools
-from fdsl.io.storage import DamagedFile, atomic_write, digest_json
+from fdsl.io.checksums import digest_json
+from fdsl.io.storage import DamagedFile, atomic_write
+from fdsl.io.workers import process_pool
 from fdsl.schema.base import FrozenModel, validate
 from fdsl.schema.catalogue import SyntheticDataset
 
@@ -70,7 +71,7 @@ def sample(
     if workers == 1:
         yield from map(one, wanted)
         return
-    with pools.processes(workers) as pool:
+    with process_pool(workers) as pool:
         chunk = max(1, min(32, len(wanted) // (4 * workers)))
         yield from pool.map(one, wanted, chunksize=chunk)
 

@@ -1,4 +1,4 @@
-"""Locks that die with their process, so that nothing needs unlocking after a kill or a power cut."""
+"""Kernel locks, which end with their process: a kill or a power cut leaves nothing to unlock."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _held: list[IO[str]] = []
 
 
 @contextmanager
-def holding(folder: Path) -> Iterator[bool]:
-    """Hold an exclusive lock on a folder itself while the block runs, and say whether that worked;
-    nothing is written.
+def try_lock(folder: Path) -> Iterator[bool]:
+    """Try to hold an exclusive lock on a folder during the block; yield whether it is held.
+
+    Nothing is written to the folder.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -34,13 +35,13 @@ def holding(folder: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def alone(path: str | Path, *, doing: str) -> Iterator[None]:
-    """Hold an exclusive lock on a file while the block runs; wait for another holder, and say so.
+def file_lock(path: str | Path, *, doing: str) -> Iterator[None]:
+    """Hold an exclusive lock on a file during the block; wait for another holder and log that.
 
     Parameters
     ----------
     path
-        Made if missing, with its folder; it stays there, empty.
+        Made if missing, with its folder; stays there, empty.
     doing
         What another holder is doing, for the log.
     """
@@ -56,15 +57,13 @@ def alone(path: str | Path, *, doing: str) -> Iterator[None]:
 
 
 def recover(folder: Path) -> None:
-    """Tidy what a killed Snakemake left behind, so that the same command goes on; a living one is
-    left alone.
+    """Remove stale locks and incomplete outputs; do nothing while another instance runs.
 
-    Snakemake's own locks, and its marks on the outputs of jobs in progress, are files that only a
-    clean end removes: after a SIGKILL or a power cut it asks for `--unlock` and
-    `--rerun-incomplete`. Every Snakemake of this workflow therefore shares a lock of the kernel's
-    until it ends. Whoever gets that lock for itself alone knows that no other lives, removes the
-    stale locks, and removes the marked outputs with their marks. Those outputs were moved into
-    place whole, but Snakemake has not noted what they were made from.
+    Snakemake's own locks, and its marks on the outputs of running jobs, are files that only a clean
+    exit removes: after a SIGKILL or a power cut it asks for `--unlock` and `--rerun-incomplete`.
+    Every Snakemake of this workflow therefore shares a kernel lock until it exits. One that gets
+    this lock exclusively knows that no other runs, so it removes the stale locks and the marked
+    outputs with their marks. (Those outputs are complete, but Snakemake has no metadata of them.)
 
     Parameters
     ----------
@@ -77,12 +76,11 @@ def recover(folder: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        # another one lives, or is tidying at this moment: then wait
+        # another instance runs, or is cleaning up at this moment: then wait
         fcntl.flock(file, fcntl.LOCK_SH)
         log.warning(
-            "another Snakemake of this workflow is at work in this folder: where their files meet,"
-            " this one stops (locked directory, incomplete files); run it again when the other has"
-            " ended"
+            "another Snakemake of this workflow runs in this folder; if this one stops (locked"
+            " directory, incomplete files), run it again when the other has ended"
         )
         return
     for lock in (folder / "locks").glob("*.lock"):
@@ -90,8 +88,7 @@ def recover(folder: Path) -> None:
     marks = folder / "incomplete"
     for mark in [path for path in marks.rglob("*") if path.is_file()]:
         output = Path(_marked(mark.relative_to(marks)))
-        # the outputs of this workflow lie below the working directory; a mark that says otherwise
-        # came from elsewhere
+        # outputs of this workflow are below the working directory; other marks are not ours
         if output.is_absolute() or ".." in output.parts or not output.parts:
             log.warning("%s marks %s, which is left alone", mark, output)
         else:
@@ -101,7 +98,7 @@ def recover(folder: Path) -> None:
 
 
 def _remove(output: Path) -> None:
-    """Remove a file, or a folder with all that is in it, or nothing."""
+    """Remove a file or a folder, if it exists."""
     if output.is_dir() and not output.is_symlink():
         shutil.rmtree(output)
     else:
@@ -109,7 +106,5 @@ def _remove(output: Path) -> None:
 
 
 def _marked(mark: Path) -> str:
-    """Return the output that a mark of Snakemake's stands for: base64 of its path, cut into folders
-    @… where it is long.
-    """
+    """Return the output path of a mark: base64, split into folders that begin with @ if long."""
     return urlsafe_b64decode("".join(part.removeprefix("@") for part in mark.parts)).decode()

@@ -1,20 +1,19 @@
-"""Records: what every job leaves about itself, checksummed so that a changed digit shows.
+"""Records: the JSON that each finished job leaves, with a checksum.
 
-A record holds what was asked for (`order`), by which code (`code`), from what (`inputs`, by
-digest), on what (`environment`), when (`started`, `finished`), and what came out (`outputs`, by
-digest and size). It stands in the folder of a training as record.json, elsewhere beside the file
-that it is about, as NAME.record.json.
+A record holds the job's spec (`order`), code fingerprint (`code`), inputs by digest (`inputs`),
+`environment`, start and end (`started`, `finished`) and outputs by digest and size (`outputs`). A
+training's is record.json in its folder; any other is NAME.record.json beside the job's output.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fdsl.io import storage
+from fdsl.io.checksums import digest_and_size
 from fdsl.io.storage import DamagedFile
 
 NAME = "record.json"
@@ -23,7 +22,7 @@ NAME = "record.json"
 def write(
     path: str | Path, content: Mapping[str, Any], *, outputs: Iterable[str | Path] = ()
 ) -> None:
-    """Complete a record and write it, whole or not at all.
+    """Add `outputs` and `finished` to a record and write it atomically.
 
     Parameters
     ----------
@@ -32,26 +31,24 @@ def write(
     content
         Plain JSON data.
     outputs
-        Files and folders that the job has made; those that do not exist are left out, because a
-        training without a journal leaves none.
+        Files and folders that the job has made; missing ones are left out.
 
     Raises
     ------
     ValueError
-        If a number is infinite or not a number.
+        If a number is infinite or NaN.
     """
-    made = {str(item): stated(item) for item in outputs if Path(item).exists()}
-    whole = {**content, "outputs": made, "finished": now()}
-    storage.write_checksummed(path, whole)
+    made = {str(item): digest_and_size(item) for item in outputs if Path(item).exists()}
+    storage.write_checksummed(path, {**content, "outputs": made, "finished": now()})
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Read a record.
+    """Read a record and verify its checksum.
 
     Raises
     ------
     DamagedFile
-        If the file is not a JSON object, or differs from what its checksum says.
+        If the file is not a record, or its checksum does not match.
     """
     content = storage.read_json(path)
     if not isinstance(content, dict) or "kind" not in content:
@@ -59,44 +56,11 @@ def read(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def beside(path: str | Path) -> Path:
-    """Return where the record about one file or folder stands."""
+def record_path(path: str | Path) -> Path:
+    """Return the path of the record about one file or folder."""
     return Path(path).with_suffix(f".{NAME}")
 
 
-def stated(path: str | Path) -> dict[str, Any]:
-    """Return SHA-256 and size in bytes of a file; of a folder those of all that is in it, and the
-    number of files.
-    """
-    target = Path(path)
-    if target.is_dir():
-        files = members(target)
-        digests = {name: storage.digest(item) for name, item in files.items()}
-        size = sum(item.stat().st_size for item in files.values())
-        return {"sha256": folder_digest(digests), "bytes": size, "files": len(files)}
-    return dict(storage.stated(target))
-
-
-def members(folder: Path) -> dict[str, Path]:
-    """Return the files of a folder by their names in it; not hidden ones, such as the time stamp
-    that Snakemake adds.
-    """
-    files = {item.relative_to(folder): item for item in sorted(folder.rglob("*")) if item.is_file()}
-    return {
-        name.as_posix(): item
-        for name, item in files.items()
-        if not any(part.startswith(".") for part in name.parts)
-    }
-
-
-def folder_digest(files: Mapping[str, str]) -> str:
-    """Return one SHA-256 for a folder: of a line `DIGEST  NAME` for each file, in the order of the
-    names.
-    """
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
 def now() -> str:
-    """Return the time in UTC, to the second, in ISO 8601."""
+    """Return the UTC time as ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,11 +1,11 @@
-"""Files that are either whole or absent (temporary file, fsync, rename, fsync of the folder), and
-digests that show damage.
+"""Atomic, durable writes, and reads that detect damage.
+
+A write goes to a temporary file beside the target, then fsync, rename, fsync of the folder.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHECKSUM = "checksum"  # the key under which a JSON file holds the digest of all its other keys
+from fdsl.io.checksums import CHECKSUM, checksum, digest, digest_and_size, files_in
+
 FOLDER_CHECKSUMS = "sha256.json"
 AGAIN = "delete it and run the same command again"
 
@@ -26,12 +27,10 @@ class DamagedFile(ValueError):
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` and move it there, durably, when the block ends without
-    an exception.
+    """Yield a temporary path beside `path`; rename it to `path` if the block raises nothing.
 
-    The folder is made if missing. On an exception the temporary file is removed and `path` is left
-    as it was. What a killed writer of the same path left half-written is used again, so that such
-    files do not pile up.
+    The folder is made if missing. On an exception the temporary file is removed and `path` stays as
+    it was. The temporary file of a killed writer is reused, so that such files do not pile up.
 
     Raises
     ------
@@ -39,7 +38,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         If the disk is full or cannot be written; the error names a file.
     """
     target = Path(path)
-    with naming(target):
+    with path_in_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary, descriptor = _temporary_file(target)
         try:
@@ -57,11 +56,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Yield a new folder beside `path`, checksum it and move it there, durably, when the block ends
-    without an exception.
+    """Yield a new folder beside `path`; rename it to `path` if the block raises nothing.
 
-    The checksum file holds the digests of all others, for `require_whole`. A folder that was at
-    `path` is removed. On an exception the new folder is removed and `path` is left as it was.
+    A checksum file with the digests of all others is added, for `require_intact`. A folder that was
+    at `path` is replaced. On an exception the new folder is removed and `path` stays as it was.
 
     Raises
     ------
@@ -69,7 +67,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         If the disk is full or cannot be written; the error names a file.
     """
     target = Path(path)
-    with naming(target):
+    with path_in_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary, descriptor = _temporary_folder(target)
         try:
@@ -78,14 +76,12 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             for below in [temporary, *temporary.rglob("*")]:
                 sync(below)
             temporary.chmod(0o777 & ~_umask())
+            replaced = target.with_name(f".{target.name}.replaced.tmp")
+            shutil.rmtree(replaced, ignore_errors=True)
             if target.exists():
-                replaced = target.with_name(f".{target.name}.replaced.tmp")
-                shutil.rmtree(replaced, ignore_errors=True)
                 target.rename(replaced)
-                temporary.rename(target)
-                shutil.rmtree(replaced)
-            else:
-                temporary.rename(target)
+            temporary.rename(target)
+            shutil.rmtree(replaced, ignore_errors=True)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -95,83 +91,81 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def naming(path: str | Path) -> Iterator[None]:
-    """Give an OSError of the block that names no file, as a rule a full disk's, the name of the one
-    that is being written.
-    """
+def path_in_errors(path: str | Path) -> Iterator[None]:
+    """Add `path` to an OSError of the block that lacks a file name (for example ENOSPC)."""
     try:
         yield
     except OSError as error:
         if error.filename is not None:
             raise
-        if error.errno is None:  # a library's own words
+        if error.errno is None:  # raised by a library with a text of its own
             raise OSError(f"{error}: {str(path)!r}") from error
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def require_writable(folder: str | Path) -> None:
-    """Pass if a file can be made in a folder, or, where it is missing, in the nearest one above it;
-    nothing is left there.
+    """Check that a file can be made in a folder or, if it is missing, in its nearest parent.
 
     Raises
     ------
     OSError
         With the folder's name and the remedy.
     """
-    there = Path(folder).absolute()
-    while not there.exists():
-        there = there.parent
+    existing = Path(folder).absolute()
+    while not existing.exists():
+        existing = existing.parent
     try:
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         reason = f"{error.strerror}, so nothing can be written; make it writable or work elsewhere"
-        raise OSError(error.errno, reason, str(there)) from None
+        raise OSError(error.errno, reason, str(existing)) from None
 
 
-def require_whole(folder: str | Path) -> None:
-    """Pass if a folder holds what `atomic_folder` left there, and nothing else but hidden files.
+def require_intact(folder: str | Path) -> None:
+    """Check that a folder holds what `atomic_folder` wrote, and nothing else but hidden files.
 
     Raises
     ------
     DamagedFile
-        If a file is missing, altered or more; the message names the first of them.
+        If a file is missing, altered or added; the message names the first of them.
     """
     folder = Path(folder)
     if not (folder / FOLDER_CHECKSUMS).is_file():
         raise DamagedFile(f"{folder} holds no {FOLDER_CHECKSUMS}: it is not whole; {AGAIN}")
-    noted = read_checksummed(folder / FOLDER_CHECKSUMS)["files"]
-    found = _digests(folder)
-    differing = sorted(
-        name for name in noted.keys() | found.keys() if noted.get(name) != found.get(name)
-    )
+    written = read_checksummed(folder / FOLDER_CHECKSUMS)["files"]
+    differing = sorted(dict(written.items() ^ _digests(folder).items()))
     if differing:
         raise DamagedFile(
-            f"{folder / differing[0]} is not what was written ({len(differing)} of {len(noted)}"
+            f"{folder / differing[0]} is not what was written ({len(differing)} of {len(written)}"
             f" files differ); delete the folder {folder} and run the same command again"
         )
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all."""
+    """Write `content` to `path` atomically."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: str | Path, content: str) -> None:
-    """Write `content` to `path` as UTF-8, whole or not at all."""
+    """Write `content` to `path` as UTF-8, atomically."""
     write_bytes(path, content.encode())
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write `content` to `path` as indented JSON, whole or not at all. NaN and infinity are refused
-    (ValueError).
+    """Write `content` to `path` as indented JSON, atomically.
+
+    Raises
+    ------
+    ValueError
+        If a number is infinite or NaN.
     """
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file; one that is sealed must be what was written.
+    """Read a JSON file and verify its checksum, if it has one.
 
     Raises
     ------
@@ -190,7 +184,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_checksummed(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write an object as JSON with its own digest under the key `CHECKSUM`, whole or not at all."""
+    """Write an object as JSON with its digest under the key `CHECKSUM`, atomically."""
     write_json(path, {**content, CHECKSUM: checksum(content)})
 
 
@@ -200,7 +194,7 @@ def read_checksummed(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     DamagedFile
-        If the file is not JSON, has no checksum, or differs in anything from what was written.
+        If the file is not JSON, has no checksum, or differs from what was written.
     """
     content = read_json(path)
     if not isinstance(content, dict) or CHECKSUM not in content:
@@ -209,56 +203,30 @@ def read_checksummed(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def checksum(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of an object without its checksum, as JSON gives it back: with lists for
-    tuples and text for keys.
-    """
-    rest = {key: value for key, value in content.items() if key != CHECKSUM}
-    return digest_json(json.loads(json.dumps(rest, allow_nan=False)))
-
-
-def stated(path: str | Path) -> dict[str, str | int]:
-    """Return the digest and the size of a file, as digest files and records state them."""
-    return {"sha256": digest(path), "bytes": Path(path).stat().st_size}
-
-
 def write_digest(path: str | Path, *, of: str | Path) -> None:
     """Write the digest and the size of a file into a small JSON file."""
-    write_checksummed(path, {"file": Path(of).name, **stated(of)})
+    write_checksummed(path, {"file": Path(of).name, **digest_and_size(of)})
 
 
-def require_digest(path: str | Path, *, noted: str | Path) -> str:
-    """Return the SHA-256 of a file, which must be the one that `write_digest` noted.
+def require_digest(path: str | Path, *, digest_file: str | Path) -> str:
+    """Return the SHA-256 of a file after comparing it with the file that `write_digest` wrote.
 
     Raises
     ------
     DamagedFile
-        If it is another, or the note is damaged.
+        If they differ, or the digest file is damaged.
     """
-    found, known = digest(path), read_checksummed(noted)
+    found, known = digest(path), read_checksummed(digest_file)
     if (known.get("file"), known.get("sha256")) != (Path(path).name, found):
         raise DamagedFile(
-            f"{path} ({Path(path).stat().st_size} bytes) is not the file that {noted} describes;"
-            " delete both and run the same command again"
+            f"{path} ({Path(path).stat().st_size} bytes) is not the file that {digest_file}"
+            " describes; delete both and run the same command again"
         )
     return found
 
 
-def digest(path: str | Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_json(content: Any) -> str:
-    """Return the SHA-256 of plain data, independent of the order of keys, as 64 hexadecimal digits."""
-    return hashlib.sha256(
-        json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-    ).hexdigest()
-
-
 def _temporary_file(target: Path) -> tuple[Path, int]:
-    """Return an empty file beside `target` and a descriptor that keeps other writers away from it."""
+    """Return an empty file beside `target` and the descriptor that locks it."""
     path = target.with_name(f".{target.name}.part.tmp")
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -272,9 +240,7 @@ def _temporary_file(target: Path) -> tuple[Path, int]:
 
 
 def _temporary_folder(target: Path) -> tuple[Path, int]:
-    """Return an empty folder beside `target` and a descriptor that keeps other writers away from
-    it.
-    """
+    """Return an empty folder beside `target` and the descriptor that locks it."""
     path = target.with_name(f".{target.name}.part.tmp")
     path.mkdir(exist_ok=True)
     descriptor = os.open(path, os.O_RDONLY)
@@ -287,11 +253,10 @@ def _temporary_folder(target: Path) -> tuple[Path, int]:
 
 
 def _claimed(descriptor: int, path: Path) -> bool:
-    """Lock what was opened at `path` until it is closed, and say whether it is ours; if not, close
-    it.
+    """Lock an open descriptor of `path` until it is closed; on failure close it, return False.
 
-    It is not ours if another writer holds it or has moved it away, or if the file system has no
-    locks.
+    This fails if another writer holds the lock or has moved the file away, or if the file system
+    has no locks.
     """
     if descriptor < 0:
         return False
@@ -306,16 +271,13 @@ def _claimed(descriptor: int, path: Path) -> bool:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Return {name: digest} of the files of a folder, without its checksums and hidden ones, such
-    as Snakemake's time stamp.
-    """
-    files = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
-    named = {path.relative_to(folder).as_posix(): path for path in files}
-    return {name: digest(path) for name, path in named.items() if name != FOLDER_CHECKSUMS}
+    """Return {name: digest} of the files in a folder, without its checksum file and hidden ones."""
+    files = files_in(folder).items()
+    return {name: digest(path) for name, path in files if name != FOLDER_CHECKSUMS}
 
 
 def sync(path: Path) -> None:
-    """Make a file, or the names in a folder, durable."""
+    """Flush a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Worker processes that end when the process that started them ends, however it ends."""
+"""Worker processes that exit when their parent does, even after a SIGKILL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 @contextmanager
-def processes(
+def process_pool(
     count: int, *, initializer: Callable[..., None] | None = None, initargs: tuple[Any, ...] = ()
 ) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool of `count` worker processes.
@@ -21,7 +21,7 @@ def processes(
     Raises
     ------
     ChildProcessError
-        If a worker ends by itself.
+        If a worker dies.
     """
     # spawn, because a forked child of a process with threads (numba, pyarrow) can hang
     with ProcessPoolExecutor(
@@ -34,9 +34,9 @@ def processes(
             yield pool
         except BrokenProcessPool:
             raise ChildProcessError(
-                "a worker process ended too early: it was killed, perhaps for lack of memory, or"
-                " its own message stands above. Run the same command again, with fewer workers"
-                f" than {count} if memory is short"
+                "a worker process died: it was killed, perhaps for lack of memory, or printed its"
+                f" reason above. Run the same command again, with fewer workers than {count} if"
+                " memory is short"
             ) from None
 
 
@@ -47,9 +47,7 @@ def _begin(initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -
 
 
 def _end_with_parent() -> None:
-    """Wait for the parent's end. Workers hold both ends of the pool's queue, so a parent's SIGKILL
-    does not close it for them.
-    """
+    """Exit with the parent: workers hold both ends of the queue, so its SIGKILL closes neither."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
-from fdsl.io import storage
 from fdsl.io.storage import DamagedFile
 from fdsl.lineage.results_dir import Place, is_record
 from fdsl.schema.base import choose
@@ -205,7 +205,7 @@ class _Follow:
         if path is not None and path.is_file():
             size = size if size is not None else path.stat().st_size
             if sha256 is None and size <= SMALL_BYTES:
-                sha256 = storage.digest(path)
+                sha256 = checksums.digest(path)
         return File(name, sha256, size, record, there)
 
     def _stated(self, name: str, record: str | None) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fdsl.io import storage
+from fdsl.io import checksums
 
 MOST_THREADS = 8  # one disk gains nothing from more
 
@@ -31,6 +31,6 @@ def digests(paths: Iterable[Path], *, threads: int | None = None) -> dict[Path, 
 
 def _digest(path: Path) -> str | None:
     try:
-        return storage.digest(path)
+        return checksums.digest(path)
     except OSError:
         return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from fdsl.io.records import beside
+from fdsl.io.records import record_path
 from fdsl.lineage.modules import MODULES
 from fdsl.provenance import fingerprint
 from fdsl.workflow.plan import Plan
@@ -270,7 +270,7 @@ def _downstream(plan: Plan, names: set[str]) -> Iterable[Job]:
 
 def _job(kind: str, outputs: list[str], *, inputs: list[str], order: str, code: str | None) -> Job:
     """Return a job whose record stands beside its first output."""
-    record = beside(outputs[0]).as_posix()
+    record = record_path(outputs[0]).as_posix()
     return Job(kind, record, tuple(outputs), tuple(inputs), json.loads(order), code)
 
 

@@ -53,7 +53,7 @@ class Place:
         if is_record(name):
             return name
         path = PurePosixPath(name)
-        for candidate in [records.beside(name).as_posix(), str(path.with_name(records.NAME))]:
+        for candidate in [records.record_path(name).as_posix(), str(path.with_name(records.NAME))]:
             found = self.find(candidate)
             if found is not None and found.is_file():
                 return candidate

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
-from fdsl.io import storage
 from fdsl.io.storage import DamagedFile
 from fdsl.lineage.digests import digests
 from fdsl.lineage.expected import Asked, Job
@@ -143,14 +143,12 @@ class _Folder:
             name for record in self.records.values() for name in _mapping(record.get("inputs"))
         }
         paths = {name: path for name in sorted(spoken) if (path := self.place.find(name))}
-        members = {
-            name: record_files.members(path) for name, path in paths.items() if path.is_dir()
-        }
+        members = {name: checksums.files_in(path) for name, path in paths.items() if path.is_dir()}
         files = [path for name, path in paths.items() if name not in members]
         inside = [path for group in members.values() for path in group.values()]
         found = digests([*files, *inside], threads=self.threads)
         whole = {
-            name: record_files.folder_digest({key: found[path] for key, path in group.items()})
+            name: checksums.folder_digest({key: found[path] for key, path in group.items()})
             for name, group in members.items()
             if all(path in found for path in group.values())
         }

@@ -29,7 +29,7 @@ def compile_apart(name: str, draw: Callable[[], object]) -> None:
     mark = CACHE_FOLDER / f"{name}.compiled"
     if mark.exists():
         return
-    with locks.alone(CACHE_FOLDER / f"{name}.lock", doing=f"compiling the kernels of {name}"):
+    with locks.file_lock(CACHE_FOLDER / f"{name}.lock", doing=f"compiling the kernels of {name}"):
         if mark.exists():
             return
         process = get_context("spawn").Process(target=draw)

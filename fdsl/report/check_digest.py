@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fdsl.io.storage import DamagedFile, digest, read_json
+from fdsl.io.checksums import digest
+from fdsl.io.storage import DamagedFile, read_json
 
 
 def check_digest(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from fdsl.io.escaping import markdown
+from fdsl.io.escaping import escape_markdown
 from fdsl.io.storage import write_text
 from fdsl.report import csv_files
 from fdsl.report.content import DASH, points
@@ -119,14 +119,16 @@ def to_csv(decisions: Sequence[Decision]) -> str:
 def to_markdown(decisions: Sequence[Decision]) -> str:
     """Return the decisions as a table of GitHub-flavoured Markdown."""
     rows = [
-        (markdown(d.claim.sentence), _points(d.published), _effect(d), d.seeds, _verdict(d))
+        (escape_markdown(d.claim.sentence), _points(d.published), _effect(d), d.seeds, _verdict(d))
         for d in decisions
     ]
     headings = ["Claim", "Published effect", "Our effect [95 % interval]", "Seeds", "Verdict"]
     table = pd.DataFrame(rows, columns=headings).to_markdown(
         index=False, tablefmt="pipe", disable_numparse=True
     )
-    return f"# Claims\n\n> **{markdown(decisions[0].scale.banner)}**\n\n{LEGEND}\n\n{table}\n"
+    return (
+        f"# Claims\n\n> **{escape_markdown(decisions[0].scale.banner)}**\n\n{LEGEND}\n\n{table}\n"
+    )
 
 
 def to_html(decisions: Sequence[Decision]) -> str:
@@ -143,7 +145,9 @@ def fragment(decisions: Sequence[Decision], *, level: int = 1) -> Markup:
 
 
 def _verdict(decision: Decision) -> str:
-    return f"**{decision.verdict}**" + (f" ({markdown(decision.note)})" if decision.note else "")
+    return f"**{decision.verdict}**" + (
+        f" ({escape_markdown(decision.note)})" if decision.note else ""
+    )
 
 
 def _effect(decision: Decision) -> str:

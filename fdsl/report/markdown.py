@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from fdsl.io.escaping import markdown
+from fdsl.io.escaping import escape_markdown
 from fdsl.report.content import (
     DASH,
     Cell,
@@ -36,23 +36,24 @@ def to_markdown(report: TableReport) -> str:
 
 
 def _parts(report: TableReport) -> Iterator[str]:
-    yield f"# {report.name}: {markdown(report.title)}"
-    yield f"> **{markdown(report.scale.banner)}**"
-    yield f"{markdown(report.caption)} {markdown(how_to_read(report))}"
+    yield f"# {report.name}: {escape_markdown(report.title)}"
+    yield f"> **{escape_markdown(report.scale.banner)}**"
+    yield f"{escape_markdown(report.caption)} {escape_markdown(how_to_read(report))}"
     for group in report.groups:
         if len(report.groups) > 1 or not report.scale.comparable:
-            yield f"## {markdown(heading(report, group))}"
+            yield f"## {escape_markdown(heading(report, group))}"
         yield _grid(report, group)
     if report.footnotes:
         yield "\n".join(
-            f"[{number}] {markdown(text)}  " for number, text in enumerate(report.footnotes, 1)
+            f"[{number}] {escape_markdown(text)}  "
+            for number, text in enumerate(report.footnotes, 1)
         ).rstrip()
     yield tally(report)
     if report.scale.comparable:
         yield "## Against the paper"
         yield _list(agreement(report))
     if report.bases:
-        yield f"## {markdown(against(report))}"
+        yield f"## {escape_markdown(against(report))}"
         if report.gains:
             yield paired_legend(report)
             yield _gain_grid(report)
@@ -74,12 +75,12 @@ def _gain_grid(report: TableReport) -> str:
     columns = gain_columns(report)
     rows = [
         [
-            markdown(row),
+            escape_markdown(row),
             *(gained(gain) if (gain := report.gain(row, column)) else DASH for column in columns),
         ]
         for row in gain_rows(report)
     ]
-    return _table(["Pre-training", *map(markdown, columns)], rows)
+    return _table(["Pre-training", *map(escape_markdown, columns)], rows)
 
 
 def _cell(report: TableReport, cell: Cell) -> str:
@@ -94,11 +95,15 @@ def _cell(report: TableReport, cell: Cell) -> str:
 
 def _row_label(report: TableReport, row: str) -> str:
     described = report.described.get(row)
-    return f"{markdown(row)}<br>({markdown(described)})" if described else markdown(row)
+    return (
+        f"{escape_markdown(row)}<br>({escape_markdown(described)})"
+        if described
+        else escape_markdown(row)
+    )
 
 
 def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {markdown(line)}" for line in lines)
+    return "\n".join(f"- {escape_markdown(line)}" for line in lines)
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> str:

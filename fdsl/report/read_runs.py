@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import ConfigDict, Field, model_validator
 
-from fdsl.io.storage import DamagedFile, digest_json, read_json
+from fdsl.io.checksums import digest_json
+from fdsl.io.storage import DamagedFile, read_json
 from fdsl.schema.base import ConfigError, FrozenModel, validate
 from fdsl.schema.study.tables import Evaluation
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from fdsl.io import storage
+from fdsl.io import checksums, storage
 from fdsl.io.storage import DamagedFile
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def save(folder: str | Path, content: dict[str, Any], *, step: int, identity: Id
     target.with_suffix(".json").unlink(missing_ok=True)
     with storage.atomic_write(target) as temporary, temporary.open("wb") as file:
         file.write(buffer.getbuffer())
-    if storage.digest(target) != digest:
+    if checksums.digest(target) != digest:
         raise DamagedFile(f"{target} does not read back as it was written: check the disk")
     pointer = {"file": target.name, "sha256": digest, "step": step, "identity": dict(identity)}
     storage.write_checksummed(target.with_suffix(".json"), pointer)

@@ -16,7 +16,7 @@ from torch.amp import GradScaler
 
 from fdsl.augment.crop import EvalTransform
 from fdsl.io import storage
-from fdsl.io.locks import alone
+from fdsl.io.locks import file_lock
 from fdsl.train import checkpoint, evaluate, interrupt, loop, models, optim, ranking
 from fdsl.train.classification import classification, finished
 from fdsl.train.compilation import compiler
@@ -47,7 +47,7 @@ def exclusive(task: Task, *, processes: Processes) -> Iterator[None]:
     """
     task.check(world=processes.world)
     lock = task.checkpoints.with_name(f"{task.checkpoints.name}.lock")
-    with alone(lock, doing=f"training {task.run}") if processes.leads else nullcontext():
+    with file_lock(lock, doing=f"training {task.run}") if processes.leads else nullcontext():
         processes.wait()  # nobody may look for a checkpoint before the other training has ended
         yield
 

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fdsl.io import records
-from fdsl.io.escaping import markdown
+from fdsl.io.escaping import escape_markdown
 from fdsl.schema.catalogue import ModelEntry, PublishedWeights
 from fdsl.train import model_card, models, published_weights, weights
 from fdsl.train.weights import WeightsMismatch
@@ -210,7 +210,7 @@ def _card(
             "- Others trained these weights. Only their form was changed here; their images and"
             " recipe were not checked."
         ),
-        *([f"- {markdown(entry.notes)}"] if entry.notes else []),
+        *([f"- {escape_markdown(entry.notes)}"] if entry.notes else []),
     ]
     return model_card.page(
         title=entry.title,

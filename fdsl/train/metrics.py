@@ -187,7 +187,7 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         if self._path is not None and self._file is not None:
-            with storage.naming(self._path):
+            with storage.path_in_errors(self._path):
                 self._file.close()
 
     def _tick(self) -> None:
@@ -243,5 +243,5 @@ class Journal:
     def _write(self, line: dict[str, Any]) -> None:
         self.history.lines.append(line)
         if self._path is not None and self._file is not None:
-            with storage.naming(self._path):
+            with storage.path_in_errors(self._path):
                 self._file.write(json.dumps(line) + "\n")

@@ -18,7 +18,7 @@ from torch import nn
 
 from fdsl.augment.crop import MARGIN, SMALL_PX
 from fdsl.io import storage
-from fdsl.io.escaping import markdown, printable
+from fdsl.io.escaping import escape_markdown, printable
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Recipe
 from fdsl.train import models
@@ -156,22 +156,23 @@ def page(
     )
     sections = {**parts, "How to load it": _how_to_load(about)}
     body = "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items())
-    says = "MIT, like the code that made it." if licence == MIT else markdown(licence)
+    says = "MIT, like the code that made it." if licence == MIT else escape_markdown(licence)
     return (
-        f"{head}\n# {markdown(title)}\n\n> {markdown(banner)}\n\n{body}\n\n## Licence\n\n{says}\n"
+        f"{head}\n# {escape_markdown(title)}\n\n> {escape_markdown(banner)}\n\n{body}"
+        f"\n\n## Licence\n\n{says}\n"
     )
 
 
 def table(rows: Mapping[str, Any]) -> str:
     """Return a Markdown table of names and values, which are plain text, or `Code`."""
-    lines = [f"| {markdown(name)} | {_cell(value)} |" for name, value in rows.items()]
+    lines = [f"| {escape_markdown(name)} | {_cell(value)} |" for name, value in rows.items()]
     return "\n".join(["| | |", "|---|---|", *lines])
 
 
 def _cell(value: Any) -> str:
     """Return a value of a table; code has no escapes, so what would end it is left out."""
     if not isinstance(value, Code):
-        return markdown(str(value))
+        return escape_markdown(str(value))
     return f"`{' '.join(printable(re.sub(r'[`|]', '', value)).split())}`"
 
 
@@ -201,7 +202,7 @@ def _of_pretraining(
         limits.append(f"- {FORMULA_DRIVEN}".replace("\n", "\n  "))
     if not origin.comparable:
         limits.append(
-            f"- {markdown(origin.scale_title)}: not for comparison with published numbers."
+            f"- {escape_markdown(origin.scale_title)}: not for comparison with published numbers."
         )
     training = {
         "Network": f"{origin.model_title} ({task.model.timm} of timm)",

@@ -23,7 +23,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from fdsl.io import storage
+from fdsl.io import checksums
 from fdsl.io.storage import DamagedFile
 from fdsl.train import weights as weight_files
 
@@ -115,7 +115,7 @@ def read(path: str | Path, *, sha256: str | None = None, average: bool = False) 
         raise DamagedFile(
             f"{path} has {size:,} bytes; weights have 1 to {LARGEST_BYTES:,}: get the file again"
         )
-    found = storage.digest(path)
+    found = checksums.digest(path)
     if sha256 is not None and found != sha256:
         raise DamagedFile(
             f"{path} has sha256 {found}, expected {sha256}: it is damaged or not the published"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fdsl.io.escaping import restructured
+from fdsl.io.escaping import escape_rst
 from fdsl.schema.study.figures import Samples
 from fdsl.schema.study.report_scale import ReportScale
 from fdsl.workflow.as_json import as_json
@@ -83,7 +83,7 @@ class Reports:
         """
         study, scale = self.runs.study(report), self.config.scales[self.scale]
         shown = study.tables.get(report) or study.figures[report]
-        return restructured(f"{shown.title}. {shown.caption} {scale.banner}")
+        return escape_rst(f"{shown.title}. {shown.caption} {scale.banner}")
 
     def hashed_fields(self) -> str:
         """Return the order of the `claims` job."""

@@ -86,7 +86,7 @@ def test_parameters_that_are_not_those_of_their_digest_are_not_drawn(tmp_path):
         shard.with_suffix(".json"),
     ]
     assert run("render-shard", drawn, *asked).exit_code == 0
-    storage.require_digest(shard, noted=shard.with_suffix(".json"))
+    storage.require_digest(shard, digest_file=shard.with_suffix(".json"))
     shard.unlink()
 
     other = [*note, "--out", parameters, "--digest", tmp_path / "other.json"]

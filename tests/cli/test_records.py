@@ -2,7 +2,7 @@ import json
 
 from fdsl.cli import records
 from fdsl.io import records as record_files
-from fdsl.io.storage import digest
+from fdsl.io.checksums import digest
 from fdsl.schema.yaml_files import workflow_folder
 
 
@@ -10,7 +10,7 @@ def test_a_record_says_what_was_asked_by_whom_and_on_what(tmp_path):
     given, made = tmp_path / "given.json", tmp_path / "shard-0001.arrow"
     given.write_text("{}")
     made.write_bytes(b"images")
-    record = record_files.beside(made)
+    record = record_files.record_path(made)
     asked = records.asked(json.dumps({"seed": 3}))
     records.leave(record, "render_shard", asked, "abc", seed=3, inputs=[given], outputs=[made])
     found = record_files.read(record)

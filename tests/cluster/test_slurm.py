@@ -15,7 +15,8 @@ from cluster.local_cluster import wait_for
 from safetensors.numpy import load_file
 from workflow.checkout import checkout, shrink
 
-from fdsl.io.storage import digest, read_json
+from fdsl.io.checksums import digest
+from fdsl.io.storage import read_json
 
 pytestmark = pytest.mark.cluster
 

@@ -2,7 +2,7 @@
 
 import json
 
-from fdsl.io.storage import digest
+from fdsl.io.checksums import digest
 
 # What a record says of the machine, the day and the way to the end.
 CIRCUMSTANCES = {"environment", "cost", "started", "finished", "outputs", "checksum"}

@@ -1,6 +1,4 @@
-"""The machine-written summary of the faults, and the tables of docs/reliability.md that are made
-from it.
-"""
+"""The summary that the fault tests write, and the tables of docs/reliability.md made from it."""
 
 import json
 import os
@@ -9,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SUMMARY = ROOT / "docs/reliability.json"
+SUMMARY = ROOT / "build/reliability.json"
 DOCUMENT = ROOT / "docs/reliability.md"
 CASES = {
     "disk": ["disk", "read-only"],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fdsl.io.escaping import markdown, printable, restructured, spreadsheet
+from fdsl.io.escaping import escape_csv, escape_markdown, escape_rst, printable
 
 ANY = st.text(st.characters(), max_size=40)
 
@@ -35,7 +35,7 @@ def test_nothing_that_a_terminal_obeys_is_left(text):
 
 @given(ANY)
 def test_markdown_is_one_line_without_live_markup(text):
-    left = markdown(text)
+    left = escape_markdown(text)
     assert "\n" not in left
     for mark in "<>|*`[]":
         for place, character in enumerate(left):
@@ -54,7 +54,7 @@ def test_markdown_is_one_line_without_live_markup(text):
 def test_restructured_text_is_one_paragraph_without_live_markup(text):
     from docutils.core import publish_doctree
 
-    words = restructured(text)
+    words = escape_rst(text)
     tree = publish_doctree(
         f"table1: {words}", settings_overrides={"report_level": 5, "halt_level": 5}
     )
@@ -66,19 +66,19 @@ def test_restructured_text_is_one_paragraph_without_live_markup(text):
     "text", ["=cmd|' /C calc'!A0", "+1+2", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "＝1+1", "-", "+"]
 )
 def test_what_a_spreadsheet_would_compute_has_an_apostrophe_before_it(text):
-    assert spreadsheet(text) == f"'{text}"
+    assert escape_csv(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
     "text", ["", "-11.48", "+8.83", "1e-3", "-0.00", "3", "FractalDB-1k", "– x", "a=b"]
 )
 def test_numbers_and_plain_words_stay(text):
-    assert spreadsheet(text) == text
+    assert escape_csv(text) == text
 
 
 @given(st.text(string.printable, max_size=20))
 def test_no_cell_begins_as_a_formula_unless_it_is_a_number(text):
-    cell = spreadsheet(text)
+    cell = escape_csv(text)
     assert not cell.startswith(("=", "@", "\t", "\r", "\n"))
     if cell.startswith(("+", "-")):
         float(cell)

@@ -114,10 +114,10 @@ def test_the_second_waits_for_the_first_to_end(tmp_path):
     path = tmp_path / "run.lock"
     code = f"""
 from fdsl.io import locks
-with locks.alone({str(path)!r}, doing="training"):
+with locks.file_lock({str(path)!r}, doing="training"):
     print("second", flush=True)
 """
-    with locks.alone(path, doing="training"):
+    with locks.file_lock(path, doing="training"):
         second = subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -4,7 +4,8 @@ from datetime import datetime
 import pytest
 
 from fdsl.io import records
-from fdsl.io.storage import DamagedFile, digest
+from fdsl.io.checksums import digest
+from fdsl.io.storage import DamagedFile
 
 CONTENT = {
     "kind": "probe",
@@ -65,24 +66,6 @@ def test_a_number_that_is_none_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_digest_of_a_folder_depends_on_names_and_content(tmp_path):
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "a").write_bytes(b"1")
-    (tmp_path / "b").write_bytes(b"22")
-    before = records.stated(tmp_path)
-    (tmp_path / "deep" / ".hidden").write_bytes(b"3")
-    assert records.stated(tmp_path) == before
-    assert (before["bytes"], before["files"]) == (3, 2)
-    (tmp_path / "b").rename(tmp_path / "c")
-    renamed = records.stated(tmp_path)
-    (tmp_path / "c").write_bytes(b"33")
-    changed = records.stated(tmp_path)
-    assert len({before["sha256"], renamed["sha256"], changed["sha256"]}) == 3
-    (tmp_path / "c").write_bytes(b"22")
-    (tmp_path / "c").rename(tmp_path / "b")
-    assert records.stated(tmp_path) == before
-
-
 @pytest.mark.parametrize(
     ("path", "record"),
     [
@@ -92,4 +75,4 @@ def test_the_digest_of_a_folder_depends_on_names_and_content(tmp_path):
     ],
 )
 def test_a_record_stands_beside_what_it_is_about(path, record):
-    assert records.beside(path).as_posix() == record
+    assert records.record_path(path).as_posix() == record

@@ -72,7 +72,7 @@ def test_a_folder_comes_whole_with_a_seal_and_replaces_the_one_before_it(tmp_pat
             (temporary / "part").mkdir()
             (temporary / "part" / "a.png").write_text(content)
     (folder / ".snakemake_timestamp").touch()
-    storage.require_whole(folder)
+    storage.require_intact(folder)
     assert (folder / "part/a.png").read_text() == "new"
     assert [p.name for p in folder.parent.iterdir()] == ["set"]
     with pytest.raises(RuntimeError), storage.atomic_folder(folder):
@@ -94,7 +94,7 @@ def test_what_a_killed_writer_of_a_folder_left_is_used_again(tmp_path):
     with storage.atomic_folder(tmp_path / "set") as temporary:
         assert not list(temporary.iterdir())
         (temporary / "a").write_text("x")
-    storage.require_whole(tmp_path / "set")
+    storage.require_intact(tmp_path / "set")
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
 
 
@@ -113,7 +113,7 @@ def test_a_folder_that_is_not_whole_is_named(tmp_path, damage):
         "no checksum": seal.unlink,
     }[damage]()
     with pytest.raises(DamagedFile, match=r"set.*run the same command again"):
-        storage.require_whole(folder)
+        storage.require_intact(folder)
 
 
 def test_no_single_flipped_bit_of_a_sealed_file_is_read_as_something_else(tmp_path):
@@ -147,12 +147,12 @@ def test_a_file_must_be_the_one_whose_digest_was_noted(tmp_path):
     path, note = tmp_path / "a.arrow", tmp_path / "a.json"
     path.write_bytes(b"abc")
     storage.write_digest(note, of=path)
-    assert storage.require_digest(path, noted=note).startswith("ba7816bf8f01cfea")
+    assert storage.require_digest(path, digest_file=note).startswith("ba7816bf8f01cfea")
     path.write_bytes(b"abd")
     with pytest.raises(
         DamagedFile, match=r"a\.arrow .3 bytes. is not the file that .*a\.json describes"
     ):
-        storage.require_digest(path, noted=note)
+        storage.require_digest(path, digest_file=note)
 
 
 def test_permissions_follow_the_umask(tmp_path):
@@ -175,13 +175,6 @@ def test_damaged_json_is_named(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(storage.DamagedFile, match=r"a\.json is not valid JSON.*delete it"):
         storage.read_json(tmp_path / "a.json")
-
-
-def test_digests(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    assert storage.digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
-    assert storage.digest_json({"a": 1, "b": 2}) == storage.digest_json({"b": 2, "a": 1})
-    assert storage.digest_json({"a": 1}) != storage.digest_json({"a": 2})
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Worker processes."""
+"""Worker process_pool."""
 
 import os
 import signal
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from fdsl.io.workers import processes
+from fdsl.io.workers import process_pool
 
 PARENT = """
 import os, sys, time
-from fdsl.io.workers import processes
+from fdsl.io.workers import process_pool
 if __name__ == "__main__":
-    with processes(1) as pool:
+    with process_pool(1) as pool:
         print(pool.submit(os.getpid).result(), flush=True)
         time.sleep(60)
 """
@@ -39,7 +39,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
 
 
 def test_a_killed_worker_is_told_in_words():
-    with pytest.raises(ChildProcessError, match="fewer workers than 1"), processes(1) as pool:
+    with pytest.raises(ChildProcessError, match="fewer workers than 1"), process_pool(1) as pool:
         pool.submit(os._exit, 3).result()
 
 

@@ -7,8 +7,8 @@ import json
 import random
 from pathlib import Path
 
+from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
-from fdsl.io import storage
 from fdsl.lineage.expected import Asked
 from fdsl.schema.yaml_files import read_yaml, workflow_folder
 from fdsl.workflow.load import load
@@ -64,10 +64,8 @@ def run(job):
     for path in job.outputs:  # the small digest beside a big file
         if job.kind in {"sample_parameters", "render_shard"} and path.endswith(".json"):
             big = Path(job.outputs[0])
-            storage.write_json(
-                path, {"file": big.name, "sha256": storage.digest(big), "bytes": big.stat().st_size}
-            )
-    inputs = {path: storage.digest(disk(path)) for path in job.inputs or ()}
+            storage.write_json(path, {"file": big.name, **checksums.digest_and_size(big)})
+    inputs = {path: checksums.digest(disk(path)) for path in job.inputs or ()}
     record_files.write(
         job.record,
         {

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from lineage.finished import CELL, TABLE, finish
 
-from fdsl.io import storage
-from fdsl.io.storage import DamagedFile, digest
+from fdsl.io import checksums, storage
+from fdsl.io.checksums import digest
+from fdsl.io.storage import DamagedFile
 from fdsl.lineage.chain import chain
 from fdsl.lineage.tree import tree
 from fdsl.schema.base import ConfigError
@@ -87,7 +88,7 @@ def test_many_shards_are_one_line(finished):
     content = json.loads(Path(record).read_text())
     names = [SHARD.replace("0000", f"{number:04d}") for number in range(64)]
     content["inputs"] = dict.fromkeys(names, "0" * 64)
-    content["checksum"] = storage.checksum(content)
+    content["checksum"] = checksums.checksum(content)
     storage.write_json(record, content)
     text = tree(chain(Path(record)))
     assert f"64 files, {names[0]} to shard-0063.arrow, the first: {SHARD}" in text

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from lineage.finished import TABLE, plan
 
-from fdsl.io.storage import DamagedFile, digest
+from fdsl.io.checksums import digest
+from fdsl.io.storage import DamagedFile
 from fdsl.lineage import crate as crates
 from fdsl.lineage.crate import write_crate
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from lineage.finished import TABLE, asked, finish, plan, run
 
+from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
-from fdsl.io import storage
 from fdsl.lineage.verify import Status, verify
 from fdsl.schema.base import ConfigError
 
@@ -34,7 +34,7 @@ def flip(path, place=100):
 def rewrite(path, **changes):
     """Change a record and seal it again, as a job would have left it."""
     content = {**json.loads(Path(path).read_text()), **changes}
-    content["checksum"] = storage.checksum(content)
+    content["checksum"] = checksums.checksum(content)
     storage.write_json(path, content)
 
 
@@ -120,7 +120,7 @@ def test_another_order_is_stale_and_the_difference_is_named(finished):
 def test_remade_weights_make_their_readers_stale(finished, wanted):
     Path(WEIGHTS).write_bytes(b"other weights")
     job = finished[f"results/laptop/pretrain/{KEY}/record.json"]
-    inputs = {name: storage.digest(name) for name in job.inputs}
+    inputs = {name: checksums.digest(name) for name in job.inputs}
     content = json.loads(Path(job.record).read_text()) | {"inputs": inputs}
     record_files.write(
         job.record, {k: v for k, v in content.items() if k != "checksum"}, outputs=job.outputs
@@ -255,7 +255,7 @@ def compose(wanted, job):
         "run": Path(target).name,
         "order": job.order,
         "code": job.code,
-        "inputs": {path: storage.digest(path) for path in job.inputs},
+        "inputs": {path: checksums.digest(path) for path in job.inputs},
     }
     record_files.write(job.record, record, outputs=[target])
 

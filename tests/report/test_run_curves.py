@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fdsl.io.storage import DamagedFile, stated, write_checksummed
+from fdsl.io.checksums import digest_and_size
+from fdsl.io.storage import DamagedFile, write_checksummed
 from fdsl.report import run_curves
 from fdsl.report.run_curves import write_curves
 
@@ -122,7 +123,7 @@ def test_a_damaged_file_is_named_and_nothing_is_drawn(metrics, content, text):
 
 def test_a_curve_is_drawn_only_as_the_record_beside_it_states_it(metrics):
     write(metrics, [train(1), train(2)])
-    record = {"outputs": {f"results/x/{metrics.name}": stated(metrics)}}
+    record = {"outputs": {f"results/x/{metrics.name}": digest_and_size(metrics)}}
     write_checksummed(metrics.with_name("record.json"), record)
     write_curves(metrics, out=metrics.with_name("curves.png"))
     write(metrics, [train(1), train(2, loss=3.0)])

@@ -8,7 +8,8 @@ import timm
 import torch
 from train.tiny_training import everything_random, finetune
 
-from fdsl.io.storage import DamagedFile, digest
+from fdsl.io.checksums import digest
+from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import ModelEntry, PublishedWeights
 from fdsl.train import models, weights
 from fdsl.train.import_weights import adopt

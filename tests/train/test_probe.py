@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from train import tiny_training
 
-from fdsl.io import storage
+from fdsl.io import checksums
 from fdsl.schema.probe import Probe
 from fdsl.schema.recipe import Preparation
 from fdsl.train import Devices
@@ -104,7 +104,7 @@ def test_the_record_says_what_was_counted_and_how(run):
     assert 0 < result["linear"]["cv_accuracy"] <= 100
     assert record["inputs"] == {"manifest.json": "0" * 64}
     assert (record["environment"]["device"], record["environment"]["processes"]) == ("cpu", 1)
-    assert record["checksum"] == storage.checksum(record)
+    assert record["checksum"] == checksums.checksum(record)
     assert record["cost"]["wall_seconds"] > 0
 
 

@@ -10,7 +10,8 @@ import zipfile
 import pytest
 import torch
 
-from fdsl.io.storage import DamagedFile, digest
+from fdsl.io.checksums import digest
+from fdsl.io.storage import DamagedFile
 from fdsl.train import published_weights
 from fdsl.train.published_weights import RefusedPickle
 

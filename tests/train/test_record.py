@@ -5,7 +5,7 @@ import torch
 from train.tiny_training import finetune, pretrain, recipe
 
 from fdsl.io import records
-from fdsl.io.storage import digest
+from fdsl.io.checksums import digest
 from fdsl.train.distributed import Processes
 
 ASKED = {"order": {"run_seed": 3}, "started": "2026-01-02T03:04:05+00:00"}

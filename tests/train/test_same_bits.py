@@ -1,8 +1,8 @@
 """Parameters, images, splits, order and augmentation have one digest, however the work is shared,
 and go on where it stopped.
 
-What is trained from them is compared in `test_processes.py` and `test_fit.py`. README, "Same bits",
-names these tests.
+What is trained from them is compared in `test_processes.py` and `test_fit.py`.
+docs/reproducibility.md names these tests.
 """
 
 import json

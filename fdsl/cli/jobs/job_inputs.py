@@ -143,5 +143,6 @@ def devices(machine: str, threads: int) -> Any:
 def noted(paths: list[Path]) -> dict[str, str]:
     """Return the digests of big files, which must be those in the small files beside them."""
     return {
-        str(path): storage.require_digest(path, noted=path.with_suffix(".json")) for path in paths
+        str(path): storage.require_digest(path, digest_file=path.with_suffix(".json"))
+        for path in paths
     }

@@ -14,7 +14,8 @@ from fdsl.images.dataset import Dataset, build
 from fdsl.images.export import layouts
 from fdsl.images.export import manifest as manifest_file
 from fdsl.images.parameters import read_table
-from fdsl.io.storage import DamagedFile, digest
+from fdsl.io.checksums import digest
+from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import SyntheticDataset
 
 KEY_IN_TAR = re.compile(r"(\d{6,})_(\d{6,})(?:\.(?:png|cls|json))?")

@@ -18,7 +18,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from fdsl.images.export.writers import Row
-from fdsl.io.storage import DamagedFile, atomic_write, digest, write_json
+from fdsl.io.checksums import digest
+from fdsl.io.storage import DamagedFile, atomic_write, write_json
 from fdsl.schema.base import FrozenModel
 
 FORMAT = 1

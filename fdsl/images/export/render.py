@@ -112,7 +112,7 @@ def render(
     if plan.folder.exists() and not plan.folder.is_dir():
         raise DamagedFile(f"{plan.folder} is a file, not a folder: choose another name")
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with locks.holding(plan.folder) as alone:
+    with locks.try_lock(plan.folder) as alone:
         if not alone:
             raise DamagedFile(f"{plan.folder} is being filled by another process: wait for it")
         return _render(plan)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fdsl.images.streamed import DrawnImages, StreamedImages
-from fdsl.io import workers as pools
+from fdsl.io.workers import process_pool
 
 PIXELS_PER_CHUNK = 4_000_000
 IMAGES_PER_CHUNK = 16
@@ -58,7 +58,7 @@ def samples(
     # with the dataset
     streamed = isinstance(images, StreamedImages)
     content = pickle.dumps((None if streamed else images, compression))
-    with pools.processes(workers, initializer=_begin, initargs=(content,)) as pool:
+    with process_pool(workers, initializer=_begin, initargs=(content,)) as pool:
         waiting: deque[Future[list[Sample]]] = deque()
         try:
             for chunk in _chunks(indices, _chunk_size(images)):

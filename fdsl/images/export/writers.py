@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fdsl.images.export.render_pool import Sample
-from fdsl.io.storage import DamagedFile, digest, sync
+from fdsl.io.checksums import digest
+from fdsl.io.storage import DamagedFile, sync
 
 ROWS_PER_GROUP = 256
 WORKSPACE = ".partial"

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fdsl import __version__
-from fdsl.io import storage
+from fdsl.io import checksums
 from fdsl.lineage.chain import Chain
 from fdsl.lineage.crate.content import Content
 from fdsl.lineage.expected import PUBLISHED
@@ -234,7 +234,7 @@ class Entities:
         """Add the verb that did a job; another code, machine or set of versions is another tool."""
         environment = record.get("environment", {})
         code = str(record.get("code", "unknown"))
-        key = storage.digest_json([record["kind"], code, environment])[:12]
+        key = checksums.digest_json([record["kind"], code, environment])[:12]
         version = environment.get("fdsl")
         return self._context(
             f"#tool-{record['kind']}-{key}",

@@ -80,7 +80,7 @@ def test_a_full_disk_leaves_nothing_that_looks_whole(tmp_path, format):
 def test_the_lock_dies_with_its_process(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from fdsl.io import locks\nwith"
-        " locks.holding(Path(sys.argv[1])):\n print(1, flush=True); time.sleep(60)"
+        " locks.try_lock(Path(sys.argv[1])):\n print(1, flush=True); time.sleep(60)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
     with child:
