@@ -35,7 +35,7 @@ class Job:
         Files and folders that it makes besides, with the small digests of big files.
     inputs
         What its record must name; None where others name it (published weights).
-    order
+    spec
         What decides the result, as plain data.
     code
         Digest of the code, or None where a change of the code repeats nothing.
@@ -45,7 +45,7 @@ class Job:
     record: str
     outputs: tuple[str, ...]
     inputs: tuple[str, ...] | None
-    order: dict[str, Any]
+    spec: dict[str, Any]
     code: str | None
 
 
@@ -91,7 +91,7 @@ class Asked:
         composed = [o for job in self.jobs.values() if job.kind == "compose" for o in job.outputs]
         trained = [job for job in self.jobs.values() if job.kind in TRAININGS]
         boards = [f"{job.record.rpartition('/')[0]}/tensorboard" for job in trained]
-        kept = [f"results/{self.scale}/checkpoints/{job.order['run']}" for job in trained]
+        kept = [f"results/{self.scale}/checkpoints/{job.spec['run']}" for job in trained]
         locks = [f"{folder}.lock" for folder in kept]
         return (*(f"{folder}/" for folder in [*composed, *boards, *kept]), *locks)
 
@@ -107,7 +107,7 @@ def _reports(plan: Plan) -> Iterable[Job]:
                 "table",
                 outputs,
                 inputs=[*plan.files.records(name), PUBLISHED],
-                order=plan.reports.tabulation(name),
+                spec=plan.reports.tabulation(name),
                 code=plan.codes.table(name),
             )
         for name in study.figures:
@@ -115,14 +115,14 @@ def _reports(plan: Plan) -> Iterable[Job]:
                 "figure",
                 [f"results/figures/{name}{suffix}" for suffix in (".png", ".pdf", ".csv")],
                 inputs=[*plan.files.records(name), *plan.files.figure_files(name), PUBLISHED],
-                order=plan.reports.drawing(name),
+                spec=plan.reports.drawing(name),
                 code=plan.codes.figure(name),
             )
     yield _job(
         "claims",
         [f"results/claims{suffix}" for suffix in (".csv", ".html", ".md")],
         inputs=[*plan.files.claim_records(), PUBLISHED],
-        order=plan.reports.hashed_fields(),
+        spec=plan.reports.hashed_fields(),
         code=_code(*MODULES["claims"]),
     )
     shown = [*plan.files.all_records(), *plan.files.pretraining_records(), *plan.files.figures()]
@@ -130,7 +130,7 @@ def _reports(plan: Plan) -> Iterable[Job]:
         "page",
         ["results/index.html"],
         inputs=[*shown, PUBLISHED],
-        order=plan.reports.paging(),
+        spec=plan.reports.paging(),
         code=_code(*MODULES["page"]),
     )
 
@@ -217,7 +217,7 @@ def _attention(plan: Plan, path: str) -> Job:
         "attention",
         [path],
         inputs=[weights, *plan.files.attention_manifest(scale, key)],
-        order=plan.orders.pretraining(scale, key),
+        spec=plan.orders.pretraining(scale, key),
         code=plan.codes.attention(key),
     )
 
@@ -232,7 +232,7 @@ def _images(plan: Plan, dataset: str, *, stored: bool) -> Iterable[Job]:
         "sample_parameters",
         [parameters, f"results/{scale}/parameters/{dataset}.json"],
         inputs=[],
-        order=plan.orders.sampling(scale, dataset),
+        spec=plan.orders.sampling(scale, dataset),
         code=plan.codes.images("fdsl.images.parameters", dataset=dataset),
     )
     digests = plan.files.image_digests(scale, Run(dataset, "any", 0).key) if stored else []
@@ -243,18 +243,18 @@ def _images(plan: Plan, dataset: str, *, stored: bool) -> Iterable[Job]:
                 "render_shard",
                 [f"{shard}.arrow", digest],
                 inputs=[parameters],
-                order=plan.orders.rendering(scale, dataset, shard.rpartition("-")[2]),
+                spec=plan.orders.rendering(scale, dataset, shard.rpartition("-")[2]),
                 code=plan.codes.images("fdsl.images.synthetic", dataset=dataset),
             )
 
 
 def _downstream(plan: Plan, names: set[str]) -> Iterable[Job]:
-    """Yield the jobs that check real pictures, compose some, and check what those are composed of."""
+    """Yield the jobs that check real pictures, compose some, and check their sources."""
     todo, scale = sorted(names), plan.scale
     for name in todo:
         manifest = f"results/{scale}/downstream/{name}.json"
         yield _job(
-            "fetch_downstream", [manifest], inputs=[], order=plan.orders.fetching(name), code=None
+            "fetch_downstream", [manifest], inputs=[], spec=plan.orders.fetching(name), code=None
         )
         ingredients = plan.files.ingredients(scale, name)
         for folder in plan.files.composed(scale, name):
@@ -262,16 +262,16 @@ def _downstream(plan: Plan, names: set[str]) -> Iterable[Job]:
                 "compose",
                 [folder],
                 inputs=ingredients,
-                order=plan.orders.composing(name),
+                spec=plan.orders.composing(name),
                 code=_code(*MODULES["compose"]),
             )
         todo += [found for path in ingredients if (found := _stem(path)) not in todo]
 
 
-def _job(kind: str, outputs: list[str], *, inputs: list[str], order: str, code: str | None) -> Job:
+def _job(kind: str, outputs: list[str], *, inputs: list[str], spec: str, code: str | None) -> Job:
     """Return a job whose record stands beside its first output."""
     record = record_path(outputs[0]).as_posix()
-    return Job(kind, record, tuple(outputs), tuple(inputs), json.loads(order), code)
+    return Job(kind, record, tuple(outputs), tuple(inputs), json.loads(spec), code)
 
 
 def _stem(path: str) -> str:
