@@ -13,26 +13,21 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing import get_context
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.forecast import loading, rates
-from fdsl.forecast.bench import apart, measure_drawing, peak_memory_mb
-from fdsl.forecast.speeds import CPU
+from fdsl.forecast import bench_training, rates
+from fdsl.forecast.bench import apart, measure_drawing
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.probe import Probe
-from fdsl.schema.recipe import Recipe
 from fdsl.workflow.config import Config
 
 BUSY = 8  # cores at most, together with the one that is measured
-BATCH = 128  # images at once; 64 of 224 px on a GPU
-SOURCE_IMAGES = 256
 PICTURE_PX = (375, 500)  # of a JPEG, as in ImageNet
 PROBED = {"train_images": 1000, "test_images": 2000, "features": 96, "classes": 10}
 # What the commands of a kind import before their work begins; kernels are loaded too.
@@ -47,24 +42,6 @@ STARTS = {
     ),
 }
 PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-# recipe, side and channels of the decoded images: what the scales combine most
-LOADED = (
-    ("pretrain_laptop", 32, 1),
-    ("pretrain_dino_laptop", 28, 1),
-    ("pretrain_vit_tiny_1k", 362, 1),
-    ("pretrain_vit_tiny_1k", 512, 1),
-    ("pretrain_vit_tiny_1k", 224, 1),
-    ("finetune_small_sets", 32, 3),
-    ("finetune_small_sets", loading.PHOTOGRAPH_PX, 3),
-    ("pretrain_dino_vit_tiny_1k", loading.PHOTOGRAPH_PX, 3),
-)
-EVALUATED = (
-    ("finetune_laptop", 28, 1),
-    ("finetune_laptop", 8, 1),
-    ("finetune_small_sets", 32, 3),
-    ("finetune_small_sets", loading.PHOTOGRAPH_PX, 3),
-)
-ON_GPU = (("vit_tiny", "bf16"), ("vit_tiny", "fp32"), ("vit_base", "bf16"))
 
 
 def measure(config: Config, *, seconds: float, seed: int = 0) -> Iterator[str | rates.MachineRates]:
@@ -88,14 +65,16 @@ def measure(config: Config, *, seconds: float, seed: int = 0) -> Iterator[str | 
         for kind in STARTS:
             yield f"start of a process: {kind}"
             starts.append(_start(kind))
-        yield f"augmentation and evaluation: {len(LOADED) + len(EVALUATED)} kinds and sizes"
-        loaded = apart(_all_loading, config, seconds)
+        yield "augmentation and evaluation of images of all kinds and sizes"
+        loaded = apart(bench_training.measure_loading, config, seconds)
         yield "network: vit_micro on the CPU"
-        training = list(apart(_on_cpu, config, seconds))
-        gpu = apart(_gpu)
-        for network, precision in ON_GPU if gpu else ():
+        training = list(apart(bench_training.measure_cpu, config, seconds))
+        gpu = apart(bench_training.first_gpu)
+        for network, precision in bench_training.ON_GPU if gpu else ():
             yield f"network: {network}, {precision}, on the {gpu}"
-            training.append(apart(_on_gpu, config, network, precision, str(gpu), seconds))
+            training.append(
+                apart(bench_training.measure_gpu, config, network, precision, str(gpu), seconds)
+            )
         yield "k-NN and linear probe"
         judging = apart(_judging, config.probe)
         yield "decoding a JPEG"
@@ -134,7 +113,9 @@ def _datasets(config: Config) -> list[tuple[str, SyntheticDataset]]:
 def _busy(config: Config, count: int) -> Iterator[None]:
     """Keep `count` other cores at work with trainings of the laptop scale."""
     others = [
-        get_context("spawn").Process(target=_on_cpu, args=(config, math.inf), daemon=True)
+        get_context("spawn").Process(
+            target=bench_training.measure_cpu, args=(config, math.inf), daemon=True
+        )
         for _ in range(count)
     ]
     for process in others:
@@ -165,171 +146,6 @@ def _children_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-class _Noise:
-    """Images in memory, of one size."""
-
-    classes = 10
-
-    def __init__(self, side: int, channels: int) -> None:
-        shape = (SOURCE_IMAGES, side, side, *([3] if channels == 3 else []))
-        self.images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        self.labels = np.arange(SOURCE_IMAGES, dtype=np.int64) % self.classes
-
-    def __len__(self) -> int:
-        return SOURCE_IMAGES
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        return self.images[index], int(self.labels[index])
-
-
-def _recipe(config: Config, name: str) -> Recipe:
-    from fdsl.schema.recipe_files import plain
-
-    return Recipe.model_validate(plain(config.recipes[name]))
-
-
-def _all_loading(config: Config, seconds: float) -> list[rates.Loading]:
-    """Return what a core needs for images of all kinds and sizes."""
-    return [
-        _loading(_recipe(config, name), side, channels, seconds, evaluated=evaluated)
-        for evaluated, group in ((False, LOADED), (True, EVALUATED))
-        for name, side, channels in group
-    ]
-
-
-def _loading(
-    recipe: Recipe, side: int, channels: int, seconds: float, *, evaluated: bool
-) -> rates.Loading:
-    """Return what a core needs for an image on its way from memory to a batch."""
-    import torch
-
-    from fdsl.augment.crop import EvalTransform, TrainTransform
-    from fdsl.augment.multi_crop import MultiCrop
-    from fdsl.train.input.loader import EvaluationImages, TrainingImages
-    from fdsl.train.input.samplers import InfiniteSampler
-
-    torch.set_num_threads(1)
-    source = _Noise(side, channels)
-    images: EvaluationImages | TrainingImages
-    if evaluated:
-        images = EvaluationImages(source, EvalTransform(recipe))
-    else:
-        transform = TrainTransform(recipe) if recipe.dino is None else MultiCrop(recipe)
-        stream = InfiniteSampler(len(source), seed=0, repeated_aug=1)
-        images = TrainingImages(source, transform, stream=stream, seed=0, kept_mb=256)
-    images.__getitems__(range(SOURCE_IMAGES))  # compiles, and keeps what is kept
-    return rates.Loading(
-        kind=loading.EVALUATION if evaluated else loading.kind(recipe),
-        source_px=side,
-        image_size_px=recipe.image_size_px,
-        channels=channels,
-        seconds=_seconds_each(lambda: images.__getitems__(range(64)), seconds) / 64,
-    )
-
-
-def _seconds_each(
-    work: Callable[[], Any], seconds: float, clock: Callable[[], float] = time.process_time
-) -> float:
-    """Return the mean seconds of `work`, repeated for `seconds` and at least three times."""
-    count, began = 0, clock()
-    while count < 3 or clock() - began < seconds:
-        work()
-        count += 1
-    return (clock() - began) / count
-
-
-def _gpu() -> str | None:
-    """Return the name of the first GPU, or None."""
-    import torch
-
-    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
-
-
-def _on_cpu(config: Config, seconds: float) -> list[rates.Training]:
-    """Return the speed of one thread with the laptop network in the precisions of the scale."""
-    recipe = config.recipe("laptop", config.pretraining("laptop", "fractaldb1k", "vit_micro"))
-    precisions = dict.fromkeys([recipe.precision, config.probe.precision])
-    return [
-        _training(config, recipe.model_copy(update={"precision": precision}), CPU, BATCH, seconds)
-        for precision in precisions
-    ]
-
-
-def _on_gpu(
-    config: Config, network: str, precision: str, gpu: str, seconds: float
-) -> rates.Training:
-    """Return the speed of the first GPU with a network at the published size."""
-    changes = {"model": network, "precision": precision}
-    recipe = _recipe(config, "pretrain_vit_tiny_1k").model_copy(update=changes)
-    return _training(config, recipe, gpu, BATCH // 2, seconds)
-
-
-def _training(
-    config: Config, recipe: Recipe, name: str, batch: int, seconds: float
-) -> rates.Training:
-    """Time updates and evaluations of a fresh network on batches that are ready."""
-    import torch
-    from torch.nn import functional
-
-    from fdsl.augment.mixup_cutmix import BatchTransform
-    from fdsl.train import models, optim
-    from fdsl.train.evaluate import autocast
-    from fdsl.train.memory import keep_freed_memory
-    from fdsl.train.patches import choose_patches
-
-    device = torch.device("cpu" if name == CPU else "cuda")
-    torch.set_num_threads(1)
-    keep_freed_memory()
-    entry, size, classes = config.models[recipe.model], recipe.image_size_px, 1000
-    channels = models.channels(entry)
-    network = models.build(
-        entry, image_size_px=size, classes=classes, drop_path=recipe.drop_path, seed=0
-    )
-    models.choose_attention(network, device=device, precision=recipe.precision)
-    choose_patches(network, device=device, image_size_px=size)
-    network.to(device)
-    optimizer = optim.optimizer(network, recipe=recipe)
-    finish = BatchTransform(recipe, channels=channels, classes=classes, train=True)
-    pixels = torch.randint(0, 256, (batch, channels, size, size), dtype=torch.uint8)
-    labels = torch.arange(batch) % classes
-    keys = torch.stack([torch.zeros_like(labels), torch.arange(batch), torch.zeros_like(labels)], 1)
-
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-
-    def update() -> None:
-        images, targets = finish(pixels, labels, keys, seed=0, step=0, device=device)
-        optimizer.zero_grad(set_to_none=True)
-        with autocast(device, recipe.precision):
-            logits = network(images)
-        functional.cross_entropy(logits.float(), targets).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        wait()
-
-    def evaluate() -> None:
-        images, _ = finish(pixels, labels, keys, seed=0, step=0, device=device)
-        with torch.no_grad(), autocast(device, recipe.precision):
-            network(images)
-        wait()
-
-    for _ in range(3):
-        update()
-    clock = time.process_time if name == CPU else time.perf_counter
-    trained = _seconds_each(update, seconds, clock)
-    network.eval()
-    evaluate()
-    return rates.Training(
-        network=recipe.model,
-        device=name,
-        image_size_px=size,
-        precision=recipe.precision,
-        training_images_per_s=batch / trained,
-        inference_images_per_s=batch / _seconds_each(evaluate, seconds, clock),
-        memory_mb=peak_memory_mb(),
-    )
-
-
 def _judging(settings: Probe) -> rates.Judging:
     """Time k-NN and linear probe on clusters of points."""
     import sklearn.linear_model  # type: ignore[import-untyped] # noqa: F401  imported before the clock starts
@@ -355,7 +171,7 @@ def _judging(settings: Probe) -> rates.Judging:
 
 
 def _picture(seconds: float) -> float:
-    """Return the time to decode a JPEG of a smooth picture of the usual size."""
+    """Return the seconds to decode a JPEG of a smooth image of the usual size."""
     from PIL import Image
 
     rows, columns = PICTURE_PX
@@ -369,4 +185,4 @@ def _picture(seconds: float) -> float:
         file.seek(0)
         np.asarray(Image.open(file).convert("RGB"))
 
-    return _seconds_each(decode, seconds)
+    return bench_training.seconds_each(decode, seconds)

@@ -67,7 +67,7 @@ class _Tree:
                 yield from self._branch(list(chain.sources(name)), rest)
 
     def _job(self, name: str) -> str:
-        """Return one line about a job: what it did, from which seed, by which code, when, on what."""
+        """Return a line about a job: result, seed, settings, code, time and machine."""
         record = self.chain.records[name]
         machine = ", ".join(f"{key} {x}" for key, x in record.get("environment", {}).items())
         number = self.machines.setdefault(machine or "unknown", len(self.machines) + 1)

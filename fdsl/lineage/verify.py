@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
-from fdsl.io.storage import DamagedFile
 from fdsl.lineage.chain import mapping
-from fdsl.lineage.digests import digests
 from fdsl.lineage.expected import Asked, Job
-from fdsl.lineage.results_dir import ResultsDir, is_record
+from fdsl.lineage.folder import Folder
+from fdsl.lineage.results_dir import ResultsDir
 from fdsl.lineage.structure import fault
 
 SHOWN = 3  # differences between two specs that a message names
-KEPT = {".gitkeep"}
 
 
 class Status(StrEnum):
@@ -72,92 +68,6 @@ class Verification:
         return any(f.status is Status.DAMAGED or (strict and f.asked) for f in self.findings)
 
 
-@dataclass(frozen=True)
-class _Statement:
-    """What a record, or the small digest beside a file, says of the file."""
-
-    path: str
-    sha256: str
-    size: int | None
-    by: str
-
-
-@dataclass
-class _Folder:
-    """The content of a results folder, read once."""
-
-    results: ResultsDir
-    threads: int | None
-    names: list[str] = field(default_factory=list)
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    statements: list[_Statement] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
-
-    def read(self) -> None:
-        files = (path for path in self.results.path.rglob("*") if path.is_file())
-        self.names = sorted(self.results.name(path) for path in files if path.name not in KEPT)
-        for name in self.names:
-            if name.endswith(".json"):
-                try:
-                    self._read(name)
-                except FileNotFoundError:  # a training that is running has removed its checkpoint
-                    continue
-                except (DamagedFile, OSError, RecursionError) as error:
-                    self.unreadable[name] = str(error)
-
-    def _read(self, name: str) -> None:
-        path = self.disk(name)
-        if is_record(name):
-            record = record_files.read(path)
-            self.records[name] = record
-            for output, about in mapping(record.get("outputs")).items():
-                self._state(output, mapping(about), by=name)
-            return
-        content = storage.read_json(path)
-        if isinstance(content, dict) and {"file", "sha256"} <= content.keys():
-            beside = str(PurePosixPath(name).with_name(PurePosixPath(str(content["file"])).name))
-            self._state(beside, content, by=name)
-
-    def _state(self, path: str, about: Mapping[str, Any], *, by: str) -> None:
-        if self.results.find(path) is None:
-            raise DamagedFile(f"{by} names {path!r}, which is no file below the results folder")
-        size = about.get("bytes") if isinstance(about.get("bytes"), int) else None
-        self.statements.append(_Statement(path, str(about.get("sha256")), size, by))
-
-    def disk(self, name: str) -> Path:
-        found = self.results.find(name)
-        assert found is not None, name
-        return found
-
-    @cached_property
-    def stated(self) -> set[str]:
-        """The files with a recorded digest."""
-        return {statement.path for statement in self.statements}
-
-    def has_digest(self, name: str) -> bool:
-        """Return whether a digest of a file, or of a folder above it, is recorded."""
-        return not self.stated.isdisjoint({name, *map(str, PurePosixPath(name).parents)})
-
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """SHA-256 of every file that a record names, by name; of folders as a whole."""
-        inputs = {
-            name for record in self.records.values() for name in mapping(record.get("inputs"))
-        }
-        names = sorted(self.stated | inputs)
-        paths = {name: path for name in names if (path := self.results.find(name))}
-        members = {name: checksums.files_in(path) for name, path in paths.items() if path.is_dir()}
-        files = [path for name, path in paths.items() if name not in members]
-        inside = [path for group in members.values() for path in group.values()]
-        found = digests([*files, *inside], threads=self.threads)
-        whole = {
-            name: checksums.folder_digest({key: found[path] for key, path in group.items()})
-            for name, group in members.items()
-            if all(path in found for path in group.values())
-        }
-        return {name: found[path] for name, path in paths.items() if path in found} | whole
-
-
 def verify(folder: Path, asked: Asked, *, threads: int | None = None) -> Verification:
     """Compare every file below a results folder with its digest, and its record with its job.
 
@@ -177,7 +87,7 @@ def verify(folder: Path, asked: Asked, *, threads: int | None = None) -> Verific
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder; give the results folder of a workflow")
-    there = _Folder(ResultsDir(folder.absolute()), threads)
+    there = Folder(ResultsDir(folder.absolute()), threads)
     there.read()
     damaged = dict(_damaged(there))
     findings = [
@@ -197,7 +107,7 @@ def verify(folder: Path, asked: Asked, *, threads: int | None = None) -> Verific
     )
 
 
-def _damaged(there: _Folder) -> Iterator[tuple[str, str]]:
+def _damaged(there: Folder) -> Iterator[tuple[str, str]]:
     """Yield files that are not what was written, with the reason."""
     yield from there.unreadable.items()
     wrong = {x.path for x in there.statements if there.digests.get(x.path) != x.sha256}
@@ -224,7 +134,7 @@ def _damaged(there: _Folder) -> Iterator[tuple[str, str]]:
 
 
 def _outdated(
-    there: _Folder, wanted: Mapping[str, Job], damaged: Mapping[str, str]
+    there: Folder, wanted: Mapping[str, Job], damaged: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Yield results that Snakemake would make again, and records in the place of others."""
     makers = {output: job for job in wanted.values() for output in job.outputs}
@@ -258,7 +168,7 @@ def _outdated(
             yield Finding(Status.STALE, next(left), why, asked=True)
 
 
-def _begun(there: _Folder, job: Job) -> bool:
+def _begun(there: Folder, job: Job) -> bool:
     """Return whether a job has left a record or an output."""
     return job.record in there.records or any(there.disk(path).exists() for path in job.outputs)
 
@@ -280,7 +190,7 @@ def _about_something_else(record: Mapping[str, Any], job: Job) -> str:
     return f"it was made from other inputs: {', '.join(first)} {counts}"
 
 
-def _own_reason(there: _Folder, job: Job, damaged: Mapping[str, str]) -> str:
+def _own_reason(there: Folder, job: Job, damaged: Mapping[str, str]) -> str:
     """Return why a job would run again, apart from the jobs before it."""
     record = there.records.get(job.record)
     if record is None:
@@ -318,7 +228,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _foreign(there: _Folder, asked: Asked) -> Iterator[Finding]:
+def _foreign(there: Folder, asked: Asked) -> Iterator[Finding]:
     """Yield files that no job makes: a record for all files that it names, others one by one."""
     strange = [name for name in there.names if not asked.covers(name)]
     records = {name for name in strange if name in there.records}

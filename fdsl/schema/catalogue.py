@@ -186,7 +186,7 @@ class DownstreamDataset(Entry):
                 "unlabelled_folder has 1, every other loader at least 2"
             )
         if self.loader == "unlabelled_folder" and "test" in self.parts:
-            raise ValueError("parts.test cannot be evaluated: the pictures have no labels")
+            raise ValueError("parts.test cannot be evaluated: the images have no labels")
         return self
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ Model = TypeVar("Model", bound=FrozenModel)
 
 NAME = r"^[a-z][a-z0-9_]*$"  # of datasets, models, scales: used in file names and run keys
 MAX_DEPTH = 32  # of collections within collections
-MAX_VALUES = 100_000  # of one file, each alias counted as what it stands for
+MAX_VALUES = 100_000  # of one file, with aliases expanded
 
 
 def workflow_folder() -> Path:
@@ -50,8 +50,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def read_yaml(path: Path) -> Any:
     """Read a YAML file.
 
-    Only plain data are made of it. Refused are a key that stands twice or is no text, collections
-    nested deeper than 32, and aliases that together stand for more than 100,000 values.
+    Only plain data are constructed. Duplicate keys, keys that are no text, collections nested
+    deeper than 32, and more than 100,000 values after expansion of aliases are refused.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def read_yaml(path: Path) -> Any:
 
 
 class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A YAML loader that refuses a key that stands twice."""
+    """A YAML loader that refuses duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()

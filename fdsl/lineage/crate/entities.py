@@ -92,7 +92,7 @@ class Entities:
         steps = self._steps({name: self._tool(record) for name, record in records.items()})
         controls = []
         for name, record in records.items():
-            about = {"instrument": steps[record["kind"]], "object": jobs[name]}
+            about: dict[str, Any] = {"instrument": steps[record["kind"]], "object": jobs[name]}
             title = f"orchestration of {_title(record)}"
             controls.append(self._context(f"#control-{name}", "ControlAction", name=title, **about))
         versions = {r.get("environment", {}).get("snakemake") for r in records.values()}
@@ -127,8 +127,8 @@ class Entities:
         inputs = {n for record in self.found.records.values() for n in record.get("inputs", {})}
         names = {*self.content.sha256, *inputs, *self.found.files} - self.found.records.keys()
         for name in sorted(names - self.content.carried.keys()):
-            about = {"name": name, "description": "Not carried in this crate."}
-            self._context(f"#{name}", "CreativeWork", **about, **self._about(name))
+            properties = {"description": "Not carried in this crate.", **self._about(name)}
+            self._context(f"#{name}", "CreativeWork", name=name, **properties)
 
     def _about(self, name: str) -> dict[str, str]:
         """Return size, digest and format of a file, as far as they are known."""
