@@ -95,20 +95,19 @@ def verify(folder: Path, asked: Asked, *, threads: int | None = None) -> Verific
         *_outdated(there, asked.jobs, damaged),
         *_foreign(there, asked),
     ]
+    others = [name for name in there.names if name not in there.records]
     covered = [name for name in there.names if name in there.digests]
     return Verification(
         findings=tuple(sorted(findings, key=lambda f: (list(Status).index(f.status), f.path))),
         files=len(covered),
-        size_bytes=sum(there.disk(name).stat().st_size for name in covered),
-        undigested=tuple(
-            n for n in there.names if not there.has_digest(n) and n not in there.records
-        ),
+        size_bytes=sum(p.stat().st_size for p in map(there.disk, covered) if p.is_file()),
+        undigested=tuple(n for n in others if not there.has_digest(n)),
         absent=tuple(sorted(asked.jobs.keys() - set(there.names))),
     )
 
 
 def _damaged(there: Folder) -> Iterator[tuple[str, str]]:
-    """Yield files that are not what was written, with the reason."""
+    """Yield files that changed since they were written, with the reason."""
     yield from there.unreadable.items()
     wrong = {x.path for x in there.statements if there.digests.get(x.path) != x.sha256}
     for stated in there.statements:

@@ -59,7 +59,6 @@ class Entities:
 
         self.found, self.content, self.plan = found, content, plan
         self.crate: ROCrate = ROCrate(version="1.1")
-        self.software: dict[str, Reference] = {}
 
     def described(self, published: str) -> ROCrate:
         """Return the crate, ready to be written."""
@@ -166,9 +165,7 @@ class Entities:
         given = []
         for key in ("spec", "seed"):
             if (value := record.get(key)) is not None:
-                text = (
-                    value if isinstance(value, int | float) else json.dumps(value, sort_keys=True)
-                )
+                text = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
                 given.append(self._context(f"#{key}-{name}", "PropertyValue", name=key, value=text))
         environment = record.get("environment", {})
         machine = ", ".join(f"{key} {environment[key]}" for key in MACHINE if key in environment)
