@@ -28,7 +28,7 @@ Official = Annotated[
     bool,
     typer.Option("--official", help="Draw as the released FractalDB, RCDB or VisualAtom program."),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="With --official: processes of that program.")]
+Threads = Annotated[int, typer.Option(min=1, help="With --official: its number of processes.")]
 Parameters = Annotated[
     Path | None,
     typer.Option(help="The authors' CSV folder, or a file of `fdsl import`, instead of a search."),

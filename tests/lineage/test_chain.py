@@ -105,7 +105,7 @@ def test_the_chain_goes_on_where_a_file_is_gone(finished):
     assert "(not here)" in tree(found)
 
 
-def test_a_record_that_is_gone_is_told(finished):
+def test_a_missing_record_is_reported(finished):
     gone = next(path for path in finished if "/finetune/fractaldb1k-vit_micro-digits-s0" in path)
     Path(gone).unlink()
     found = chain(Path(TABLE), cell=CELL)

@@ -126,7 +126,7 @@ def test_the_run_leads_from_the_configuration_to_the_table(made):
     ]
 
 
-def test_licences_of_pictures_are_told(made, configuration):
+def test_licences_of_images_are_included(made, configuration):
     _, found = made
     terms = found["results/laptop/downstream/digits.json"]["license"]["@id"]
     assert found[terms]["description"] == configuration.config.downstream["digits"].licence
@@ -219,7 +219,7 @@ def test_a_damaged_file_is_not_packed(finished, configuration, path):
     assert not Path("crate").exists()
 
 
-def test_another_configuration_is_told(finished):
+def test_another_configuration_is_a_warning(finished):
     result = write_crate(Path(TABLE), Path("crate"), plan(dataset_seed=3), largest_bytes=MIB)
     assert any("for other specs than the crate's configuration" in w for w in result.warnings)
 

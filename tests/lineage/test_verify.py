@@ -89,7 +89,7 @@ def test_a_missing_partner_is_damage(finished, wanted, path):
     assert "is missing" in findings(wanted, Status.DAMAGED)[path]
 
 
-def test_what_is_not_made_yet_is_no_fault(wanted, tmp_path, monkeypatch):
+def test_a_job_that_has_not_run_is_no_fault(wanted, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     RESULTS.mkdir()
     found = verify(RESULTS, wanted)
@@ -184,7 +184,7 @@ def test_what_a_training_keeps_for_itself_is_not_foreign(finished, wanted):
     assert list(findings(wanted, Status.DAMAGED)) == [str(pointer.with_suffix(".pt"))]
 
 
-def test_a_foreign_run_is_told_once(finished, wanted):
+def test_a_foreign_run_is_reported_once(finished, wanted):
     folder = RESULTS / "laptop/pretrain/mine-vit_micro-s0"
     shutil.copytree(Path(WEIGHTS).parent, folder)
     found = findings(wanted, Status.FOREIGN)
@@ -214,7 +214,7 @@ def test_no_record_leads_out_of_the_folder(finished, wanted, name):
         '{"kind": "finetune", "outputs": [1], "inputs": 3}',
     ],
 )
-def test_whatever_stands_in_a_record_is_told_of_it(finished, wanted, text):
+def test_any_content_of_a_record_is_reported(finished, wanted, text):
     Path(RECORD).write_text(text)
     assert RECORD in findings(wanted, Status.DAMAGED) | findings(wanted, Status.FOREIGN)
 
