@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,8 @@ DataRoot = Annotated[Path, typer.Option(help="Folder with the downstream dataset
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("list", rich_help_panel=PANEL)(list_all)
-    for command in [show, recipe, deviations, show_table, schemas]:
+    commands: list[Callable[..., None]] = [show, recipe, deviations, show_table, schemas]
+    for command in commands:
         app.command(rich_help_panel=PANEL)(command)
     data = typer.Typer(help="Check and fetch downstream datasets.", no_args_is_help=True)
     data.command("check")(check_data)

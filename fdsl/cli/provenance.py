@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,8 @@ ConfigFile = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in [provenance, verify, crate]:
+    commands: list[Callable[..., None]] = [provenance, verify, crate]
+    for command in commands:
         app.command(rich_help_panel=PANEL)(command)
 
 
