@@ -154,7 +154,7 @@ def test_settings_that_need_labels_are_refused(changes, text):
     [
         ({"local_scale": (0.4, 0.1)}, "two ascending numbers"),
         ({"local_scale": (0.4, 1.1)}, "must not exceed 1"),
-        ({"blur": (1.0, 0.1, 1.5)}, "three probabilities"),
+        ({"blur": (1.0, 0.1, 1.5)}, "less than or equal to 1"),
     ],
 )
 def test_views_out_of_range_are_refused(views, text):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def configuration(*, images=None, **changes):
-    """Return the project's configuration with changes of config.yaml, and of how images are kept."""
+    """Return the project's configuration with changes of config.yaml and of `images`."""
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     config = settings.load({**values, **changes})
     return config if images is None else with_images(config, images)

@@ -74,7 +74,7 @@ def test_composed_pictures_need_what_they_are_composed_of(wanted):
     compose = next(job for job in wanted.jobs.values() if job.kind == "compose")
     for manifest in compose.inputs:
         assert Path(manifest).with_suffix(".record.json").as_posix() in wanted.jobs
-    order = compose.order
+    order = compose.spec
     assert set(order["composed"]["sources"]) == {Path(path).stem for path in compose.inputs}
 
 

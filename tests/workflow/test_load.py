@@ -155,17 +155,17 @@ def test_the_schemas_are_those_of_the_code():
 )
 def test_a_fault_in_published_weights_names_entry_key_and_value(tmp_path, change, words):
     folder = shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
-    path = folder / "catalog" / "released.yaml"
+    path = folder / "catalog" / "published_weights.yaml"
     entries = yaml.safe_load(path.read_text())
     entries["authors_rcdb21k"] |= change
     path.write_text(yaml.safe_dump(entries))
-    with pytest.raises(ConfigError, match=rf"released\.yaml: authors_rcdb21k: {words}"):
+    with pytest.raises(ConfigError, match=rf"published_weights\.yaml: authors_rcdb21k: {words}"):
         settings.load(USER, folder=folder)
 
 
 def test_published_weights_cannot_take_the_name_of_a_dataset(tmp_path):
     folder = shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
-    path = folder / "catalog" / "released.yaml"
+    path = folder / "catalog" / "published_weights.yaml"
     entries = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump({"rcdb1k": entries["authors_rcdb21k"]}))
     with pytest.raises(ConfigError, match="rcdb1k: the name is taken"):

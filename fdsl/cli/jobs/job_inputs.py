@@ -18,11 +18,12 @@ def dataset(spec: dict[str, Any]) -> Any:
 
 def streamed(spec: dict[str, Any], path: Path) -> Any:
     """Return the images of a synthetic dataset, each drawn when it is read."""
-    from fdsl.images import parameters, synthetic
+    from fdsl.images import parameters
+    from fdsl.images.streamed import StreamedImages
 
     entry = dataset(spec)
     found = parameters.read(path, dataset=entry, seed=spec["seed"])
-    return synthetic.StreamedImages(entry, found, seed=spec["seed"])
+    return StreamedImages(entry, found, seed=spec["seed"])
 
 
 def pretraining_images(job: RunningJob) -> Any:
