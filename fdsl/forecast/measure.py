@@ -366,7 +366,7 @@ def _training(config: Config, recipe: Recipe, name: str, batch: int, seconds: fl
         optimizer.zero_grad(set_to_none=True)
         with autocast(device, recipe.precision):
             logits = network(images)
-        functional.cross_entropy(logits.float(), targets).backward()  # type: ignore[no-untyped-call]
+        functional.cross_entropy(logits.float(), targets).backward()
         optimizer.step()
         wait()
 
@@ -395,8 +395,8 @@ def _training(config: Config, recipe: Recipe, name: str, batch: int, seconds: fl
 
 def _judging(settings: Probe) -> Judging:
     """Time k-NN and linear probe on clusters of points."""
-    import sklearn.linear_model  # type: ignore[import-untyped] # noqa: F401  imported before the clock starts
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    import sklearn.linear_model
+    from threadpoolctl import threadpool_limits
 
     from fdsl.train.probe import score
 
