@@ -215,7 +215,7 @@ def _checkpoint(project, suffix, how, rng):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     log = (project.work / f"logs/laptop/pretrain/{PRETRAINED}.log").read_text()
     assert re.search(rf"checkpoint skipped: .*{newest.stem}", log), log
-    assert re.search(r"going on after update \d+", log), log
+    assert re.search(r"resuming after update \d+", log), log
     assert (project.work / PRETRAIN / "model.safetensors").read_bytes() == weights
     what = "checkpoint" if suffix == "pt" else "description of a checkpoint"
     return {
