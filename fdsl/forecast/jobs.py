@@ -29,12 +29,20 @@ RULES = (
     "table",
     "figure",
     "claims",
+    "runs",
     "page",
     "curves",
     "all_curves",
     "all",
 )
-WITHOUT_FILE = ("all", "all_curves", "claims", "page")  # rules that are targets by their name
+PAGE = ("results/claims.fragment.html", "results/runs.fragment.html")
+WITHOUT_FILE = (
+    "all",
+    "all_curves",
+    "claims",
+    "runs",
+    "page",
+)  # rules that are targets by their name
 
 _SCALE, _NAME = r"(?P<scale>[a-z][a-z0-9_]*)", r"(?P<name>[a-z][a-z0-9_]*)"
 _RUN = r"(?P<name>[a-z][a-z0-9_]*(?:-[a-z][a-z0-9_]*){1,2}-s[0-9]+)"
@@ -55,9 +63,10 @@ OUTPUTS = {
     "finetune": rf"{_SCALE}/finetune/{_RUN}/(?:record\.json|metrics\.jsonl)",
     "probe": rf"{_SCALE}/probe/{_RUN}/record\.json",
     "detect": rf"{_SCALE}/detect/{_RUN}/(?:record\.json|metrics\.jsonl)",
-    "table": rf"tables/{_REPORT}\.(?:csv|md|tex|html)",
-    "figure": rf"figures/{_REPORT}\.(?:png|pdf|csv)",
-    "claims": r"claims\.(?:csv|md|html)",
+    "table": rf"tables/{_REPORT}\.(?:csv|md|tex|html|fragment\.html)",
+    "figure": rf"figures/{_REPORT}\.(?:png|pdf|csv|fragment\.html)",
+    "claims": r"claims\.(?:csv|md|html|fragment\.html)",
+    "runs": r"runs\.(?:csv|fragment\.html)",
     "page": r"index\.html",
     "curves": rf"{_SCALE}/(?P<part>pretrain|finetune|detect)/{_RUN}/curves\.png",
 }
@@ -174,12 +183,10 @@ def _needs(plan: Plan, job: Job) -> list[str]:
             return [*plan.files.records(name), *plan.files.figure_files(name)]
         case "claims":
             return plan.files.claim_records()
+        case "runs":
+            return [*plan.files.all_records(), *plan.files.pretraining_records()]
         case "page":
-            return [
-                *plan.files.all_records(),
-                *plan.files.pretraining_records(),
-                *plan.files.figures(),
-            ]
+            return [*plan.files.fragments(), *PAGE]
         case "curves":
             return [f"results/{scale}/{job.part}/{name}/metrics.jsonl"]
         case "render_shard":

@@ -17,6 +17,7 @@ from fdsl.workflow.plan import Plan
 from fdsl.workflow.runs import Measurement, Run
 
 PUBLISHED = "workflow/published/tables.csv"
+FRAGMENT = ".fragment.html"
 REPORTS = ("results/report.zip", "results/report.html")  # snakemake --report
 TRAININGS = {"pretrain", "finetune", "detect"}
 
@@ -100,9 +101,8 @@ def _reports(plan: Plan) -> Iterable[Job]:
     """Yield the jobs that make what people read."""
     for study in plan.config.studies.values():
         for name in study.tables:
-            outputs = [
-                f"results/tables/{name}{suffix}" for suffix in (".csv", ".html", ".md", ".tex")
-            ]
+            suffixes = (".csv", ".html", ".md", ".tex", FRAGMENT)
+            outputs = [f"results/tables/{name}{suffix}" for suffix in suffixes]
             yield _job(
                 "table",
                 outputs,
@@ -113,23 +113,36 @@ def _reports(plan: Plan) -> Iterable[Job]:
         for name in study.figures:
             yield _job(
                 "figure",
-                [f"results/figures/{name}{suffix}" for suffix in (".png", ".pdf", ".csv")],
+                [
+                    f"results/figures/{name}{suffix}"
+                    for suffix in (".png", ".pdf", ".csv", FRAGMENT)
+                ],
                 inputs=[*plan.files.records(name), *plan.files.figure_files(name), PUBLISHED],
                 order=plan.reports.drawing(name),
                 code=plan.codes.figure(name),
             )
     yield _job(
         "claims",
-        [f"results/claims{suffix}" for suffix in (".csv", ".html", ".md")],
+        [f"results/claims{suffix}" for suffix in (".csv", ".html", ".md", FRAGMENT)],
         inputs=[*plan.files.claim_records(), PUBLISHED],
         order=plan.reports.hashed_fields(),
         code=_code(*MODULES["claims"]),
     )
-    shown = [*plan.files.all_records(), *plan.files.pretraining_records(), *plan.files.figures()]
+    yield _job(
+        "runs",
+        ["results/runs.csv", "results/runs.fragment.html"],
+        inputs=[*plan.files.all_records(), *plan.files.pretraining_records()],
+        order="{}",
+        code=_code("fdsl.report.runs_list"),
+    )
     yield _job(
         "page",
         ["results/index.html"],
-        inputs=[*shown, PUBLISHED],
+        inputs=[
+            *plan.files.fragments(),
+            "results/claims.fragment.html",
+            "results/runs.fragment.html",
+        ],
         order=plan.reports.paging(),
         code=_code(*MODULES["page"]),
     )

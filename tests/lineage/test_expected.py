@@ -64,7 +64,7 @@ def test_the_outputs_are_those_that_the_rules_declare(wanted):
             for path in re.findall(r'"(results/[^"]+)"', body[1].split("output:")[1])
         ]
         job = next(job for job in wanted.jobs.values() if job.kind == kind)
-        report = kind in {"table", "figure", "claims", "page"}
+        report = kind in {"table", "figure", "claims", "runs", "page"}
         for path in [*job.outputs, *([] if report else [job.record])]:
             assert any(re.fullmatch(pattern, path) for pattern in declared), (kind, path)
         assert len(declared) == len(job.outputs) + (0 if report else 1), kind
