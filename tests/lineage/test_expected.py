@@ -85,7 +85,6 @@ def test_reports_are_made_from_records_and_printed_numbers(wanted):
         assert set(job.inputs) == {*found.files.records(name), "workflow/published/tables.csv"}
     for name in (
         "claims",
-        "index",
         *(f"figures/{name}" for name in found.config.studies["contours"].figures),
     ):
         assert "workflow/published/tables.csv" in wanted.jobs[f"results/{name}.record.json"].inputs
