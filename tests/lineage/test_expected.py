@@ -64,7 +64,7 @@ def test_the_outputs_are_those_that_the_rules_declare(wanted):
             for path in re.findall(r'"(results/[^"]+)"', body[1].split("output:")[1])
         ]
         job = next(job for job in wanted.jobs.values() if job.kind == kind)
-        report = kind in {"table", "figure", "claims", "page"}
+        report = kind in {"table", "figure", "claims", "runs", "page"}
         for path in [*job.outputs, *([] if report else [job.record])]:
             assert any(re.fullmatch(pattern, path) for pattern in declared), (kind, path)
         assert len(declared) == len(job.outputs) + (0 if report else 1), kind
@@ -85,7 +85,6 @@ def test_reports_are_made_from_records_and_printed_numbers(wanted):
         assert set(job.inputs) == {*found.files.records(name), "workflow/published/tables.csv"}
     for name in (
         "claims",
-        "index",
         *(f"figures/{name}" for name in found.config.studies["contours"].figures),
     ):
         assert "workflow/published/tables.csv" in wanted.jobs[f"results/{name}.record.json"].inputs
