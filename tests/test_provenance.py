@@ -83,7 +83,7 @@ def test_gpus_are_named_as_the_driver_shows_them(tmp_path):
 def test_planning_imports_nothing_heavy():
     heavy = ["torch", "numba", "pandas", "matplotlib", "timm", "pyarrow", "sklearn", "scipy"]
     code = (
-        "import sys, fdsl.workflow.load, fdsl.workflow.plan, fdsl.provenance; print([m for m in"
+        "import sys, fdsl.workflow.load, fdsl.workflow.jobs, fdsl.provenance; print([m for m in"
         f" {heavy} if m in sys.modules])"
     )
     loaded = subprocess.run(

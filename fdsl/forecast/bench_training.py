@@ -145,9 +145,9 @@ def _training(
 
     from fdsl.augment.mixup_cutmix import BatchTransform
     from fdsl.train import models, optim
-    from fdsl.train.evaluate import autocast
     from fdsl.train.distributed import keep_freed_memory
-    
+    from fdsl.train.evaluate import autocast
+
     device = torch.device("cpu" if name == CPU else "cuda")
     torch.set_num_threads(1)
     keep_freed_memory()

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fdsl.augment.ofdb import AugmentedImages
-from fdsl.images.streamed import StreamedImages
 from fdsl.images.shards import ShardedImages
+from fdsl.images.streamed import StreamedImages
 from fdsl.train import model_card, weights
 from fdsl.train.classification import classification
 from fdsl.train.fit import MakeObjective, exclusive, fit

@@ -193,11 +193,12 @@ class Runs:
         found = [
             Measurement(
                 column.stage,
-                Run(pretraining, self._model(pretraining, column), seed, column.dataset),
+                Run(pretraining, model, seed, column.dataset),
             )
             for pretraining in pretrainings
             for column in columns
             if column.dataset and self._offered(pretraining, column)
+            for model in [self._model(pretraining, column)]
             for seed in self.config.seeds(self.scale, column.stage)
         ]
         return list(dict.fromkeys(found))

@@ -173,7 +173,7 @@ class Cluster:
         subprocess.run([_program("slurmd"), "-N", node], check=True)
 
     def kill_node(self, node: str) -> None:
-        """End a node as a power cut does: its daemon and all jobs on it, without a word to anyone."""
+        """End a node as a power cut does: its daemon and all jobs on it, without notice."""
         daemon = int((self.folder / f"slurmd.{node}.pid").read_text())
         log = str(self.folder / "log" / f"slurmd.{node}.log")
         steps = [

@@ -204,7 +204,7 @@ def short(tmp_path_factory):
 def test_two_nodes_share_a_pretraining_that_is_cancelled_once(cluster, short, tmp_path):
     project = reduced(tmp_path, epochs=SHORT)
     locally(project, *SHARDS)
-    with sent(project, RECORD, "--config", "spread={vit_micro: 2x1}") as snakemake:
+    with sent(project, RECORD, "--config", "nodes_x_processes={vit_micro: 2x1}") as snakemake:
         pretraining = Pretraining(cluster, project, snakemake)
         number = pretraining.goes_on()
         assert cluster.node_of(number) == "n[1-2]"

@@ -62,9 +62,9 @@ def durations(project):
     run.
     """
     found = {}
-    for path in (project.work / "benchmarks").rglob("*.tsv"):
-        names = path.relative_to(project.work / "benchmarks").parts
-        rule = names[-2] if len(names) > 1 else path.stem
+    for path in (project.work / "results").rglob("benchmarks/**/*.tsv"):
+        # benchmarks/RULE/JOB.tsv, or benchmarks/RULE.tsv where there is one job
+        rule = path.stem if path.parent.name == "benchmarks" else path.parent.name
         with path.open() as file:
             seconds = float(next(csv.DictReader(file, delimiter="\t"))["cpu_time"])
         found[rule] = min(found.get(rule, math.inf), seconds)

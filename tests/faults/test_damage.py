@@ -39,7 +39,13 @@ CHECKPOINTS = f"results/laptop/checkpoints/{PRETRAINED}"
 COMPOSED = "results/laptop/composed/composed_pictures"
 # In an order in which little is made again for the next one.
 CASES = [
-    Case("figure", "results/figures/figure5.png", "page", ("results/index.html",)),
+    Case(
+        "fragment of a table",
+        "results/tables/table3.fragment.html",
+        "page",
+        ("results/index.html",),
+    ),
+    Case("list of runs", "results/runs.fragment.html", "page", ("results/index.html",)),
     Case(
         "record of a fine-tuning",
         f"{FINETUNE}/record.json",
@@ -102,7 +108,12 @@ CASES = [
     ),
     Case("shard", f"{SHARD}.arrow", "pretrain", (f"{PRETRAIN}/record.json",)),
     Case("digest of a shard", f"{SHARD}.json", "pretrain", (f"{PRETRAIN}/record.json",)),
-    Case("record of a pre-training", f"{PRETRAIN}/record.json", "page", ("results/index.html",)),
+    Case(
+        "record of a pre-training",
+        f"{PRETRAIN}/record.json",
+        "runs",
+        ("results/runs.csv", "results/runs.fragment.html"),
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.faults
 TABLE = "results/tables/table3.csv"
 PRETRAIN = "results/laptop/pretrain/rcdb1k-vit_micro-s0/record.json"
 YEAR_SECONDS = 365 * 86_400
-TOLD = "another Snakemake of this workflow is at work in this folder"
+TOLD = "another Snakemake of this workflow runs in this folder"
 # whichever of the first one's files the second meets first
 STOPPED = ("Directory cannot be locked", "IncompleteFilesException")
 
@@ -47,7 +47,7 @@ def test_a_second_snakemake_in_the_folder_stops_and_the_first_goes_on(struck, ex
     row = {
         "fault": "a second Snakemake, while a job of the first runs",
         "where": "the same folder and target",
-        "outcome": "the second said that another is at work and stopped, the first ended the same",
+        "outcome": "the second said that another runs and stopped, the first ended the same",
     }
     note("second", [row])
 

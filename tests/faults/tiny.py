@@ -11,7 +11,7 @@ SKIPPED = (
     "imagenet21k_supervised",
 )
 # Every rule that makes something for the tables, figures, claims and the page, and what it makes;
-# `adopt_weights` needs a file that others publish.
+# `import_weights` needs a file that others publish.
 MADE = {
     "sample_parameters": "results/laptop/parameters/*",
     "render_shard": "results/laptop/images/*/*",
@@ -25,6 +25,7 @@ MADE = {
     "table": "results/tables/*",
     "figure": "results/figures/*",
     "claims": "results/claims*",
+    "runs": "results/runs*",
     "page": "results/index*",
 }
 PRETRAINED = "rcdb1k-vit_micro-s0"

@@ -1,22 +1,18 @@
 """Configurations and rates for the tests of forecasts."""
 
 import resource
-from pathlib import Path
 
-import yaml
+from workflow.configured import ROOT
 
 from fdsl.forecast.forecast import with_images
 from fdsl.forecast.published import Published
 from fdsl.forecast.rates import Rates, read
-from fdsl.workflow import load as settings
-
-ROOT = Path(__file__).parents[2]
+from workflow import configured
 
 
 def configuration(*, images=None, **changes):
-    """Return the project's configuration with changes of config.yaml and of `images`."""
-    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    config = settings.load({**values, **changes})
+    """Return the configuration with changes of config.yaml and of how images are kept."""
+    config = configured.configuration(**changes)
     return config if images is None else with_images(config, images)
 
 

@@ -77,8 +77,8 @@ def test_beside_a_gpu_images_are_prepared_by_as_many_processes_as_the_job_has_th
 
 def test_many_gpus_share_the_hours_of_one():
     one, many = (
-        of([RUN], scale="paper", spread=spread, loader_workers=16)
-        for spread in ({}, {"vit_tiny": "2x8"})
+        of([RUN], scale="paper", nodes_x_processes=grids, loader_workers=16)
+        for grids in ({}, {"vit_tiny": "2x8"})
     )
     assert line(many, "pretrain").gpu_s.value == pytest.approx(
         line(one, "pretrain").gpu_s.value, rel=0.02

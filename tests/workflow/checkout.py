@@ -21,18 +21,18 @@ class Project:
     root: Path
     work: Path
 
-    def snakemake(self, *arguments, targets=(), **options):
+    def snakemake(self, *arguments, targets=(), snakefile=None):
         """Run Snakemake and return the finished process; output is captured as text."""
-        return self.run(*self.command(*arguments, targets=targets), **options)
+        return self.run(*self.command(*arguments, targets=targets, snakefile=snakefile))
 
-    def command(self, *arguments, targets=()):
-        """Return the command line of Snakemake."""
+    def command(self, *arguments, targets=(), snakefile=None):
+        """Return the command line of Snakemake, for the project's Snakefile or another one."""
         command = [
             sys.executable,
             "-m",
             "snakemake",
             "--snakefile",
-            self.root / "Snakefile",
+            snakefile or self.root / "Snakefile",
             "--directory",
             self.work,
             *arguments,
@@ -45,15 +45,15 @@ class Project:
         folder.mkdir(parents=True, exist_ok=True)
         return replace(self, work=folder)
 
-    def run(self, *command, **options):
+    def run(self, *command, folder=None):
+        """Run a command in the checkout, or in another folder, and return the finished process."""
         return subprocess.run(
             [str(part) for part in command],
-            cwd=self.root,
+            cwd=folder or self.root,
             env=self.environment(),
             capture_output=True,
             text=True,
             check=False,
-            **options,
         )
 
     def environment(self):

@@ -1,10 +1,16 @@
-"""What Snakemake plans: targets, re-runs, refusals. Nothing is computed here."""
+"""What Snakemake plans: the job table, re-runs, refusals. Nothing is computed here."""
 
 import re
+from collections import Counter
 
 import pytest
+from forecast.given import children_s
+from workflow.configured import job_table
 
 TABLE = "results/tables/table3.csv"
+MOST_JOBS, MOST_SECONDS = 5000, 60  # of processor time, so that neighbours do not count
+LONGEST = 4096  # bytes of a command
+COMMAND = re.compile(r"^Shell command: (?!None$)(.*)$", re.MULTILINE)
 
 
 def jobs(plan):
@@ -14,54 +20,41 @@ def jobs(plan):
     return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
 
 
-def test_every_target_has_a_plan_without_data(project):
-    """At the other scales `test_forecast_jobs.py` counts the same plan."""
-    planned = jobs(
-        project.snakemake(
-            "--dry-run", "--cores", "1", "--config", "scale=workstation", "data_root=nowhere"
-        )
+def expected(**changes):
+    """Return {rule: count} that the job table has for everything."""
+    found = Counter(job.rule for job in job_table(**changes).needed(["all"]))
+    return {**found, "all": 1, "total": found.total() + 1}
+
+
+def test_snakemake_plans_the_jobs_of_the_table_with_short_commands(project):
+    """Twelve seeds: once the command of `page` would not have fitted any more."""
+    seeds = list(range(12))
+    planned = project.snakemake(
+        "--dry-run", "--printshellcmds", "--cores", "1", "--config", f"seeds={seeds}"
     )
-    assert planned["table"] >= 1
-    assert planned["figure"] >= 1
+    assert jobs(planned) == expected(seeds=seeds)
+    commands = COMMAND.findall(planned.stdout)
+    assert len(commands) == jobs(planned)["total"] - 1
+    assert max(len(command.encode()) for command in commands) < LONGEST
+    (page,) = (command.split() for command in commands if "fdsl page " in command)
+    digest = job_table(seeds=seeds).job("page").spec_digest
+    assert page[:8] == f"python -m fdsl page --scale laptop --spec {digest}".split()
+
+
+def test_a_scale_has_a_plan_without_data(project):
+    change = ["scale=workstation", "data_root=nowhere"]
+    planned = jobs(project.snakemake("--dry-run", "--cores", "1", "--config", *change))
+    assert planned == expected(scale="workstation")
     assert planned["total"] < 2000
 
 
-def test_the_paper_scale_is_the_whole_of_table_3(project):
-    planned = jobs(
-        project.snakemake("--dry-run", "--cores", "1", "--config", "scale=paper", targets=[TABLE])
-    )
-    assert planned["pretrain"] == 8
-    # Places-365 is not evaluated on Places30, nor labelled ImageNet-1k on ImageNet-100: they share
-    # pictures and labels
-    assert planned["finetune"] == planned["probe"] == 9 * 7 - 2
-    assert planned["fetch_downstream"] == 7 + 3
-
-
-def test_probes_need_what_their_fine_tunings_need_and_no_fine_tuning(project):
-    probes = ["scratch-vit_micro-digits-s0", "rcdb1k-vit_micro-digits-s2"]
-    targets = [f"results/laptop/probe/{run}/record.json" for run in probes]
-    assert jobs(project.snakemake("--dry-run", "--cores", "1", targets=targets)) == {
-        "fetch_downstream": 1,
-        "sample_parameters": 1,
-        "render_shard": 2,
-        "pretrain": 1,
-        "probe": 2,
-        "total": 7,
-    }
-
-
-def test_detections_need_their_composed_pictures_and_their_pre_training(project):
-    detections = ["scratch-vit_micro-composed_pictures-s0", "rcdb1k-vit_micro-composed_pictures-s0"]
-    targets = [f"results/laptop/detect/{run}/record.json" for run in detections]
-    assert jobs(project.snakemake("--dry-run", "--cores", "1", targets=targets)) == {
-        "fetch_downstream": 3,
-        "compose": 1,
-        "sample_parameters": 1,
-        "render_shard": 2,
-        "pretrain": 1,
-        "detect": 2,
-        "total": 10,
-    }
+def test_the_whole_paper_is_planned_in_a_minute(project):
+    began = children_s()
+    planned = jobs(project.snakemake("--dry-run", "--cores", "1", "--config", "scale=paper"))
+    spent = children_s() - began
+    assert planned == expected(scale="paper")
+    assert planned["total"] < MOST_JOBS
+    assert spent < MOST_SECONDS
 
 
 def test_composed_pictures_that_were_deleted_are_made_again_for_a_detection(project):
@@ -162,9 +155,9 @@ def test_missing_data_stops_before_the_first_job(project):
 
 
 def test_missing_published_weights_stop_before_the_first_job(project):
-    target = "results/laptop/released/authors_rcdb21k/model.safetensors"
+    target = "results/laptop/published_weights/authors_rcdb21k/model.safetensors"
     assert jobs(project.snakemake("--dry-run", "--cores", "1", targets=[target])) == {
-        "adopt_weights": 1,
+        "import_weights": 1,
         "total": 1,
     }
     stopped = project.snakemake("--cores", "1", targets=[target])
@@ -172,10 +165,3 @@ def test_missing_published_weights_stop_before_the_first_job(project):
     assert stopped.returncode != 0
     assert "rcdb_21k_base.pth.tar" in said
     assert "drive.google.com" in said
-
-
-def test_the_curves_of_every_training_can_be_asked_for(project):
-    """They are no part of `all`, whose jobs `test_forecast_jobs.py` counts."""
-    planned = jobs(project.snakemake("--dry-run", "--cores", "1", targets=["all_curves"]))
-    trainings = ("pretrain", "finetune", "detect")
-    assert planned["curves"] == sum(planned[rule] for rule in trainings) > 0

@@ -1,9 +1,9 @@
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 import yaml
+from workflow.configured import ROOT, USER, configuration
 
 from fdsl import formulas
 from fdsl.io.storage import read_json
@@ -16,13 +16,10 @@ from fdsl.schema.study.tables import Column
 from fdsl.workflow import load as settings
 from fdsl.workflow.checks import check, check_columns
 
-ROOT = Path(__file__).parents[2]
-USER = yaml.safe_load((ROOT / "config.yaml").read_text())
-
 
 @pytest.fixture(scope="module")
 def config():
-    return settings.load(USER)
+    return configuration()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Both profiles are understood by Snakemake and its SLURM plugin, and name what exists. Nothing is
+"""The profiles are understood by Snakemake and its SLURM plugin, and name what exists. Nothing is
 sent.
 """
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from fdsl.workflow.jobs import RULES
 
 ROOT = Path(__file__).parents[2]
 PROFILES = ROOT / "workflow/profiles"
@@ -39,14 +41,14 @@ def test_a_dry_run_takes_every_option_and_leaves_the_scale_s_gpus(project, name)
     assert asked.get("slurm_extra") == ("--signal=TERM@180" if name == "slurm" else None)
 
 
-def test_one_line_spreads_a_pre_training_over_nodes(project):
+def test_one_line_shares_a_pretraining_among_nodes(project):
     plan = project.snakemake(
         "--profile",
         PROFILES / "slurm",
         "--dry-run",
         "--config",
         "scale=paper",
-        "spread={vit_base: 4x8}",
+        "nodes_x_processes={vit_base: 4x8}",
         targets=[BASE],
     )
     asked = resources(plan, "pretrain")
@@ -58,25 +60,11 @@ def test_one_line_spreads_a_pre_training_over_nodes(project):
 
 def test_the_slurm_profile_names_rules_that_exist():
     content = profile("slurm")
-    rules = set(
-        re.findall(
-            r"^rule (\w+):",
-            "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk")),
-            re.MULTILINE,
-        )
-    )
-    assert content["set-resources"].keys() <= rules
-    assert set(content["slurm-array-jobs"].split(",")) <= rules
+    assert content["set-resources"].keys() <= RULES.keys()
+    assert set(content["slurm-array-jobs"].split(",")) <= RULES.keys()
     assert {"pretrain", "finetune"} <= content["set-resources"].keys()
 
 
-def test_jobs_that_begin_anew_ask_for_more_at_each_attempt_and_trainings_do_not():
-    for path in (ROOT / "workflow/rules").glob("*.smk"):
-        for rule, asked in re.findall(
-            r"^rule (\w+):.*?^    resources:\n(.*?)^    params:",
-            path.read_text(),
-            re.MULTILINE | re.DOTALL,
-        ):
-            if "runtime" in asked:
-                goes_on = "PLAN.machine.launcher" in asked or rule == "detect"
-                assert len(re.findall(r"attempt\s+\* PLAN", asked)) == (0 if goes_on else 2), rule
+def test_without_a_profile_incomplete_files_are_made_again(project):
+    """Snakemake takes the default profile up by itself where the workflow is."""
+    assert profile("default") == {"rerun-incomplete": True}

@@ -6,45 +6,40 @@ import json
 import re
 
 import pytest
-from fdsl.workflow.plan import Plan
 from hypothesis import given
 from hypothesis import strategies as st
-from workflow.checkout import ROOT
+from workflow.configured import ROOT, USER, job_table
 
 from fdsl.schema.base import ConfigError, validate
-from fdsl.schema.user import MAX_PROCESSES, SPREAD, UserConfig
-from fdsl.schema.yaml_files import read_yaml
-from fdsl.workflow.launch import Spread, launcher
-from fdsl.workflow.load import load
+from fdsl.schema.user import GRID, MAX_PROCESSES, UserConfig
+from fdsl.workflow.launch import ProcessGrid, launcher
 
-RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
-UNQUOTED = {"threads", "resources.launch"}  # a number, and what `launcher` makes of numbers
-USER = read_yaml(ROOT / "config.yaml")
+COMMON = ROOT / "workflow" / "rules" / "common.smk"
+FILES = sorted({*COMMON.parent.glob("*.smk")} - {COMMON})
+# a number, what `launcher` makes of numbers, and 16 hexadecimal digits
+UNQUOTED = {"threads", "resources.launch", "params.spec"}
 EVIL = "a b'\"; touch owned; $(touch owned) `touch owned` {threads} && touch owned | é"
 
 
-def commands(path):
-    """Return the shell commands of a file of rules."""
-    return re.findall(r'shell:\s*r?"""(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
-
-
-def test_every_value_in_every_shell_command_is_quoted():
-    found = [
-        placeholder
-        for path in RULES
-        for command in commands(path)
-        for placeholder in re.findall(r"\{([^{}]*)\}", command)
-    ]
-    assert len(found) > 50
+def test_every_value_in_the_shell_command_is_quoted():
+    """All rules have the one command of common.smk."""
+    text = COMMON.read_text(encoding="utf-8")
+    command = text[text.index("def command(name)") : text.index("onstart:")]
+    found = set(
+        re.findall(r"\{+((?:wildcards|resources|params|threads|log|input|output)[^{}]*)\}", command)
+    )
+    assert {"resources.launch", "wildcards.{key}:q", "log:q"} & found
     assert {p for p in found if not p.endswith(":q")} == UNQUOTED
-    bare = {p for p in found if p.removesuffix(":q") in UNQUOTED}
-    assert bare == UNQUOTED
+    assert "{{wildcards.{key}:q}}" in command
 
 
-def test_rules_run_shell_commands_alone_and_all_are_looked_at_here():
-    for path in RULES:
+def test_rules_run_the_shell_command_alone():
+    for path in FILES:
         text = path.read_text(encoding="utf-8")
-        assert text.count("shell:") == len(commands(path)), path.name
+        names = re.findall(r"^rule (\w+):", text, re.MULTILINE)
+        made = [name for name in names if name != "all_curves"]
+        assert re.findall(r'shell:\s*command\("(\w+)"\)', text) == made, path.name
+        assert text.count("shell:") == len(made)
         assert not re.search(
             r"^\s+(run|script|notebook|wrapper|cwl|conda|container):", text, re.MULTILINE
         )
@@ -52,8 +47,8 @@ def test_rules_run_shell_commands_alone_and_all_are_looked_at_here():
 
 
 @given(st.integers(1, 999), st.integers(1, MAX_PROCESSES), st.integers(1, 10**6), st.booleans())
-def test_the_launcher_is_made_of_numbers_and_our_own_words(hosts, each, threads, gpus):
-    command = launcher(Spread(hosts, each), threads=threads, gpus=gpus)
+def test_the_launcher_is_made_of_numbers_and_our_own_words(nodes, each, threads, gpus):
+    command = launcher(ProcessGrid(nodes, each), threads=threads, gpus=gpus)
     words = re.sub(r"\d+", "N", command).split(" ")
     assert set(words) <= {
         "exec",
@@ -77,31 +72,30 @@ def test_the_launcher_is_made_of_numbers_and_our_own_words(hosts, each, threads,
     }
 
 
-@given(st.text(max_size=12) | st.from_regex(rf"{SPREAD}[;\n $`|&]\w*", fullmatch=True))
-def test_no_other_text_is_a_spread(text):
-    if re.fullmatch(SPREAD, text, re.ASCII):
+@given(st.text(max_size=12) | st.from_regex(rf"{GRID}[;\n $`|&]\w*", fullmatch=True))
+def test_no_other_text_is_a_grid(text):
+    if re.fullmatch(GRID, text, re.ASCII):
         return
-    with pytest.raises(ConfigError, match=r"spread\.vit_tiny"):
-        validate(UserConfig, {**USER, "spread": {"vit_tiny": text}}, where="config.yaml")
-    with pytest.raises(ValueError, match="is not hosts x processes"):
-        Spread.read(text)
+    with pytest.raises(ConfigError, match=r"nodes_x_processes\.vit_tiny"):
+        validate(UserConfig, {**USER, "nodes_x_processes": {"vit_tiny": text}}, where="config.yaml")
+    with pytest.raises(ValueError, match="is not nodes x processes"):
+        ProcessGrid.read(text)
 
 
 def test_what_decides_the_launcher_are_numbers():
-    for change in ({"processes": "2; touch owned"}, {"spread": {"vit_tiny; x": "1x1"}}):
+    for change in ({"processes": "2; touch owned"}, {"nodes_x_processes": {"vit_tiny; x": "1x1"}}):
         with pytest.raises(ConfigError):
-            load({**USER, **change})
-    plan = Plan(load({**USER, "spread": {"vit_micro": "2x2"}, "data_root": EVIL}))
-    assert EVIL not in plan.machine.launcher("laptop", "pretrain", "rcdb1k-vit_micro-s0")
+            job_table(**change)
+    table = job_table(nodes_x_processes={"vit_micro": "2x2"}, data_root=EVIL)
+    assert EVIL not in table.resources.launcher("laptop", "pretrain", "rcdb1k-vit_micro-s0")
 
 
 @pytest.mark.parametrize(
     "key", ["a; rm -rf x-vit_micro-s0", "rcdb1k-vit_micro-s0\n", "../x-vit_micro-s0", "$(x)-y-s0"]
 )
 def test_no_other_text_is_a_run(key):
-    plan = Plan(load(USER))
     with pytest.raises(ValueError, match="is not a run key"):
-        plan.orders.pretraining("laptop", key)
+        job_table().specs.pretrain("laptop", key)
 
 
 def test_a_folder_and_a_title_that_are_commands_are_only_words(project):

@@ -8,20 +8,26 @@ nothing. The command repeats a job by hand; its log shows it.
 import os
 from pathlib import Path
 
-from fdsl.io import locks, storage
+from fdsl.io import locks
+from fdsl.io.storage import require_writable
 from fdsl.workflow import resolved, sources
 from fdsl.workflow.jobs import FOLDERS, LARGE, REPORTS, RULES, WILDCARDS, Jobs
 from fdsl.workflow.load import load
 from fdsl.workflow.resources import NAMES
 
-WORKFLOW = Path(workflow.basedir) / "workflow"
+# Not `workflow.basedir`, which is the folder of the Snakefile that takes this one as a module.
+WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 JOBS = Jobs(load(config, folder=WORKFLOW))
 
 if workflow.is_main_process:
     resolved.backdate_outdated_reports(JOBS)
-    # After a SIGKILL or a power cut the same command must simply go on.
-    if not workflow.dryrun:
+    if not workflow.output_settings.dryrun:
+        # After a SIGKILL or a power cut the same command must simply go on.
         locks.recover(Path(".snakemake"))
+        # Snakemake would find this out with a traceback, when it makes way for a job's outputs.
+        require_writable("results")
+        # Here and not in `onstart`, which Snakemake does not run for a module.
+        resolved.write(JOBS.config.user)
 
 
 wildcard_constraints:
@@ -50,12 +56,21 @@ def relative(path):
     )
 
 
-def outputs(name, **in_report):
-    """Return the outputs of a rule; `in_report` says how Snakemake's report shows some of them."""
+def outputs(name, category="", **formats):
+    """Return the outputs of a rule.
+
+    Snakemake's report shows those of `formats` in a category, labelled with their wildcards and,
+    where there are several forms, with the form's name.
+    """
+    labels = {key: f"{{{key}}}" for key in RULES[name].wildcards if key != "scale"}
 
     def flagged(key, path):
         path = directory(path) if key in FOLDERS else path
-        return report(path, **in_report[key]) if key in in_report else path
+        if key not in formats:
+            return path
+        form = {"format": formats[key]} if formats[key] else {}
+        caption = f"../report/{name}.rst"
+        return report(path, caption=caption, category=category, labels=labels | form)
 
     return {key: flagged(key, path) for key, path in RULES[name].outputs.items()}
 
@@ -131,9 +146,6 @@ onstart:
     limit = workflow.scheduler.job_rate_limiter
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
-    # Snakemake would find this out with a traceback, when it makes way for the outputs of a job.
-    storage.require_writable("results")
-    resolved.write(JOBS.config.user)
     # Before the first job, so that a missing dataset is not found out after a day of pre-training.
     waiting = list(workflow.dag.needrun_jobs())
     sources.require_downstream(

@@ -16,19 +16,7 @@ rule table:
     input:
         **inputs("table"),
     output:
-        **outputs(
-            "table",
-            csv=dict(
-                caption="../report/table.rst",
-                category="Tables",
-                labels={"table": "{table}", "format": "CSV"},
-            ),
-            html=dict(
-                caption="../report/table.rst",
-                category="Tables",
-                labels={"table": "{table}", "format": "HTML"},
-            ),
-        ),
+        **outputs("table", "Tables", csv="CSV", html="HTML"),
     log:
         log_of("table"),
     benchmark:
@@ -47,14 +35,7 @@ rule figure:
     input:
         **inputs("figure"),
     output:
-        **outputs(
-            "figure",
-            png=dict(
-                caption="../report/figure.rst",
-                category="Figures",
-                labels={"figure": "{figure}", "format": "PNG"},
-            ),
-        ),
+        **outputs("figure", "Figures", png="PNG"),
     log:
         log_of("figure"),
     benchmark:
@@ -73,14 +54,7 @@ rule curves:
     input:
         **inputs("curves"),
     output:
-        **outputs(
-            "curves",
-            png=dict(
-                caption="../report/curves.rst",
-                category="Learning curves",
-                labels={"stage": "{stage}", "run": "{run}"},
-            ),
-        ),
+        **outputs("curves", "Learning curves", png=""),
     log:
         log_of("curves"),
     benchmark:
@@ -104,19 +78,7 @@ rule claims:
     input:
         **inputs("claims"),
     output:
-        **outputs(
-            "claims",
-            csv=dict(
-                caption="../report/claims.rst",
-                category="Claims",
-                labels={"format": "CSV"},
-            ),
-            html=dict(
-                caption="../report/claims.rst",
-                category="Claims",
-                labels={"format": "HTML"},
-            ),
-        ),
+        **outputs("claims", "Claims", csv="CSV", html="HTML"),
     log:
         log_of("claims"),
     benchmark:
@@ -152,10 +114,7 @@ rule page:
     input:
         **inputs("page"),
     output:
-        **outputs(
-            "page",
-            page=dict(caption="../report/page.rst", category="Everything on one page"),
-        ),
+        **outputs("page", "Everything on one page", page=""),
     log:
         log_of("page"),
     benchmark:
