@@ -21,8 +21,8 @@ from PIL import Image
 
 from fdsl.formulas import exfractaldb, fractaldb, rcdb
 from fdsl.images import parameters
-from fdsl.images.shards import Shard, shard_range
-from fdsl.images.synthetic import StreamedImages, render_shard, shard_origin
+from fdsl.images.shards import Shard, render_shard, shard_origin, shard_range
+from fdsl.images.streamed import StreamedImages
 from fdsl.schema.catalogue import SyntheticDataset
 
 SIZE, PAD, POINTS = 512, 6, 100_000

@@ -1,9 +1,7 @@
-"""From a stored image to the uint8 tensor that a loader hands over.
+"""Crop, shift and flip: from a stored image to the uint8 tensor that a loader returns.
 
-All randomness comes from the generator that comes with the image.
-
-The compiled kernels (and numba) are loaded only where they are needed, that is for RandAugment and
-for resizing: shifts and flips of small images start without.
+All randomness comes from the image's own generator. The compiled kernels (and numba) are loaded for
+RandAugment and resizing only: shifts and flips of small images start without.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from fdsl.schema.recipe import Preparation, Recipe
 
 Pixels = NDArray[np.uint8]
+Ints = NDArray[np.int64]
 
 CROP_TRIES = 10
 SMALL_PX = 64  # sides below this are evaluated without a margin
@@ -39,7 +38,7 @@ class TrainTransform:
     ----------
     recipe
         Only `image_size_px`, `mean` (its colour fills where a geometric operation leaves the image
-        empty, as in timm) and `augmentation` are used; mixing and erasing follow later, in
+        empty, as in timm) and `augmentation` are used; mixing and erasing follow in
         `fdsl.augment.mixup_cutmix`.
 
     Raises
@@ -60,9 +59,7 @@ class TrainTransform:
 
     @property
     def plain(self) -> bool:
-        """Whether each image takes the same few draws, so that `prepared` and `placed` do all: no
-        random windows, no RandAugment.
-        """
+        """Whether `prepared` and `placed` do all: no random windows, no RandAugment."""
         return self.augmentation.crop in {"pad_and_shift", "none"} and self.operations is None
 
     @property
@@ -97,7 +94,7 @@ class TrainTransform:
         return torch.from_numpy(planes)
 
     def prepared(self, image: Pixels) -> Pixels:
-        """Return what no random number changes: the whole image as (C, S, S), perhaps a view of it."""
+        """Return the whole image as (C, S, S), perhaps a view; no random number changes it."""
         return _resized(_with_channels(image), self.size, self.size, cubic=True)
 
     def placed(self, planes: Pixels, uniforms: NDArray[np.float64]) -> Pixels:
@@ -206,10 +203,8 @@ def random_window(
         aspect = math.exp(low + (high - low) * rng.random())
         columns, rows = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < columns <= width and 0 < rows <= height:
-            top, left = (
-                int(rng.random() * (height - rows + 1)),
-                int(rng.random() * (width - columns + 1)),
-            )
+            top = int(rng.random() * (height - rows + 1))
+            left = int(rng.random() * (width - columns + 1))
             return top, left, rows, columns
     rows, columns = height, width
     if width / height < ratio[0]:
@@ -219,12 +214,8 @@ def random_window(
     return (height - rows) // 2, (width - columns) // 2, rows, columns
 
 
-def shifted(
-    planes: Pixels, down: NDArray[np.int64], right: NDArray[np.int64], *, reach: int
-) -> Pixels:
-    """Move each of (B, C, S, S) by whole pixels, (B,) each from -reach to reach <= S: zero padding
-    and a crop of the old size.
-    """
+def shifted(planes: Pixels, down: Ints, right: Ints, *, reach: int) -> Pixels:
+    """Move each of (B, C, S, S) by whole pixels, (B,) in ± reach <= S, with zero padding."""
     count, channels, size, _ = planes.shape
     padded = np.zeros((count, channels, size + 2 * reach, size + 2 * reach), np.uint8)
     padded[:, :, reach : reach + size, reach : reach + size] = planes
@@ -235,11 +226,8 @@ def shifted(
 
 def _with_channels(image: Pixels) -> Pixels:
     """(H, W, C) view of (H, W) or (H, W, 3); ValueError for anything else."""
-    if (
-        image.dtype != np.uint8
-        or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3))
-        or image.size == 0
-    ):
+    shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
+    if image.dtype != np.uint8 or not shaped or image.size == 0:
         raise ValueError(
             f"image is {image.dtype} {image.shape}: "
             "an image source must give uint8 (H, W) or (H, W, 3), not empty"
@@ -248,7 +236,7 @@ def _with_channels(image: Pixels) -> Pixels:
 
 
 def _with_short_side(image: Pixels, length: int, *, cubic: bool) -> Pixels:
-    """(H, W, C) to (C, H', W') with the same aspect ratio, the shorter of H' and W' being `length`."""
+    """(H, W, C) to (C, H', W') of the same aspect ratio, the shorter side being `length`."""
     height, width, _ = image.shape
     short = min(height, width)
     return _resized(image, length * height // short, length * width // short, cubic=cubic)
@@ -258,7 +246,7 @@ def _resized(image: Pixels, rows: int, columns: int, *, cubic: bool) -> Pixels:
     """(H, W, C) to (C, rows, columns); a view where the size is right already."""
     if image.shape[:2] == (rows, columns):
         return image.transpose(2, 0, 1)
-    from fdsl.augment.resample import resize
+    from fdsl.raster.resample import resize
 
     return resize(image, rows, columns, cubic=cubic)
 
@@ -266,6 +254,5 @@ def _resized(image: Pixels, rows: int, columns: int, *, cubic: bool) -> Pixels:
 def _as_tensor(planes: Pixels, source: Pixels) -> torch.Tensor:
     """A contiguous tensor that shares no memory with the source."""
     contiguous = np.ascontiguousarray(planes)
-    return torch.from_numpy(
-        contiguous.copy() if np.may_share_memory(contiguous, source) else contiguous
-    )
+    shared = np.may_share_memory(contiguous, source)
+    return torch.from_numpy(contiguous.copy() if shared else contiguous)

@@ -1,14 +1,10 @@
-"""From uint8 batches to what the network sees: normalisation, random erasing, mixup, cutmix.
+"""From uint8 batches to the network's input: normalisation, random erasing, mixup and cutmix.
 
-Everything random is keyed, so that neither ranks nor gradient accumulation change an image:
-
-- *Erasing* (which image, rectangle, noise) is a function of the seed and the image's key (epoch,
-  index, repeat).
-- *Mixing* is timm's batch mode: one choice between mixup and cutmix, one weight and one rectangle
-  per update, functions of (seed, step). The images that are mixed are the neighbours 2k and 2k + 1
-  of the global batch, where timm mixes the first with the last of a device's batch. Any split of a
-  global batch into contiguous parts of even length, over ranks and accumulation steps, gives the
-  same images and targets.
+Mixing is timm's batch mode: one choice between mixup and cutmix, one weight and one rectangle per
+update, functions of (seed, step). The images that are mixed are the neighbours 2k and 2k + 1 of the
+global batch, where timm mixes the first with the last of a device's batch. So any split of a global
+batch into contiguous parts of even length, over ranks and accumulation steps, gives the same images
+and targets.
 """
 
 from __future__ import annotations
@@ -21,19 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fdsl.augment.erasing import erase
 from fdsl.schema.recipe import Preparation, Recipe
 from fdsl.seeding import tree
 
-ERASED_AREA = (0.02, 1 / 3)  # of the image
-LOG_ASPECT = (math.log(0.3), math.log(1 / 0.3))  # of the erased rectangle, height / width
-ERASING_TRIES = 10
 CUTMIX_SHARE = 0.5  # of the updates, when mixup is on as well
-
-Uniforms = NDArray[np.floating]
 
 
 class Mix(NamedTuple):
-    """How the images of one update mix: own weight, and cutmix's rectangle of the partner."""
+    """How the images of one update mix: the image's own weight, and cutmix's rectangle."""
 
     weight: float
     rectangle: tuple[int, int, int, int] | None  # top, bottom, left, right; None for mixup
@@ -66,15 +58,14 @@ class BatchTransform:
     def __init__(
         self, recipe: Recipe | Preparation, *, channels: int, classes: int, train: bool
     ) -> None:
-        mean, std = (
-            _per_channel("mean", recipe.mean, channels),
-            _per_channel("std", recipe.std, channels),
-        )
+        mean = _per_channel("mean", recipe.mean, channels)
+        std = _per_channel("std", recipe.std, channels)
         self.channels, self.classes = channels, classes
-        self.smoothing = recipe.label_smoothing if train else 0.0
-        self.erasing = recipe.augmentation.random_erasing if train else 0.0
-        self.mixup = recipe.augmentation.mixup if train else 0.0
-        self.cutmix = recipe.augmentation.cutmix if train else 0.0
+        self.smoothing = self.erasing = self.mixup = self.cutmix = 0.0
+        if train and isinstance(recipe, Recipe):
+            self.smoothing, changes = recipe.label_smoothing, recipe.augmentation
+            self.erasing = changes.random_erasing
+            self.mixup, self.cutmix = changes.mixup, changes.cutmix
         self._factor, self._offset = 1 / (255 * std), mean / std
 
     def __call__(
@@ -87,7 +78,7 @@ class BatchTransform:
         step: int,
         device: torch.device | str,
     ) -> tuple[Tensor, Tensor]:
-        """BatchTransform one micro-batch.
+        """Transform one micro-batch.
 
         Parameters
         ----------
@@ -138,16 +129,14 @@ class BatchTransform:
             mix_pairs(finished, mix)
             if labels.ndim == 1:
                 return finished, self._soft(targets, mix.weight)
-            return finished, self._answers(targets, mix.weight)
-        return finished, targets if labels.ndim == 1 else self._answers(targets, 1.0)
+            return finished, self._multi_hot(targets, mix.weight)
+        return finished, targets if labels.ndim == 1 else self._multi_hot(targets, 1.0)
 
     def _normalised(self, images: Tensor) -> Tensor:
         """(x / 255 - mean) / std of every channel, float32; a gray image is repeated on the way."""
-        factor = torch.as_tensor(self._factor, dtype=torch.float32).to(
-            images.device, non_blocking=True
-        )
-        offset = torch.as_tensor(self._offset, dtype=torch.float32).to(
-            images.device, non_blocking=True
+        factor, offset = (
+            torch.as_tensor(values, dtype=torch.float32).to(images.device, non_blocking=True)
+            for values in (self._factor, self._offset)
         )
         return (images * factor).sub_(offset)
 
@@ -159,10 +148,8 @@ class BatchTransform:
         partners = labels.view(-1, 2).flip(1).reshape(-1)
         return soft.scatter_add_(1, torch.stack((labels, partners), 1), hot.expand(len(labels), 2))
 
-    def _answers(self, labels: Tensor, weight: float) -> Tensor:
-        """Probability of each class, smoothed towards 1 / 2, of each image and its partner,
-        weighted; -1 is unknown.
-        """
+    def _multi_hot(self, labels: Tensor, weight: float) -> Tensor:
+        """Smoothed (towards 1 / 2), weighted targets of each image and its partner; -1: unknown."""
         known, shares = labels >= 0, labels.float()
         if weight != 1:
             partners = labels.view(-1, 2, self.classes).flip(1).reshape(-1, self.classes)
@@ -216,89 +203,7 @@ def mix_pairs(images: Tensor, mix: Mix) -> None:
         part.copy_(partners)
 
 
-def erase(images: Tensor, keys: Tensor, *, probability: float, seed: int) -> None:
-    """Replace rectangles by normal noise, in place.
-
-    Zhong et al. 2020, arXiv:1708.04896; timm's mode "pixel".
-
-    Parameters
-    ----------
-    images
-        float (B, C, H, W), normalised.
-    keys
-        int64 (B, 3): epoch, index, repeat. Rectangle and noise of an image depend on its key and
-        the seed only. (The noise also depends on the kind of device, whose generator makes it.)
-    probability
-        That an image is erased.
-    seed
-        Root seed.
-    """
-    _, channels, height, width = images.shape
-    noise_seeds, uniforms = _keyed(keys.cpu().numpy(), draws=3 + 2 * ERASING_TRIES, seed=seed)
-    chosen = np.flatnonzero(uniforms[:, 0] < probability)
-    tops, lefts, rows, columns = _rectangles(uniforms[chosen, 1:], height, width)
-    generator = torch.Generator(device=images.device)
-    for number, image in enumerate(chosen):
-        h, w = int(rows[number]), int(columns[number])
-        if h == 0:
-            continue
-        generator.manual_seed(int(noise_seeds[image]))
-        noise = torch.randn(
-            (channels, h, w), generator=generator, device=images.device, dtype=images.dtype
-        )
-        top, left = int(tops[number]), int(lefts[number])
-        images[int(image), :, top : top + h, left : left + w] = noise
-
-
-def _rectangles(uniforms: Uniforms, height: int, width: int) -> tuple[NDArray[np.int64], ...]:
-    """Top, left, rows, columns of n rectangles from (n, 2 + 2 tries) uniforms.
-
-    The first try that fits counts; where none does, there are 0 rows.
-    """
-    areas, aspects = uniforms[:, 2 : 2 + ERASING_TRIES], uniforms[:, 2 + ERASING_TRIES :]
-    areas = height * width * (ERASED_AREA[0] + (ERASED_AREA[1] - ERASED_AREA[0]) * areas)
-    aspects = np.exp(LOG_ASPECT[0] + (LOG_ASPECT[1] - LOG_ASPECT[0]) * aspects)
-    rows, columns = np.rint(np.sqrt(areas * aspects)), np.rint(np.sqrt(areas / aspects))
-    fits = (rows < height) & (columns < width)
-    first = np.argmax(fits, axis=1)[:, None]
-    usable = np.take_along_axis(fits, first, 1)[:, 0]
-    rows, columns = (
-        np.take_along_axis(sides, first, 1)[:, 0] * usable for sides in (rows, columns)
-    )
-    tops, lefts = uniforms[:, 0] * (height - rows + 1), uniforms[:, 1] * (width - columns + 1)
-    return tuple(values.astype(np.int64) for values in (tops, lefts, rows, columns))
-
-
-def _keyed(
-    keys: NDArray[np.int64], *, draws: int, seed: int
-) -> tuple[NDArray[np.unsignedinteger], Uniforms]:
-    """A 63-bit seed and (B, draws) uniforms in [0, 1) per key, from one hash for all images.
-
-    One generator per image would cost 20 µs each. This is splitmix64 (Steele et al. 2014): its
-    finaliser folds the key into a start that depends on the seed's branch, and its counter runs
-    over the draws.
-    """
-    state = np.full(len(keys), tree.kernel_state(seed, tree.Stage.MIX)[0], np.uint64)
-    for part in keys.T.astype(np.uint64):
-        state = _scrambled(state + _GOLDEN ^ part)
-    counter = np.arange(1, draws + 2, dtype=np.uint64) * _GOLDEN
-    bits = _scrambled(state[:, None] + counter)
-    return bits[:, 0] >> np.uint64(1), (bits[:, 1:] >> np.uint64(11)) * 2.0**-53
-
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-def _scrambled(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64."""
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
-
-
-def _per_channel(
-    name: str, value: float | tuple[float, float, float], channels: int
-) -> NDArray[np.float64]:
+def _per_channel(name: str, value: float | tuple[float, ...], channels: int) -> NDArray[np.float64]:
     """(channels, 1, 1) of one value or one per channel."""
     values = value if isinstance(value, tuple) else (value,) * channels
     if len(values) != channels:

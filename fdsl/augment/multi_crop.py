@@ -1,5 +1,4 @@
-"""The views of self-supervised training: random crops of one image, two large ones and some small
-ones, with changed colours.
+"""Multi-crop views of self-supervised training: two large and several small random crops.
 
 DINO's augmentation (Caron et al. 2021, arXiv:2104.14294, section 3.2 and the released
 main_dino.py): bicubic random resized crops, flips, colour jitter, gray, blur and solarisation, in
@@ -15,7 +14,7 @@ from PIL import Image, ImageFilter
 
 from fdsl.augment.crop import random_window
 from fdsl.augment.operations import apply
-from fdsl.augment.resample import resize
+from fdsl.raster.resample import resize
 from fdsl.schema.recipe import Recipe
 
 Pixels = NDArray[np.uint8]
@@ -98,21 +97,17 @@ class MultiCrop:
         return planes
 
     def _jitter(self, planes: Pixels, rng: np.random.Generator) -> Pixels:
-        """Change brightness, contrast, saturation and hue in random order, as torchvision's
-        ColorJitter does.
-        """
-        ranges = {
-            "Brightness": self.views.brightness,
-            "Contrast": self.views.contrast,
-            "Color": self.views.saturation,
-        }
+        """Jitter colours in random order, as torchvision's ColorJitter does."""
+        views = self.views
+        ranges = [views.brightness, views.contrast, views.saturation]
         factors = {
-            name: rng.uniform(max(0.0, 1 - reach), 1 + reach) for name, reach in ranges.items()
+            name: rng.uniform(max(0.0, 1 - reach), 1 + reach)
+            for name, reach in zip(("Brightness", "Contrast", "Color"), ranges, strict=True)
         }
-        turn = rng.uniform(-self.views.hue, self.views.hue)
+        turn = rng.uniform(-views.hue, views.hue)
         for name in rng.permutation([*factors, "Hue"]).tolist():
             if name == "Hue":
-                planes = turned(planes, turn)
+                planes = rotate_hue(planes, turn)
             else:
                 planes = apply(name, planes, factors[name], cubic=False, fill=(0,))
         return planes
@@ -124,10 +119,8 @@ def blurred(planes: Pixels, radius_px: float) -> Pixels:
     return _planes(image)
 
 
-def turned(planes: Pixels, share: float) -> Pixels:
-    """Turn the hue of uint8 (3, H, W) by a share of the circle, -0.5 to 0.5; a gray image has none
-    and stays.
-    """
+def rotate_hue(planes: Pixels, share: float) -> Pixels:
+    """Rotate the hue of uint8 (3, H, W) by -0.5 to 0.5 turns; a gray image (1, H, W) has none."""
     if len(planes) == 1:
         return planes
     colour = np.asarray(_picture(planes).convert("HSV")).copy()

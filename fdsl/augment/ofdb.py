@@ -1,22 +1,17 @@
-"""What stands in for the missing instances when a network is trained on one instance of each
-category (OFDB).
+"""OFDB's augmentations, which replace instances when each category has a single one.
 
-Source: Nakamura et al., "Pre-training vision transformers with very limited synthesized images"
-(ICCV 2023) names four augmentations: IFS fluctuation, rotation, random pattern and random texture;
-of the combinations it tests pattern with texture. Their code was not released, so the definitions
-are ours. Each is applied to every image, every time that it comes up, before all other
-augmentation:
+Nakamura et al., "Pre-training vision transformers with very limited synthesized images" (ICCV 2023)
+name four: IFS fluctuation, rotation, random pattern and random texture; of the combinations they
+test pattern with texture. Their code was not released, so the definitions are ours. Each is applied
+to every image, each time that it is used, before all other augmentation:
 
-- ifs: one coefficient of the system times one of the formula's factors, all rows of the formula's
-weights as likely, the identity among
-  them; the random sequence of the points, and so the patches, stay those of the dataset's own
-  image.
+- ifs: one coefficient of the system times one of the formula's factors; all rows of the formula's
+  weights are equally likely, the identity among them. The point sequence, and so the patches, stay.
 - pattern: a new random sequence of points, and for FractalDB new 3 × 3 patches. The fixed views of
-ExFractalDB get a new jitter (a random
-  view: a new view).
-- rotation: none to three quarter turns of the image. Flips, which the FractalDB papers also count
-as rotations, are the recipe's own.
-- texture: Perlin noise from 64 to 255 in place of every pixel that is not black.
+  ExFractalDB get a new jitter (a random view: a new view).
+- rotation: zero to three quarter turns of the image. Flips, which the FractalDB papers also count
+  as rotations, are the recipe's own.
+- texture: Perlin noise from 64 to 255 replaces every pixel that is not black.
 """
 
 from __future__ import annotations
@@ -26,8 +21,9 @@ from numpy.typing import NDArray
 
 from fdsl import formulas
 from fdsl.formulas.ofdb import REDRAWN, require_possible
-from fdsl.images.streamed import StreamedImages
-from fdsl.images.synthetic import ShardedImages
+from fdsl.images.parameters import require_index
+from fdsl.images.shards import ShardedImages
+from fdsl.images.streamed import StreamedImages, SyntheticImages
 from fdsl.schema.base import FrozenModel
 from fdsl.schema.recipe import OfdbAugmentation
 from fdsl.seeding import tree
@@ -36,11 +32,10 @@ TEXTURE_CELLS = (2, 33)
 DARKEST = 64
 
 
-class Varied:
-    """A synthetic dataset whose images are varied anew each time that one comes up in training.
+class AugmentedImages(SyntheticImages):
+    """A synthetic dataset whose images vary each time that training uses one (see `varied`).
 
-    Without variation (`images[index]`) it is the dataset itself. Safe to pickle and to share with
-    other processes.
+    Indexed, it is the dataset itself. Safe to pickle and to share with other processes.
 
     Parameters
     ----------
@@ -61,43 +56,31 @@ class Varied:
         augmentations: tuple[OfdbAugmentation, ...],
     ) -> None:
         streamed = images if isinstance(images, StreamedImages) else None
-        require_possible(
-            augmentations, images.dataset, streamed=streamed is not None, where="recipe"
-        )
-        self.images = images
+        drawn = streamed is not None
+        require_possible(augmentations, images.dataset, streamed=drawn, where="recipe")
+        self.images, self.dataset = images, images.dataset
         self.augmentations: tuple[str, ...] = augmentations
         self._redrawn = (
-            Redrawn(streamed, ifs="ifs" in augmentations, pattern="pattern" in augmentations)
+            RandomRenderer(streamed, ifs="ifs" in augmentations, pattern="pattern" in augmentations)
             if streamed is not None and set(augmentations) & set(REDRAWN)
             else None
         )
 
-    def __len__(self) -> int:
-        return len(self.images)
-
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
         return self.images[index]
-
-    @property
-    def classes(self) -> int:
-        return self.images.classes
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        return self.images.labels
 
     def varied(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
         """Return a new variation of an image, uint8 (H, W) or (H, W, 3), and its label."""
         image, label = self._redrawn(index, rng) if self._redrawn else self.images[index]
         if "rotation" in self.augmentations:
-            image = turned(image, rng)
+            image = rotated(image, rng)
         if "texture" in self.augmentations:
             image = textured(image, rng)
         return image, label
 
 
-class Redrawn:
-    """The images of a dataset, each drawn by its formula with one thing changed at random.
+class RandomRenderer:
+    """Renders the images of a dataset with random weights or a random seed.
 
     Parameters
     ----------
@@ -116,22 +99,16 @@ class Redrawn:
     def __call__(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
         """Draw image `index`, and return it with its label; IndexError out of range."""
         images, settings, seed = self.images, self.images.settings, self.images.seed
-        if not 0 <= index < len(images):
-            raise IndexError(f"image {index} is out of range 0 to {len(images) - 1}")
+        require_index("image", index, len(images))
         category, instance = divmod(index, images.dataset.instances)
         if self.ifs:
             row = int(rng.integers(self.rows))
             settings = settings.model_copy(update={"weighted": True, "instance_row": row})
         if self.pattern:
             seed = int(rng.integers(tree.MAX_SEED, endpoint=True))
-        image = formulas.get(images.dataset.formula).render(
-            settings,
-            images.parameters.of(category),
-            seed=seed,
-            category=category,
-            instance=instance,
-        )
-        return image, category
+        rows, where = images.parameters.of(category), {"category": category, "instance": instance}
+        formula = formulas.get(images.dataset.formula)
+        return formula.render(settings, rows, seed=seed, **where), category
 
 
 def weight_rows(settings: FrozenModel) -> int:
@@ -140,7 +117,7 @@ def weight_rows(settings: FrozenModel) -> int:
     return 24 * values["weight_steps"] + 1 if "weight_steps" in values else 25
 
 
-def turned(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def rotated(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return the square image turned by none to three quarters, each as likely."""
     return np.ascontiguousarray(np.rot90(image, int(rng.integers(4))))
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fdsl.augment.warp import affine, shift_rows
+from fdsl.raster import kernel
 
 Pixels = NDArray[np.uint8]
 Table = NDArray[np.integer]
@@ -61,7 +61,7 @@ def _rotate(image: Pixels, degrees: float, cubic: bool, fill: Pixels) -> Pixels:
 
 def _shear(image: Pixels, factor: float, cubic: bool, fill: Pixels) -> Pixels:
     """Move row y by factor · (y + 1/2)."""
-    offsets = factor * (np.arange(image.shape[1]) + 0.5)
+    offsets = np.float64(factor) * (np.arange(image.shape[1]) + 0.5)
     return shift_rows(image, offsets, cubic=cubic, fill=fill)
 
 
@@ -83,7 +83,7 @@ def _vertically(horizontal: Geometry) -> Geometry:
 
 def _auto_contrast(image: Pixels, _argument: float) -> Pixels:
     """Stretch each channel to 0 … 255."""
-    tables = []
+    tables: list[Table] = []
     for histogram in _histograms(image):
         present = np.flatnonzero(histogram)
         low, high = int(present[0]), int(present[-1])
@@ -140,13 +140,15 @@ def _point(table: Callable[[float], Table]) -> Callable[[Pixels, float], Pixels]
 def _blended(constant: int, factor: float) -> Table:
     """Table that blends a constant (factor 0) with the value (1), in single precision as Pillow."""
     mixed = np.float32(constant) + np.float32(factor) * (VALUES - constant).astype(np.float32)
-    return np.clip(mixed, 0, 255).astype(np.int64)
+    table: Table = np.clip(mixed, 0, 255).astype(np.int64)
+    return table
 
 
 def _luma(image: Pixels) -> Pixels:
     """ITU-R 601 luma of (3, H, W) in Pillow's 16-bit fixed point, (H, W)."""
     red, green, blue = image.astype(np.uint32)
-    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+    luma: Pixels = ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+    return luma
 
 
 def _histograms(image: Pixels) -> list[NDArray[np.int64]]:
@@ -166,8 +168,8 @@ def _look_up(image: Pixels, tables: list[Table]) -> Pixels:
 _IMAGE = "Array(uint8, 3, 'C', readonly=True)"
 
 
-@njit(f"void({_IMAGE}, int64[:, ::1])", cache=True, nogil=True)
-def _count(image, counts):
+@kernel(f"void({_IMAGE}, int64[:, ::1])")
+def _count(image, counts):  # type: ignore[no-untyped-def]
     """counts[c, v] += how often channel c has value v."""
     channels, height, width = image.shape
     for channel in range(channels):
@@ -176,8 +178,8 @@ def _count(image, counts):
                 counts[channel, image[channel, y, x]] += 1
 
 
-@njit(f"void({_IMAGE}, uint8[:, ::1], uint8[:, :, ::1])", cache=True, nogil=True)
-def _map(image, tables, out):
+@kernel(f"void({_IMAGE}, uint8[:, ::1], uint8[:, :, ::1])")
+def _map(image, tables, out):  # type: ignore[no-untyped-def]
     """out = the table of its channel at image."""
     channels, height, width = image.shape
     for channel in range(channels):
@@ -186,8 +188,8 @@ def _map(image, tables, out):
                 out[channel, y, x] = tables[channel, image[channel, y, x]]
 
 
-@njit(f"void({_IMAGE}, uint8[:, :, ::1])", cache=True, nogil=True)
-def _smooth(image, out):
+@kernel(f"void({_IMAGE}, uint8[:, :, ::1])")
+def _smooth(image, out):  # type: ignore[no-untyped-def]
     """3 × 3 average with centre weight 5, rounded; leaves the border of `out` alone."""
     channels, height, width = image.shape
     for channel in range(channels):
@@ -200,8 +202,8 @@ def _smooth(image, out):
                 out[channel, y, x] = np.uint8((np.int32(2) * total + np.int32(13)) // np.int32(26))
 
 
-@njit(f"void({_IMAGE}, {_IMAGE}, float32, uint8[:, :, ::1])", cache=True, nogil=True)
-def _blend(first, second, factor, out):
+@kernel(f"void({_IMAGE}, {_IMAGE}, float32, uint8[:, :, ::1])")
+def _blend(first, second, factor, out):  # type: ignore[no-untyped-def]
     """out = first + factor · (second - first) in single precision, clipped and cut to integers."""
     channels, height, width = first.shape
     for channel in range(channels):

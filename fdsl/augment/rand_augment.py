@@ -26,7 +26,7 @@ MAX_TRANSLATION = 0.45  # of the side
 
 
 class Policy(NamedTuple):
-    """What timm's notation says: m, n, mstd, and inc: whether strength increases with magnitude."""
+    """Values of timm's notation: m, n, mstd, inc (whether strength increases with magnitude)."""
 
     magnitude: float
     layers: int
@@ -57,12 +57,10 @@ def parse(notation: str) -> Policy:
     magnitude = values.get("m", LEVELS)
     if magnitude > LEVELS:
         raise ValueError(
-            f"rand_augment = {notation!r}: magnitude m = {magnitude:g} is out of range, "
-            f"use 0 to {LEVELS:g}"
+            f"rand_augment = {notation!r}: m = {magnitude:g} is out of range, use 0 to {LEVELS:g}"
         )
-    return Policy(
-        magnitude, int(values.get("n", 2)), values.get("mstd", 0.0), bool(values.get("inc", 0))
-    )
+    layers, noise = int(values.get("n", 2)), values.get("mstd", 0.0)
+    return Policy(magnitude, layers, noise, bool(values.get("inc", 0)))
 
 
 class RandAugment:
@@ -92,13 +90,8 @@ class RandAugment:
             Source of all randomness.
         """
         for name, level, sign, cubic in draw(self.policy, rng):
-            image = apply(
-                name,
-                image,
-                strength(name, level, sign=sign, increasing=self.policy.increasing),
-                cubic=cubic,
-                fill=self.fill,
-            )
+            argument = strength(name, level, sign=sign, increasing=self.policy.increasing)
+            image = apply(name, image, argument, cubic=cubic, fill=self.fill)
         return image
 
 

@@ -1,7 +1,7 @@
-"""Compiled shears, translations and rotations of training images, bit for bit as Pillow does them.
+"""Shear, translate and rotate images as Pillow does, bit for bit.
 
-Pillow's arithmetic (double-precision coordinates, bilinear or bicubic, cut to integers;
-src/libImaging/Geometry.c of python-pillow, MIT-CMU licence) restated for one or three channels.
+This is Pillow's arithmetic (double-precision coordinates, bilinear or bicubic, cut to integers;
+src/libImaging/Geometry.c of python-pillow, MIT-CMU licence) for one or three channels.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fdsl.raster import kernel
+
 Pixels = NDArray[np.uint8]
+_IMAGE = "Array(uint8, 3, 'C', readonly=True)"
 
 
 def affine(
@@ -72,32 +75,32 @@ def shift_rows(image: Pixels, offsets: NDArray[np.float64], *, cubic: bool, fill
 
 
 @njit(inline="always")
-def _split(position):
+def _split(position):  # type: ignore[no-untyped-def]
     """Floor and fraction of a position above -1."""
     whole = int(position) if position >= 0.0 else -1
     return whole, position - whole
 
 
 @njit(inline="always")
-def _within(place, length):
+def _within(place, length):  # type: ignore[no-untyped-def]
     """The place, or the nearest edge; unsigned, which spares the check for negative indices."""
     return np.uint64(min(max(place, 0), length - 1))
 
 
 @njit(inline="always")
-def _linear(p, q, t):
+def _linear(p, q, t):  # type: ignore[no-untyped-def]
     """Value at t in [0, 1] between p and q."""
     return p + (float(q) - p) * t
 
 
 @njit(inline="always")
-def _cubic(p, q, r, s, t):
+def _cubic(p, q, r, s, t):  # type: ignore[no-untyped-def]
     """Value at t in [0, 1] between q and r of Pillow's cubic for transforms (a = -1)."""
     return q + t * ((r - p) + t * ((2.0 * (p - q) + r - s) + t * (-p + q - r + s)))
 
 
 @njit(inline="always")
-def _cubic_row(image, channel, row, left, t):
+def _cubic_row(image, channel, row, left, t):  # type: ignore[no-untyped-def]
     """Interpolate in one row between `left` and `left` + 1."""
     width = image.shape[2]
     p = float(image[channel, row, _within(left - 1, width)])
@@ -107,7 +110,7 @@ def _cubic_row(image, channel, row, left, t):
 
 
 @njit(inline="always")
-def _linear_at(image, channel, left, top, du, dv):
+def _linear_at(image, channel, left, top, du, dv):  # type: ignore[no-untyped-def]
     """Bilinear interpolation; pixels beyond the edge repeat the edge."""
     _, height, width = image.shape
     x0, x1 = _within(left, width), _within(left + 1, width)
@@ -118,7 +121,7 @@ def _linear_at(image, channel, left, top, du, dv):
 
 
 @njit(inline="always")
-def _cubic_at(image, channel, left, top, du, dv):
+def _cubic_at(image, channel, left, top, du, dv):  # type: ignore[no-untyped-def]
     """Bicubic interpolation, cut to what a pixel holds; pixels beyond the edge repeat the edge."""
     height = image.shape[1]
     above = _cubic_row(image, channel, _within(top - 1, height), left, du)
@@ -128,13 +131,8 @@ def _cubic_at(image, channel, left, top, du, dv):
     return min(max(_cubic(above, upper, lower, below, dv), 0.0), 255.0)
 
 
-@njit(
-    "void(Array(uint8, 3, 'C', readonly=True), float64, float64, float64, float64, float64, "
-    "float64, boolean, uint8[::1], uint8[:, :, ::1])",
-    cache=True,
-    nogil=True,
-)
-def _affine(image, a, b, c, d, e, f, cubic, fill, out):
+@kernel(f"void({_IMAGE}, {', '.join(6 * ['float64'])}, boolean, uint8[::1], uint8[:, :, ::1])")
+def _affine(image, a, b, c, d, e, f, cubic, fill, out):  # type: ignore[no-untyped-def]
     """See `affine`."""
     channels, height, width = image.shape
     for y in range(height):
@@ -156,7 +154,7 @@ def _affine(image, a, b, c, d, e, f, cubic, fill, out):
 
 
 @njit(inline="always")
-def _shift_along(taps, first, offset, whole, cubic, result):
+def _shift_along(taps, first, offset, whole, cubic, result):  # type: ignore[no-untyped-def]
     """result[i] = the value between taps[i + 1] and taps[i + 2], for one shift of the whole row."""
     for i in range(len(result)):
         x = first + i
@@ -169,7 +167,7 @@ def _shift_along(taps, first, offset, whole, cubic, result):
 
 
 @njit(inline="always")
-def _bound(offset, limit, width):
+def _bound(offset, limit, width):  # type: ignore[no-untyped-def]
     """The first x in 0 … width with x + 0.5 + offset >= limit, as exactly as a pixel tests it."""
     x = min(max(math.ceil(limit - 0.5 - offset), 0), width)
     while x > 0 and (x - 1) + 0.5 + offset >= limit:
@@ -179,13 +177,8 @@ def _bound(offset, limit, width):
     return x
 
 
-@njit(
-    "void(Array(uint8, 3, 'C', readonly=True), float64[::1], boolean, uint8[::1], float64[::1], "
-    "uint8[:, :, ::1])",
-    cache=True,
-    nogil=True,
-)
-def _shift_rows(image, offsets, cubic, fill, row, out):
+@kernel(f"void({_IMAGE}, float64[::1], boolean, uint8[::1], float64[::1], uint8[:, :, ::1])")
+def _shift_rows(image, offsets, cubic, fill, row, out):  # type: ignore[no-untyped-def]
     """See `shift_rows`; `row` is scratch: one row with its edge values repeated twice.
 
     All pixels of a row have the same whole shift, so that they are neighbours in memory. Where the

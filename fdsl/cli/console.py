@@ -1,6 +1,4 @@
-"""What the verbs for people print on: text of catalogues and files stays text, and can neither
-colour nor move a cursor.
-"""
+"""A console that prints text as it is: no markup, no control sequences."""
 
 from __future__ import annotations
 
@@ -19,7 +17,5 @@ class PlainConsole(Console):
         super().__init__(markup=False, emoji=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Return a string as text; rich calls this for every string that is printed, alone or in a
-        table.
-        """
+        """Return a string as text; rich calls this for every string that it prints."""
         return super().render_str(printable(text), **options)

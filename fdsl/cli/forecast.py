@@ -1,4 +1,4 @@
-"""Verbs about time and money: how fast this machine is, and what a target will cost."""
+"""Commands about cost: how fast this machine is, and what a target will take."""
 
 from __future__ import annotations
 
@@ -7,64 +7,46 @@ from typing import Annotated, Any
 
 import typer
 
-PANEL = "For people"
+PANEL = "Inspection"
 
 RatesFile = Annotated[
     Path | None,
     typer.Option(
-        help=(
-            "The file of measured rates; without it $FDSL_RATES, else fdsl/rates.json in"
-            " $XDG_DATA_HOME or ~/.local/share."
-        )
+        help="Measured rates; default: $FDSL_RATES, else fdsl/rates.json in the data home."
     ),
 ]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
+    """Add the commands to the command line."""
     app.command("forecast", rich_help_panel=PANEL)(forecast)
     app.command("bench", rich_help_panel="Images")(bench)
 
 
 def forecast(
     targets: Annotated[
-        list[str],
-        typer.Argument(
-            help=(
-                "Files of the workflow, such as results/tables/table3.csv, or all, claims, page,"
-                " all_curves."
-            )
-        ),
+        list[str], typer.Argument(help="Files of the workflow, or all, claims, page, all_curves.")
     ],
     scale: Annotated[
-        str | None,
-        typer.Option(help="laptop, workstation or paper; without it that of config.yaml."),
+        str | None, typer.Option(help="laptop, workstation or paper; default: that of config.yaml.")
     ] = None,
     gpu: Annotated[
-        str | None,
-        typer.Option(
-            help="A GPU of workflow/published/gpu_rates.csv, or the one that was measured."
-        ),
+        str | None, typer.Option(help="A GPU of published/gpu_rates.csv, or the measured one.")
     ] = None,
     config: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE", help="Change a key of config.yaml, as in Snakemake; repeatable."
-        ),
+        typer.Option(metavar="KEY=VALUE", help="Change a key of config.yaml; repeatable."),
     ] = None,
     rates: RatesFile = None,
 ) -> None:
-    """Say what targets cost before anything runs: jobs, core-hours, GPU-hours, disk and memory,
-    from nothing.
+    """Estimate the cost of targets from nothing: jobs, core-hours, GPU-hours, disk and memory.
 
-    Each number carries letters: measured on this machine (m), from the rates that come with the
-    project (s), from published ones (p), or assumed (a), and each assumption is written out.
-    Core-hours and GPU-hours are those that the jobs hold, busy or not. Not counted: jobs that fail
-    and begin anew, the time in a queue, checkpoints while a training runs, and what is there
-    already.
+    Each number carries letters: measured on this machine (m), from the shipped rates (s), from
+    published ones (p), or assumed (a); each assumption is listed. Core-hours and GPU-hours are
+    reserved ones. Not counted: failed attempts, queueing, temporary checkpoints, and finished jobs.
     """
     from fdsl.cli.console import PlainConsole
-    from fdsl.cli.inspect import assignment
+    from fdsl.cli.inspect import assignments
     from fdsl.forecast.forecast import forecast as add_up
     from fdsl.forecast.forecast import with_images
     from fdsl.forecast.published import Published
@@ -73,8 +55,8 @@ def forecast(
     from fdsl.schema.yaml_files import read_yaml, workflow_folder
     from fdsl.workflow.load import load
 
-    values = read_yaml(Path("config.yaml")) | dict(assignment(text) for text in config or [])
-    checked = load(values if scale is None else values | {"scale": scale})
+    values = read_yaml(Path("config.yaml")) | assignments(config)
+    checked = load(values | ({"scale": scale} if scale else {}))
     known: dict[str, Any] = {
         "rates": load_rates(rates),
         "published": Published.read(workflow_folder() / "published"),
@@ -98,19 +80,15 @@ def bench(
         bool,
         typer.Option(
             "--save",
-            help=(
-                "Measure all that `fdsl forecast` needs (every dataset, augmentation, networks,"
-                " starts; minutes) and keep it."
-            ),
+            help="Measure all that `fdsl forecast` needs (minutes) and write it to --rates.",
         ),
     ] = False,
     rates: RatesFile = None,
 ) -> None:
-    """Measure on this machine, on one core: images/s of each formula, time to pack one as PNG,
-    memory.
+    """Measure this machine on one core: images/s of each formula, time per PNG, memory.
 
-    With --save also the rates of everything else that a forecast is made from, on the first GPU too
-    if there is one. The machine should be idle.
+    With --save also everything else that a forecast needs, on the first GPU too if there is one.
+    The machine should be idle.
     """
     if save:
         _save(datasets, seconds=seconds, seed=seed, path=rates)
@@ -121,28 +99,27 @@ def bench(
 
     from fdsl.cli.console import PlainConsole
     from fdsl.cli.progress import track
-    from fdsl.forecast import bench as benchmark
+    from fdsl.forecast.bench import measure_drawing
+    from fdsl.schema.base import choose
+    from fdsl.schema.catalogue import SyntheticDataset
+    from fdsl.schema.yaml_files import catalog, workflow_folder
 
-    names = datasets or benchmark.one_per_formula()
-    measured = benchmark.measure(names, seconds=seconds, seed=seed)
+    entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
+    first = {entry.formula: name for name, entry in reversed(entries.items())}
+    names = datasets or [name for name in entries if name in first.values()]
+    for name in names:
+        choose("dataset", name, entries, where="fdsl bench")
     table = Table("Dataset", "px", "images/s", "ms/image", "ms/PNG", "s/category", "MB")
-    for row in track(measured, total=len(names), unit="datasets", title="bench"):
-        table.add_row(
-            row["dataset"],
-            str(row["image_size_px"]),
-            f"{row['images_per_s']:,.0f}",
-            f"{row['ms_per_image']:.2f}",
-            f"{row['png_ms']:.2f}",
-            f"{row['search_s_per_category']:.4f}",
-            f"{row['memory_mb']:.0f}",
-        )
+    for name in track(names, total=len(names), unit="datasets", title="bench"):
+        row = measure_drawing(name, entries[name], seconds=seconds, seed=seed)
+        times = (f"{1e3 * row.draw_s:.2f}", f"{1e3 * row.png_s:.2f}", f"{row.search_s:.4f}")
+        speed, memory = f"{1 / row.draw_s:,.0f}", f"{row.memory_mb:.0f}"
+        table.add_row(name, str(row.image_size_px), speed, *times, memory)
     PlainConsole().print(table)
 
 
 def _save(datasets: list[str] | None, *, seconds: float, seed: int, path: Path | None) -> None:
-    """Measure everything and write it; a file that is in the way and holds something else is left
-    alone.
-    """
+    """Measure everything and write it, but over nothing else than a file of rates."""
     from fdsl.forecast import rates
     from fdsl.forecast.measure import measure
     from fdsl.io.storage import DamagedFile, write_json
@@ -151,16 +128,14 @@ def _save(datasets: list[str] | None, *, seconds: float, seed: int, path: Path |
     from fdsl.workflow.load import load
 
     if datasets:
-        raise typer.BadParameter("--save measures every dataset: name none")
-    target = path or rates.place()
+        raise typer.BadParameter("--save measures every dataset: give none")
+    target = path or rates.default_path()
     if target.exists():
         try:
             rates.read(target)
         except (ConfigError, DamagedFile):
-            raise DamagedFile(
-                f"{target} is in the way: it holds no rates; delete it, or choose another name with"
-                " --rates"
-            ) from None
+            remedy = "delete it, or choose another name with --rates"
+            raise DamagedFile(f"{target} is in the way: it holds no rates; {remedy}") from None
     for step in measure(load(read_yaml(Path("config.yaml"))), seconds=seconds, seed=seed):
         if isinstance(step, str):
             typer.echo(step, err=True)

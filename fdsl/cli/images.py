@@ -1,6 +1,4 @@
-"""Verbs of the generator: images of any synthetic dataset to files, parameters in and out, what
-stands behind an image.
-"""
+"""Commands of the generator: render a dataset, import parameters, trace an image."""
 
 from __future__ import annotations
 
@@ -10,51 +8,35 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from fdsl.cli.inspect import Dataset, assignments
+
 PANEL = "Images"
 
 Format = Literal["png", "arrow", "parquet", "webdataset", "csv"]
 
-Name = Annotated[
-    str, typer.Argument(help="A synthetic dataset, such as fractaldb1k; `fdsl list` shows all.")
-]
 Seed = Annotated[int, typer.Option(min=0, help="Root seed: another one, other images.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help=(
-            "Change classes, instances or one of the formula's settings, such as image_size_px=64;"
-            " repeatable. `fdsl show DATASET --settings` prints them."
-        ),
+        help="Change classes, instances or a setting, such as image_size_px=64; repeatable."
+        " `fdsl show DATASET --settings` prints them.",
     ),
 ]
 Official = Annotated[
     bool,
-    typer.Option(
-        "--official",
-        help=(
-            "Draw as the authors' released program does, from its own random numbers: FractalDB,"
-            " RCDB and VisualAtom."
-        ),
-    ),
+    typer.Option("--official", help="Draw as the released FractalDB, RCDB or VisualAtom program."),
 ]
-Threads = Annotated[
-    int,
-    typer.Option(
-        min=1, help="With --official: processes that the authors' program is started with."
-    ),
-]
+Threads = Annotated[int, typer.Option(min=1, help="With --official: its number of processes.")]
 Parameters = Annotated[
     Path | None,
-    typer.Option(
-        help="A folder of the authors' CSV files, or a file of `fdsl import`, instead of a search."
-    ),
+    typer.Option(help="The authors' CSV folder, or a file of `fdsl import`, instead of a search."),
 ]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
+    """Add the commands to the command line."""
     app.command("render", rich_help_panel=PANEL)(render)
     app.command("export", rich_help_panel=PANEL, help="Another name of `fdsl render`.")(render)
     app.command("import", rich_help_panel=PANEL)(import_parameters)
@@ -62,48 +44,37 @@ def register(app: typer.Typer) -> None:
 
 
 def render(
-    dataset: Name,
+    dataset: Dataset,
     out: Annotated[Path, typer.Option(help="Folder to fill; empty, or begun by the same command.")],
     format: Annotated[
         Format,
         typer.Option(
-            help=(
-                "png: one file per image in the authors' folders. webdataset: tar files. parquet,"
-                " arrow: tables that "
-                "`datasets.load_dataset` opens. csv: the parameters alone, as the authors' programs"
-                " write them."
-            )
+            help="png: a file per image. webdataset: tar files. parquet, arrow: tables that"
+            " `datasets.load_dataset` opens. csv: the authors' parameter files alone."
         ),
     ] = "png",
     layout: Annotated[
         str,
         typer.Option(
-            help=(
-                "Names of the images: auto (the authors' own of the formula), fractaldb,"
-                " exfractaldb, ofdb3d, rcdb, "
-                "visualatom or plain."
-            )
+            help="File names: auto (the authors' own of the formula), fractaldb, exfractaldb,"
+            " ofdb3d, rcdb, visualatom or plain."
         ),
     ] = "auto",
     images_per_file: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Images in a tar or table; with png, between two points of restart."
-        ),
+        int | None, typer.Option(min=1, help="Images in a tar or table, or per restart with png.")
     ] = None,
     seed: Seed = 0,
     workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Processes that draw; all cores if not given, 0 = in this one."),
+        int | None, typer.Option(min=0, help="Drawing processes; default: cores, 0 = this one.")
     ] = None,
     set_: Settings = None,
     parameters: Parameters = None,
     official: Official = False,
     threads: Threads = 1,
 ) -> None:
-    """Draw all images of a dataset into a folder; the same command goes on after an interruption.
+    """Draw all images of a dataset into a folder; the same command resumes after an interruption.
 
-    Nothing is overwritten: a file that is in the way and differs is an error. manifest.json appears
+    Nothing is overwritten: an existing file that differs is an error. manifest.json appears
     when the folder is complete. The images do not depend on --workers, --format or
     --images-per-file.
     """
@@ -116,31 +87,19 @@ def render(
     if format == "csv":
         _write_csv(images, out, max(1, count))
         return
-    manifest = render_images(
-        images,
-        out,
-        format=format,
-        layout=layout,
-        images_per_file=images_per_file,
-        workers=count,
-        progress=track,
-    )
+    options: dict[str, Any] = {"images_per_file": images_per_file, "workers": count}
+    manifest = render_images(images, out, format=format, layout=layout, progress=track, **options)
     typer.echo(f"{out}: {manifest['images']:,} images, content {manifest['content'][:16]}")
     for kind in ("blank", "diverged"):
         if count := manifest[f"{kind}_images"]:
-            typer.echo(
-                f"{count:,} of them {kind}; the column {kind} of provenance-*.parquet says which"
-            )
+            typer.echo(f"{count:,} of them {kind}, see {kind} in provenance-*.parquet")
 
 
 def import_parameters(
-    folder: Annotated[
-        Path,
-        typer.Argument(help="The authors' CSV files, such as csv_rate0.2_category1000/00000.csv."),
-    ],
+    folder: Annotated[Path, typer.Argument(help="The authors' files, such as 00000.csv.")],
     out: Annotated[Path, typer.Option(help="Parameter file to write (.parquet).")],
     formula: Annotated[
-        Literal["fractaldb", "exfractaldb", "rcdb"], typer.Option(help="What the files are of.")
+        Literal["fractaldb", "exfractaldb", "rcdb"], typer.Option(help="Formula of the files.")
     ],
 ) -> None:
     """Read the authors' parameter files into one file for `fdsl render --parameters`."""
@@ -152,16 +111,12 @@ def import_parameters(
 
 def which(
     what: Annotated[
-        str,
-        typer.Argument(metavar="FILE-or-INDEX", help="An image file, or the number of an image."),
+        str, typer.Argument(metavar="FILE-or-INDEX", help="An image file or an image's number.")
     ],
-    dataset: Annotated[
-        str | None, typer.Option(help="The dataset of an index that was never rendered.")
-    ] = None,
-    folder: Annotated[Path | None, typer.Option(help="The rendered folder of an index.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Dataset of a number, not rendered.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Rendered folder of a number.")] = None,
     member: Annotated[
-        str | None,
-        typer.Option(help="Row of a table or tar, or key of a tar such as 000003_000017."),
+        str | None, typer.Option(help="Row of a table or tar, or key such as 000003_000017.")
     ] = None,
     seed: Seed = 0,
     set_: Settings = None,
@@ -169,7 +124,7 @@ def which(
     official: Official = False,
     threads: Threads = 1,
 ) -> None:
-    """Say which category, instance and parameters stand behind an image, as JSON.
+    """Print category, instance and parameters of an image as JSON.
 
     Examples: fdsl which out/00003/00003_02_count_0_flip0.png · fdsl which 1234 --folder out ·
     fdsl which 1234 --dataset fractaldb1k --seed 0
@@ -201,13 +156,15 @@ def _load(
     official: bool,
     threads: int,
 ) -> Any:
-    from fdsl.cli.inspect import assignment
     from fdsl.images.dataset import load
 
-    overrides = dict(assignment(text) for text in changes or [])
-    return load(
-        name, seed=seed, official=official, threads=threads, parameters=parameters, **overrides
-    )
+    options: dict[str, Any] = {
+        "seed": seed,
+        "official": official,
+        "threads": threads,
+        "parameters": parameters,
+    }
+    return load(name, **options, **assignments(changes))
 
 
 def _write_csv(images: Any, out: Path, workers: int) -> None:

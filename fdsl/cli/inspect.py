@@ -1,13 +1,14 @@
-"""Verbs for people: what exists, what it looks like, what is missing, what came out."""
+"""Commands to inspect datasets, networks, recipes, downstream data and results."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-PANEL = "For people"
+PANEL = "Inspection"
 
 Dataset = Annotated[
     str, typer.Argument(help="A synthetic dataset, such as fractaldb1k; `fdsl list` shows all.")
@@ -19,14 +20,12 @@ DataRoot = Annotated[Path, typer.Option(help="Folder with the downstream dataset
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
+    """Add the commands to the command line."""
     app.command("list", rich_help_panel=PANEL)(list_all)
-    for verb in [show, recipe, deviations, show_table, schemas]:
-        app.command(rich_help_panel=PANEL)(verb)
-    data = typer.Typer(
-        help="Downstream datasets: what is here, what is missing, how to get it.",
-        no_args_is_help=True,
-    )
+    commands: list[Callable[..., None]] = [show, recipe, deviations, show_table, schemas]
+    for command in commands:
+        app.command(rich_help_panel=PANEL)(command)
+    data = typer.Typer(help="Check and fetch downstream datasets.", no_args_is_help=True)
     data.command("check")(check_data)
     data.command("fetch")(fetch_data)
     app.add_typer(data, name="data", rich_help_panel=PANEL)
@@ -46,14 +45,12 @@ def list_all() -> None:
     synthetic = Table(name_column, "Formula", "Classes", "Instances", "Settings")
     for name, entry in catalog(folder, "synthetic", SyntheticDataset).items():
         settings = ", ".join(f"{key}={value}" for key, value in entry.settings.items())
-        synthetic.add_row(
-            name, entry.formula, f"{entry.classes:,}", f"{entry.instances:,}", settings
-        )
+        sizes = (f"{entry.classes:,}", f"{entry.instances:,}")
+        synthetic.add_row(name, entry.formula, *sizes, settings)
     downstream = Table("Downstream dataset", "Title", "Classes", "Fetched by fdsl")
     for name, real in catalog(folder, "downstream", DownstreamDataset).items():
-        downstream.add_row(
-            name, real.title, str(real.classes), "yes" if real.fetchable else "bring your own copy"
-        )
+        fetched = "yes" if real.fetchable else "bring your own copy"
+        downstream.add_row(name, real.title, str(real.classes), fetched)
     models = Table("Network", "Title", "timm")
     for name, model in catalog(folder, "models", ModelEntry).items():
         models.add_row(name, model.title, model.timm)
@@ -70,9 +67,7 @@ def show(
     seed: Annotated[int, typer.Option(min=0, help="Root seed of the dataset.")] = 0,
     set_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change one of the formula's settings; repeatable."
-        ),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a formula setting; repeatable."),
     ] = None,
     settings: Annotated[
         bool, typer.Option("--settings", help="Print the settings and draw nothing.")
@@ -82,19 +77,13 @@ def show(
     import yaml
 
     from fdsl.images.parameters import formula_settings
-    from fdsl.images.synthetic import preview
+    from fdsl.images.streamed import preview
     from fdsl.io.storage import DamagedFile, atomic_write
     from fdsl.report.grid import image_grid
 
-    entry = _synthetic(dataset)
-    changes = dict(assignment(text) for text in set_ or [])
-    entry = entry.model_copy(
-        update={
-            "settings": {**entry.settings, **changes},
-            "classes": max(2, categories),
-            "instances": instances,
-        }
-    )
+    entry = _entry("synthetic", dataset, where="fdsl")
+    changed = {"settings": entry.settings | assignments(set_), "instances": instances}
+    entry = entry.model_copy(update={**changed, "classes": max(2, categories)})
     checked = formula_settings(entry)
     if settings:
         typer.echo(yaml.safe_dump(checked.model_dump(mode="json"), sort_keys=False).strip())
@@ -131,22 +120,20 @@ def recipe(
         return
     choose("recipe", name, list(known), where="fdsl recipe")
     values = flat(known[name])
-    inherits = any(stated.recipe != name for stated in values.values())
     source = Column("Source", no_wrap=True)
     where = Column("Where it is stated", overflow="fold")
     table = Table("Key", "Value", source, where, title=name)
-    if inherits:
+    if inherits := any(stated.recipe != name for stated in values.values()):
         table.add_column("Recipe file", overflow="fold")
     for key, stated in values.items():
-        cells = [key, str(stated.value), stated.source, stated.where]
-        table.add_row(*cells, *([f"{stated.recipe}.yaml"] if inherits else []))
+        file = [f"{stated.recipe}.yaml"] if inherits else []
+        table.add_row(key, str(stated.value), stated.source, stated.where, *file)
     PlainConsole().print(table)
 
 
 def deviations(
     into: Annotated[
-        Path | None,
-        typer.Option(help="Put the table into this Markdown file, between its two marks."),
+        Path | None, typer.Option(help="Write it into this Markdown file, between its two marks.")
     ] = None,
 ) -> None:
     """Print where paper, released code and this repository differ, as a Markdown table."""
@@ -161,9 +148,7 @@ def deviations(
 
 
 def show_table(
-    csv: Annotated[
-        Path, typer.Argument(help="A finished table, such as results/tables/table3.csv.")
-    ],
+    csv: Annotated[Path, typer.Argument(help="A table, such as results/tables/table3.csv.")],
 ) -> None:
     """Print a finished table as Markdown: ours beside the published numbers."""
     from rich.console import Console
@@ -184,7 +169,7 @@ def show_table(
 
 
 def schemas(folder: Annotated[Path, typer.Argument(help="Where the JSON schemas go.")]) -> None:
-    """Write JSON schemas of all YAML files, for editors that check while one types."""
+    """Write JSON schemas of all YAML files, with which editors check them."""
     from fdsl.io.storage import write_json
     from fdsl.workflow.load import schemas as all_schemas
 
@@ -198,44 +183,47 @@ def check_data(name: Name, data_root: DataRoot = Path("data")) -> None:
 
     from fdsl.datasets import downstream
 
-    entry = _downstream(name)
+    entry = _entry("downstream", name, where="fdsl data")
     downstream.require({name: entry}, data_root)
     typer.echo(json.dumps(downstream.check(entry, data_root), indent=2))
 
 
 def fetch_data(name: Name, data_root: DataRoot = Path("data")) -> None:
-    """Bring a downstream dataset whose licence and host allow it; others are explained."""
+    """Fetch a downstream dataset if licence and host allow it; else say how to get it."""
     from fdsl.datasets.fetch import fetch
 
-    found = fetch(_downstream(name), data_root)
+    found = fetch(_entry("downstream", name, where="fdsl data"), data_root)
     typer.echo(f"{name} is in {found.where}")
 
 
-def _synthetic(name: str) -> Any:
+def _entry(kind: Literal["synthetic", "downstream"], name: str, *, where: str) -> Any:
+    """Return a dataset of a catalogue."""
     from fdsl.schema.base import choose
-    from fdsl.schema.catalogue import SyntheticDataset
+    from fdsl.schema.catalogue import DownstreamDataset, SyntheticDataset
     from fdsl.schema.yaml_files import catalog, workflow_folder
 
-    entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
-    return entries[choose("dataset", name, list(entries), where="fdsl")]
+    model = SyntheticDataset if kind == "synthetic" else DownstreamDataset
+    entries = catalog(workflow_folder(), kind, model)
+    return entries[choose("dataset", name, entries, where=where)]
 
 
-def _downstream(name: str) -> Any:
-    from fdsl.schema.base import choose
-    from fdsl.schema.catalogue import DownstreamDataset
-    from fdsl.schema.yaml_files import catalog, workflow_folder
+def assignments(texts: list[str] | None) -> dict[str, Any]:
+    """Return the values of options KEY=VALUE, with VALUE read as YAML.
 
-    entries = catalog(workflow_folder(), "downstream", DownstreamDataset)
-    return entries[choose("dataset", name, list(entries), where="fdsl data")]
-
-
-def assignment(text: str) -> tuple[str, Any]:
+    Raises
+    ------
+    typer.BadParameter
+        If a text is not of this form.
+    """
     import yaml
 
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{text!r} is not KEY=VALUE")
-    try:
-        return key, yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError) as error:
-        raise typer.BadParameter(f"{text!r}: {error}") from None
+    values = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{text!r} is not KEY=VALUE")
+        try:
+            values[key] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError) as error:
+            raise typer.BadParameter(f"{text!r}: {error}") from None
+    return values

@@ -1,27 +1,20 @@
-"""Verbs about where results come from: the chain behind a number, the check of a results folder,
-the crate of a table.
-"""
+"""Commands about provenance: the chain behind a number, the check of results, the crate."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-PANEL = "Where results come from"
+PANEL = "Provenance"
 PER_MIB = 2**20
 
-Result = Annotated[
-    Path, typer.Argument(help="A finished result, such as results/tables/table3.csv.")
-]
+Result = Annotated[Path, typer.Argument(help="A result, such as results/tables/table3.csv.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change a key of config.yaml, as Snakemake's --config does; repeatable.",
-    ),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of config.yaml; repeatable."),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Another config.yaml than the checkout's.")
@@ -29,9 +22,10 @@ ConfigFile = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    for verb in [provenance, verify, crate]:
-        app.command(rich_help_panel=PANEL)(verb)
+    """Add the commands to the command line."""
+    commands: list[Callable[..., None]] = [provenance, verify, crate]
+    for command in commands:
+        app.command(rich_help_panel=PANEL)(command)
 
 
 def provenance(
@@ -43,9 +37,7 @@ def provenance(
     claim: Annotated[str | None, typer.Option(help="One claim of claims.csv.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all that is known, as JSON.")] = False,
 ) -> None:
-    """Print the chain from a table, figure, claims.csv or record to the formulas and data that it
-    was made from.
-    """
+    """Print the chain from a table, figure, claims.csv or record back to formulas and data."""
     from json import dumps
 
     from fdsl.io.escaping import printable
@@ -60,21 +52,26 @@ def verify(
     folder: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results"),
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Exit with 1 also for what is stale or in another's place."),
+        typer.Option("--strict", help="Exit with 1 also for stale or misplaced results."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     config: ConfigFile = None,
     set_: Set = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="That hash; default: cores.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Hashing threads; default: cores.")
+    ] = None,
 ) -> None:
-    """Check every digest below a results folder; say what is damaged, stale or foreign. Exits with
-    1 if something is damaged.
+    """Check every digest below a results folder; exit with 1 if a file is damaged.
+
+    Reports what is damaged, stale or foreign.
     """
+    from collections import Counter
     from dataclasses import asdict
     from json import dumps
 
     from fdsl.io.escaping import printable
     from fdsl.lineage.expected import Asked
+    from fdsl.lineage.verify import Status
     from fdsl.lineage.verify import verify as check
 
     found = check(folder, Asked.by(_plan(config, set_)), threads=threads)
@@ -83,14 +80,12 @@ def verify(
     else:
         for finding in found.findings:
             typer.echo(printable(f"{finding.status:<8} {finding.path}: {finding.reason}"))
-        counts = [
-            sum(f.status == status for f in found.findings)
-            for status in ("damaged", "stale", "foreign")
-        ]
+        count = Counter(finding.status for finding in found.findings)
+        counts = ", ".join(f"{count[status]} {status}" for status in Status)
         typer.echo(
-            f"{found.files:,} files with digests ({found.size_bytes / PER_MIB:,.1f} MiB):"
-            f" {counts[0]} damaged, {counts[1]} stale, {counts[2]} foreign; {len(found.undigested)}"
-            f" without a digest, {len(found.absent)} jobs of the configuration not run"
+            f"{found.files:,} files with digests ({found.size_bytes / PER_MIB:,.1f} MiB): {counts};"
+            f" {len(found.undigested)} without a digest, {len(found.absent)} jobs of the"
+            " configuration not run"
         )
     if found.failed(strict=strict):
         raise typer.Exit(1)
@@ -101,9 +96,7 @@ def crate(
     out: Annotated[Path, typer.Option(help="The folder, or .zip, to make.")],
     largest_mib: Annotated[
         float,
-        typer.Option(
-            min=0, help="Larger weights and images are described, with their digest, and left out."
-        ),
+        typer.Option(min=0, help="Larger files are described with their digest and left out."),
     ] = 10,
     config: ConfigFile = None,
     set_: Set = None,
@@ -119,11 +112,10 @@ def crate(
 
 def _plan(config: Path | None, changes: list[str] | None) -> Any:
     """Return the plan of a configuration file with changes."""
-    from fdsl.cli.inspect import assignment
+    from fdsl.cli.inspect import assignments
     from fdsl.schema.yaml_files import read_yaml, workflow_folder
     from fdsl.workflow.load import load
     from fdsl.workflow.plan import Plan
 
     path = config or workflow_folder().parent / "config.yaml"
-    changed = dict(assignment(text) for text in changes or [])
-    return Plan(load({**read_yaml(path), **changed}, where=str(path)))
+    return Plan(load(read_yaml(path) | assignments(changes), where=str(path)))

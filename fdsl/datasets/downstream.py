@@ -1,9 +1,8 @@
 """Downstream datasets: real images that pre-trained networks are fine-tuned on.
 
-`locate` and `require` look at names only, so a plan can refuse before any work; `load` gives one
-part as an image source; `check` describes a copy; `few_labels` and `holdout` choose images by
-label. `fdsl.datasets.fetch` downloads. Nothing here needs torch or torchvision: the layouts are
-torchvision's, the readers are ours.
+`locate` and `require` look at names only, so that a plan can refuse before any work; `load` reads
+one split; `check` describes a copy. `fdsl.datasets.fetch` downloads. Nothing here needs torch or
+torchvision: the layouts are torchvision's, the readers are ours.
 """
 
 from __future__ import annotations
@@ -13,43 +12,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fdsl.datasets.readers.coco import CocoImages
 from fdsl.datasets.readers.integrity import content_md5
 from fdsl.datasets.readers.location import Found, Missing
-from fdsl.datasets.readers.registry import READERS, Split
-from fdsl.datasets.readers.sources import ArrayImages, FileImages, ImageSource, Subset
-from fdsl.datasets.subsets import few_labels, holdout
+from fdsl.datasets.readers.registry import READERS
+from fdsl.datasets.readers.sources import LabelledImages
 from fdsl.io.storage import DamagedFile, require_intact
-from fdsl.schema.catalogue import Archive, DownstreamDataset
-
-__all__ = [
-    "ArrayImages",
-    "FileImages",
-    "Found",
-    "ImageSource",
-    "Missing",
-    "MissingData",
-    "Split",
-    "Subset",
-    "check",
-    "explain",
-    "few_labels",
-    "holdout",
-    "load",
-    "locate",
-    "require",
-]
+from fdsl.schema.catalogue import Archive, DownstreamDataset, Part
 
 
 class MissingData(ValueError):
-    """Datasets that are not there; the message says for each where it was looked for and how to get
-    it.
-    """
+    """Datasets that are missing; the message says where each was looked for and how to get it."""
 
 
 def locate(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
-    """Say where a dataset is, or why it cannot be used; looks at names only, reads and decodes
-    nothing.
-    """
+    """Return where a dataset is, or why it cannot be used; looks at names only."""
     return READERS[entry.loader].find(entry, data_root)
 
 
@@ -61,20 +38,17 @@ def require(entries: Mapping[str, DownstreamDataset], data_root: str | Path) -> 
     MissingData
         Once, for all that are missing: name, folder, archives with digests, how to get them.
     """
-    found = {name: locate(entry, data_root) for name, entry in entries.items()}
     gaps = [
-        explain(entries[name], gap, name=name)
-        for name, gap in found.items()
-        if isinstance(gap, Missing)
+        explain(entry, gap, name=name)
+        for name, entry in entries.items()
+        if isinstance(gap := locate(entry, data_root), Missing)
     ]
     if gaps:
         raise MissingData("\n\n".join(gaps))
 
 
 def explain(entry: DownstreamDataset, gap: Missing, *, name: str | None = None) -> str:
-    """Return what a person needs to know to bring a missing dataset; `name` is its key in the
-    catalogue.
-    """
+    """Return what a user needs to get a missing dataset; `name` is its key in the catalogue."""
     head = f"{name} ({entry.title})" if name else entry.title
     fetch = f"  fetch:     fdsl data fetch {name}\n" if entry.fetchable and name else ""
     archives = "\n             ".join(map(_archive, entry.archives)) or "none"
@@ -88,8 +62,10 @@ def explain(entry: DownstreamDataset, gap: Missing, *, name: str | None = None) 
     )
 
 
-def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> ImageSource:
-    """Read one part of a dataset; pictures in files are decoded later, when an index is asked for.
+def load(
+    entry: DownstreamDataset, data_root: str | Path, *, split: Part
+) -> LabelledImages | CocoImages:
+    """Read one split of a dataset; image files are decoded on access.
 
     Parameters
     ----------
@@ -98,12 +74,12 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
     data_root
         Folder that holds the entry's folder.
     split
-        "train", or "test" for the part that is evaluated on.
+        "train" or "test", which is evaluated on.
 
     Returns
     -------
-    An image source: `len`, `[i]` -> (uint8 (H, W) or (H, W, 3), int), `classes`, `labels`. It
-    pickles and holds no file open.
+    LabelledImages or CocoImages
+        The latter with the loader coco. It pickles and holds no file open.
 
     Raises
     ------
@@ -139,7 +115,7 @@ def load(entry: DownstreamDataset, data_root: str | Path, *, split: Split) -> Im
 def check(
     entry: DownstreamDataset, data_root: str | Path, *, decode: bool = False
 ) -> dict[str, Any]:
-    """Read all parts, see that every listed file exists, and describe the copy.
+    """Read all splits, check that every listed file exists, and describe the copy.
 
     Parameters
     ----------
@@ -170,11 +146,8 @@ def check(
         if decode:
             for index in range(len(source)):
                 source[index]
-        parts[split] = {
-            "images": len(source),
-            "per_class": source.per_class(),
-            "sha256": source.digest(),
-        }
+        counts = {"images": len(source), "per_class": source.per_class()}
+        parts[split] = {**counts, "sha256": source.digest()}
     found = locate(entry, data_root)
     files = found.files if isinstance(found, Found) else ()
     return {

@@ -1,14 +1,14 @@
-"""Bring a dataset that may be downloaded: verified before it is unpacked, in place only when whole."""
+"""Download a dataset: verified before it is unpacked, in place only when complete."""
 
 from __future__ import annotations
 
-import http.client
 import logging
 import shutil
 import tempfile
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
+from urllib.error import URLError
 
 from fdsl.datasets.downstream import MissingData, explain, locate
 from fdsl.datasets.readers.extraction import unpack_tar
@@ -21,16 +21,17 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 60
 CHUNK_BYTES = 2**20
+# URLError wraps the last two only while the connection opens.
+NETWORK_ERRORS = (URLError, HTTPException, TimeoutError, ConnectionError)
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 
 
 def fetch(entry: DownstreamDataset, data_root: str | Path) -> Found:
-    """Make sure that a dataset is there, downloading it if it may be.
+    """Return where a dataset is; download it first if it is missing and the licence allows it.
 
     An archive that already lies in `data_root` under its published name is used instead of the
-    network, so that a machine without internet works too. Everything is prepared in a fresh folder
-    below `data_root`, which is removed in every case; the dataset's folder appears by one rename at
-    the end.
+    network, so that a machine without internet works too. Everything is prepared in a temporary
+    folder below `data_root`; the dataset's folder appears by one rename at the end.
 
     Parameters
     ----------
@@ -38,10 +39,6 @@ def fetch(entry: DownstreamDataset, data_root: str | Path) -> Found:
         Of workflow/catalog/downstream.yaml.
     data_root
         Made if missing.
-
-    Returns
-    -------
-    Where the dataset is.
 
     Raises
     ------
@@ -58,22 +55,18 @@ def fetch(entry: DownstreamDataset, data_root: str | Path) -> Found:
     if not entry.fetchable:
         raise MissingData(explain(entry, found))
     if target.exists():
-        raise MissingData(
-            f"{target} is there but incomplete ({found.reason}); move it away and fetch again"
-        )
+        raise MissingData(f"{target} is incomplete ({found.reason}); move it away and fetch again")
     root = Path(data_root).expanduser()
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as folder:
         fresh = Path(folder) / "data"
         for archive in entry.archives:
-            _bring(archive, root, Path(folder), fresh)
+            _install(archive, root, Path(folder), fresh)
         return _publish(entry, fresh, data_root)
 
 
-def _bring(archive: Archive, root: Path, scratch: Path, fresh: Path) -> None:
-    """Take one archive from data_root or the network, verify it, and unpack or copy it into the
-    fresh tree.
-    """
+def _install(archive: Archive, root: Path, scratch: Path, fresh: Path) -> None:
+    """Verify one archive of data_root or the network and unpack or copy it below `fresh`."""
     own = root / archive.name
     path = own if own.is_file() else _download(archive, scratch / archive.name)
     if (found := md5(path)) != archive.md5:
@@ -98,22 +91,15 @@ def _download(archive: Archive, path: Path) -> Path:
     limit = 2 * int(archive.megabytes or 0) * 10**6
     log.info("downloading %s (about %s MB)", archive.url, archive.megabytes)
     try:
-        with (
-            urllib.request.urlopen(str(archive.url), timeout=TIMEOUT_S) as answer,
-            path.open("wb") as file,
-        ):
+        url = str(archive.url)
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, path.open("wb") as file:
             while chunk := answer.read(CHUNK_BYTES):
                 file.write(chunk)
                 if file.tell() > limit:
                     raise DamagedFile(
                         f"{archive.url} sends more than {limit} bytes; get {archive.name} by hand"
                     )
-    except (
-        urllib.error.URLError,
-        http.client.HTTPException,
-        TimeoutError,
-        ConnectionError,
-    ) as error:
+    except NETWORK_ERRORS as error:
         raise MissingData(
             f"{archive.url} could not be downloaded ({error}); put {archive.name} (md5"
             f" {archive.md5}) into {path.parent.parent} and fetch again"
@@ -122,7 +108,7 @@ def _download(archive: Archive, path: Path) -> Path:
 
 
 def _publish(entry: DownstreamDataset, fresh: Path, data_root: str | Path) -> Found:
-    """Move the dataset's folder into place once it is whole; another process that was faster wins."""
+    """Move a complete dataset into place; another process that was faster wins."""
     inside = locate(entry.model_copy(update={"also_in": []}), fresh)
     if isinstance(inside, Missing):
         raise DamagedFile(

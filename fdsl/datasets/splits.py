@@ -1,33 +1,31 @@
-"""What a training sees of a downstream dataset: a fine-tuning some labelled images and the test
-split, a pre-training the rest.
-"""
+"""The images of a downstream dataset that a fine-tuning or a pre-training uses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from fdsl.datasets import downstream
-from fdsl.datasets.readers.registry import Split
-from fdsl.datasets.readers.sources import ImageSource, Subset
+from fdsl.datasets.readers.coco import CocoImages
+from fdsl.datasets.readers.sources import ImageSource, LabelledImages, Subset
 from fdsl.datasets.subsets import few_labels
 from fdsl.io.storage import DamagedFile
-from fdsl.schema.catalogue import DownstreamDataset
+from fdsl.schema.catalogue import BOTH, DownstreamDataset, Part
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Image sources; nothing of `test` is ever used to choose anything."""
+class DownstreamSplits:
+    """Training and test images; nothing of `test` is ever used to choose anything."""
 
-    train: ImageSource | Subset
-    test: ImageSource | Subset
+    train: ImageSource
+    test: ImageSource
 
 
-def load_parts(
+def load_splits(
     entry: DownstreamDataset,
     data_root: str | Path,
     *,
@@ -35,7 +33,7 @@ def load_parts(
     train_labels: int | None,
     test_images: int | None,
     seed: int,
-) -> Parts:
+) -> DownstreamSplits:
     """Load a downstream dataset and cut it to a budget.
 
     Parameters
@@ -56,8 +54,10 @@ def load_parts(
     """
     if entry.objective is None:
         raise ValueError(f"{entry.title} has no labelled test part: it is not for fine-tuning")
-    train = checked(entry, data_root, manifest=manifest, split="train")
-    test = checked(entry, data_root, manifest=manifest, split="test")
+    train, test = (
+        cast("ImageSource", load_verified(entry, data_root, manifest=manifest, split=split))
+        for split in BOTH
+    )
     if train_labels is not None:
         if entry.objective == "binary":
             raise ValueError(
@@ -67,15 +67,13 @@ def load_parts(
         train = Subset(train, few_labels(train.labels, count=train_labels, seed=seed))
     if test_images is not None:
         if test_images > len(test):
-            raise ValueError(
-                f"test_images = {test_images} of {entry.title}, which has {len(test)}; use null"
-                " for all"
-            )
+            counts = f"test_images = {test_images} of {entry.title}, which has {len(test)}"
+            raise ValueError(f"{counts}; use null for all")
         test = Subset(test, np.arange(test_images))
-    return Parts(train, test)
+    return DownstreamSplits(train, test)
 
 
-def pretraining_part(
+def pretraining_images(
     entry: DownstreamDataset,
     data_root: str | Path,
     *,
@@ -83,9 +81,8 @@ def pretraining_part(
     exclude: Iterable[tuple[int, int]],
     images: int | None,
     seed: int,
-) -> ImageSource | Subset:
-    """Return training images of a downstream dataset to pre-train on; the test split is never among
-    them.
+) -> ImageSource:
+    """Return training images of a downstream dataset to pre-train on, never test images.
 
     Parameters
     ----------
@@ -93,8 +90,8 @@ def pretraining_part(
         Of `fdsl.datasets.downstream.check`, made when the workflow began.
     exclude
         (train_labels, seed) of every fine-tuning on this dataset whose few labelled images
-        `load_parts` chooses: none of these images is returned, so that a network is not pre-trained
-        on what it is then fine-tuned on.
+        `load_splits` chooses: none of them is returned, so that no network is pre-trained on what
+        it is then fine-tuned on.
     images
         How many of the others, the same number of each class, chosen by `seed`; None = all.
 
@@ -105,7 +102,8 @@ def pretraining_part(
     ValueError
         If fewer images are left than asked for.
     """
-    train = checked(entry, data_root, manifest=manifest, split="train")
+    source = load_verified(entry, data_root, manifest=manifest, split="train")
+    train = cast("ImageSource", source)  # an entry to pre-train on has no loader coco
     taken = [few_labels(train.labels, count=count, seed=other) for count, other in exclude]
     left = np.setdiff1d(np.arange(len(train)), np.concatenate([[], *taken])).astype(np.int64)
     if len(left) < max(images or 1, 1):
@@ -119,10 +117,10 @@ def pretraining_part(
     return train if len(left) == len(train) else Subset(train, left)
 
 
-def checked(
-    entry: DownstreamDataset, data_root: str | Path, *, manifest: dict[str, Any], split: Split
-) -> ImageSource:
-    """Load one split, or raise DamagedFile if it is no longer that of the manifest."""
+def load_verified(
+    entry: DownstreamDataset, data_root: str | Path, *, manifest: dict[str, Any], split: Part
+) -> LabelledImages | CocoImages:
+    """Load one split, or raise DamagedFile if it no longer matches the manifest."""
     source = downstream.load(entry, data_root, split=split)
     if source.digest() != manifest["parts"][split]["sha256"]:
         raise DamagedFile(

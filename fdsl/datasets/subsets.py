@@ -1,6 +1,4 @@
-"""Which images are used: few-label subsets and validation parts, drawn from the seed tree and from
-labels alone.
-"""
+"""Choose images by label and seed: few-label subsets, validation splits, cross-validation folds."""
 
 from __future__ import annotations
 
@@ -11,10 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from fdsl.seeding.tree import Stage, generator
 
+Indices = NDArray[np.int64]
+
 FEW, HOLDOUT, EXTRA, FOLDS = 0, 1, 2, 3  # branches of the seed tree below Stage.SPLIT; permanent
 
 
-def few_labels(labels: ArrayLike, *, count: int, seed: int) -> NDArray[np.int64]:
+def few_labels(labels: ArrayLike, *, count: int, seed: int) -> Indices:
     """Choose `count` images, spread evenly over the classes that occur.
 
     Each class gives count // classes images; the remainder comes from classes drawn by the seed,
@@ -57,13 +57,11 @@ def few_labels(labels: ArrayLike, *, count: int, seed: int) -> NDArray[np.int64]
     return np.sort(np.concatenate(chosen))
 
 
-def holdout(
-    labels: ArrayLike, *, fraction: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide a training part into a part to train on and a part to choose settings with.
+def holdout(labels: ArrayLike, *, fraction: float, seed: int) -> tuple[Indices, Indices]:
+    """Divide training images into some to train on and some to choose settings with.
 
-    Settings are chosen on the second part, never on the test part. Each class gives fraction × its
-    size, rounded, at least one image and at most all but one.
+    Settings are chosen on the latter, never on test images. Each class gives fraction × its size,
+    rounded, at least one image and at most all but one.
 
     Parameters
     ----------
@@ -85,28 +83,22 @@ def holdout(
     """
     array = _labels(labels)
     if not 0 < fraction < 1:
-        raise ValueError(
-            f"fraction = {fraction} is out of range: choose a number above 0 and below 1"
-        )
+        raise ValueError(f"fraction = {fraction} is out of range: choose between 0 and 1")
     train, validation = [], []
     for members in _shuffled(array, HOLDOUT, seed):
         if len(members) < 2:
-            raise ValueError(
-                f"class {array[members[0]]} has one image, which cannot be divided: it needs two or"
-                " more"
-            )
+            raise ValueError(f"class {array[members[0]]} has one image: it needs two or more")
         held = min(max(round(fraction * len(members)), 1), len(members) - 1)
         validation.append(members[:held])
         train.append(members[held:])
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(validation))
 
 
-def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> NDArray[np.int64]:
-    """Deal images into folds of a cross-validation, class by class, so that each fold has its share
-    of every class.
+def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> Indices:
+    """Deal images into stratified folds of a cross-validation.
 
-    Each class goes on where the one before it ended: folds differ by at most one image in size, and
-    by at most one image of any class.
+    Each class continues where the previous one ended: folds differ by at most one image in size,
+    and by at most one image of any class.
 
     Parameters
     ----------
@@ -135,7 +127,7 @@ def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> NDArray[np.
     return fold
 
 
-def _labels(labels: ArrayLike) -> NDArray[np.int64]:
+def _labels(labels: ArrayLike) -> Indices:
     array = np.asarray(labels)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu" or array.min() < 0:
         raise ValueError(
@@ -145,10 +137,8 @@ def _labels(labels: ArrayLike) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _shuffled(labels: NDArray[np.int64], branch: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the indices of each class that occurs, in ascending order of class, each shuffled by
-    its own branch.
-    """
+def _shuffled(labels: Indices, branch: int, seed: int) -> Iterator[Indices]:
+    """Yield the indices of each class in ascending order, each shuffled by its own branch."""
     by_class = np.argsort(labels, kind="stable")
     names, starts = np.unique(labels[by_class], return_index=True)
     for name, members in zip(names.tolist(), np.split(by_class, starts[1:]), strict=True):

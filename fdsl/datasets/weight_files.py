@@ -1,6 +1,4 @@
-"""Where the files of published weights lie: in the folder `weights` below data_root, under their
-published names.
-"""
+"""Files of published weights: `weights/` below data_root, under their published names."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ FOLDER = "weights"
 
 
 def file_of(entry: PublishedWeights, data_root: str | Path) -> Path:
-    """Return where the file of an entry is looked for."""
+    """Return the path of an entry's file."""
     return Path(data_root).expanduser() / FOLDER / entry.file
 
 

@@ -1,3 +1,1 @@
-"""What a target will cost before anything is started: jobs, core-hours, GPU-hours, disk and memory,
-each with its origin.
-"""
+"""The cost of a target before it runs: jobs, core-hours, GPU-hours, disk and memory."""

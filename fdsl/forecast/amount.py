@@ -10,7 +10,7 @@ SHOWN_SHARE = 0.01  # an origin with less of a number than this is not shown bes
 
 
 class Origin(StrEnum):
-    """Where a number comes from, the best first. The letter stands beside it in a forecast."""
+    """Where a number comes from, best first; a forecast shows the letter beside it."""
 
     EXACT = "e"
     MEASURED = "m"
@@ -24,7 +24,7 @@ MEANINGS = {
     Origin.MEASURED: "from rates measured on this machine",
     Origin.SHIPPED: "from the rates that come with the project",
     Origin.PUBLISHED: "from published rates (workflow/published)",
-    Origin.ASSUMED: "assumed; how stands below",
+    Origin.ASSUMED: "assumed, as listed below",
 }
 
 
@@ -52,36 +52,24 @@ class Amount:
 
     @property
     def marks(self) -> str:
-        """The letters of the origins that make up at least a hundredth of it, the best first; `e`
-        of nothing.
-        """
+        """The letters of the origins with at least a hundredth of it, best first; `e` of zero."""
         whole = self.value
         shown = [o for o in Origin if self.parts.get(o, 0.0) >= SHOWN_SHARE * whole > 0]
         return "".join(shown) or Origin.EXACT
 
     def __add__(self, other: Amount) -> Amount:
-        names = [*self.parts, *(name for name in other.parts if name not in self.parts)]
-        return Amount(
-            {name: self.parts.get(name, 0.0) + other.parts.get(name, 0.0) for name in names}
-        )
+        names = dict.fromkeys([*self.parts, *other.parts])
+        return Amount({o: self.parts.get(o, 0.0) + other.parts.get(o, 0.0) for o in names})
 
     def __mul__(self, factor: float) -> Amount:
         return Amount({name: value * factor for name, value in self.parts.items()})
 
     def no_better_than(self, origin: Origin) -> Amount:
-        """Return the same quantity, every part of it at best of this origin: what an assumption
-        does to a measurement.
-        """
+        """Return the quantity with every better origin replaced by this one."""
         order = list(Origin)
-        moved = Amount()
-        for name, value in self.parts.items():
-            moved += Amount.of(value, max(name, origin, key=order.index))
-        return moved
+        return total(Amount.of(v, max(o, origin, key=order.index)) for o, v in self.parts.items())
 
 
 def total(amounts: Iterable[Amount]) -> Amount:
     """Return the sum of amounts."""
-    result = Amount()
-    for amount in amounts:
-        result += amount
-    return result
+    return sum(amounts, start=Amount())

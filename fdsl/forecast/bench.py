@@ -1,78 +1,58 @@
-"""How fast this machine draws: processor time of each formula in a fresh process, with the memory
-that it takes.
-"""
+"""Processor time and memory of drawing, for each formula in a fresh process."""
 
 from __future__ import annotations
 
 import resource
-import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.schema.base import choose
+from fdsl.forecast.rates import Drawing
 from fdsl.schema.catalogue import SyntheticDataset
-from fdsl.schema.yaml_files import catalog, workflow_folder
 
 CATEGORIES = 8
 ROW_BYTES = 32  # of a shard beside the image: offset, label, category, instance and checksum
 
-
-def one_per_formula() -> list[str]:
-    """Return the first dataset of each formula in the catalogue."""
-    entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
-    first: dict[str, str] = {}
-    for name, entry in entries.items():
-        first.setdefault(entry.formula, name)
-    return list(first.values())
+Result = TypeVar("Result")
 
 
-def measure(names: list[str], *, seconds: float, seed: int) -> Iterator[dict[str, Any]]:
-    """Yield a row for each dataset: one process, one core, at the catalogue's sizes.
+def measure_drawing(name: str, entry: SyntheticDataset, *, seconds: float, seed: int) -> Drawing:
+    """Return what the images of a dataset cost: one fresh process, one core.
 
     Parameters
     ----------
-    names
-        Datasets of the catalogue.
+    name, entry
+        A dataset; it need not be the catalogue's.
     seconds
-        How long each is drawn, and searched for categories; at least one image of each of 8
-        categories.
-
-    Yields
-    ------
-    dict
-        dataset, formula, image_size_px, channels, images, images_per_s, ms_per_image (median),
-        png_ms (median of packing it), search_s_per_category, memory_mb (most that the process
-        held); and means for forecasts: draw_s, encode_s and decode_s of a shard's image,
-        shard_bytes, png_bytes, parameter_bytes of a category.
+        Time to spend on drawing, and on the search for categories; at least one image of each of 8
+        categories is drawn.
+    seed
+        Root seed.
     """
-    entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
-    for name in names:
-        choose("dataset", name, list(entries), where="fdsl bench")
-    yield from measure_entries(
-        [(name, entries[name]) for name in names], seconds=seconds, seed=seed
-    )
+    return apart(_draw, name, entry, seconds, seed)
 
 
-def measure_entries(
-    entries: list[tuple[str, SyntheticDataset]], *, seconds: float, seed: int
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of `measure` for entries that need not be the catalogue's."""
-    for name, entry in entries:
-        # a process of its own, so that its memory is its own
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            yield pool.submit(_measure, name, entry, seconds, seed).result()
+def apart(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Call a function in a fresh process, so that its memory and threads are its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
-def _measure(name: str, entry: SyntheticDataset, seconds: float, seed: int) -> dict[str, Any]:
+def peak_memory_mb() -> float:
+    """Return the peak resident memory of this process in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _draw(name: str, entry: SyntheticDataset, seconds: float, seed: int) -> Drawing:
     from fdsl.images import codec
     from fdsl.images.dataset import build
     from fdsl.images.export.render_pool import png, prepare
@@ -80,58 +60,48 @@ def _measure(name: str, entry: SyntheticDataset, seconds: float, seed: int) -> d
     dataset = build(name, entry, seed=seed, threads=None)
     categories = min(CATEGORIES, dataset.classes)
     prepare(dataset.images, 0)
-    dataset.image(category=0, instance=0)  # loads the kernels
-    begun, searched = time.process_time(), 0
-    rows = []
-    while searched < dataset.classes - 1:
-        searched += 1
-        rows.append(dataset.images.parameters.of(searched))
-        if searched >= categories - 1 and time.process_time() - begun >= seconds:
+    image = dataset.image(category=0, instance=0)  # loads the kernels
+    begun, found = time.process_time(), []
+    for category in range(1, dataset.classes):
+        found.append(dataset.images.parameters.of(category))
+        if category >= categories - 1 and time.process_time() - begun >= seconds:
             break
-    search = (time.process_time() - begun) / searched
-    drawn, packed, count = [], [], 0
-    encoded, decoded, shard_bytes, png_bytes = 0.0, 0.0, 0, 0
-    while count < categories or sum(drawn) < seconds:
-        category, instance = count % categories, count // categories % dataset.instances
-        at = time.process_time()
-        image = dataset.image(category=category, instance=instance)
-        between = time.process_time()
-        picture = png(image, 1)
-        drawn.append(between - at)
-        packed.append(time.process_time() - between)
-        at = time.process_time()
-        content = codec.encode(image)
-        between = time.process_time()
-        codec.decode(content, image.shape)
-        encoded += between - at
-        decoded += time.process_time() - between
-        shard_bytes += len(content) + ROW_BYTES
-        png_bytes += len(picture)
-        count += 1
-    return {
-        "dataset": name,
-        "formula": dataset.formula,
-        "image_size_px": image.shape[0],
-        "channels": 1 if image.ndim == 2 else image.shape[2],
-        "images": count,
-        "images_per_s": count / sum(drawn),
-        "ms_per_image": 1e3 * statistics.median(drawn),
-        "png_ms": 1e3 * statistics.median(packed),
-        "draw_s": sum(drawn) / count,
-        "encode_s": encoded / count,
-        "decode_s": decoded / count,
-        "shard_bytes": shard_bytes / count,
-        "png_bytes": png_bytes / count,
-        "search_s_per_category": search,
-        "parameter_bytes": _parameter_bytes(rows),
-        "memory_mb": peak_memory_mb(),
-    }
+    search_s = (time.process_time() - begun) / len(found)
+    measured: list[tuple[float, ...]] = []
+    drawn_s = 0.0
+    while len(measured) < categories or drawn_s < seconds:
+        instance, category = divmod(len(measured), categories)
+        instance %= dataset.instances
+        image, draw_s = _timed(dataset.image, category=category, instance=instance)
+        packed, png_s = _timed(png, image, 1)
+        content, encode_s = _timed(codec.encode, image)
+        _, decode_s = _timed(codec.decode, content, image.shape)
+        sizes = (len(content) + ROW_BYTES, len(packed))
+        measured.append((draw_s, png_s, encode_s, decode_s, *sizes))
+        drawn_s += draw_s
+    names = ("draw_s", "png_s", "encode_s", "decode_s", "shard_bytes", "png_bytes")
+    means = dict(zip(names, np.mean(measured, axis=0).tolist(), strict=True))
+    return Drawing(
+        dataset=name,
+        formula=entry.formula,
+        settings=entry.settings,
+        image_size_px=image.shape[0],
+        channels=1 if image.ndim == 2 else 3,
+        search_s=search_s,
+        parameter_bytes=_parameter_bytes(found),
+        memory_mb=peak_memory_mb(),
+        **means,
+    )
+
+
+def _timed(function: Callable[..., Result], *args: Any, **options: Any) -> tuple[Result, float]:
+    """Return the result of a call and its processor time in seconds."""
+    begun = time.process_time()
+    return function(*args, **options), time.process_time() - begun
 
 
 def _parameter_bytes(rows: list[dict[str, NDArray[np.generic]]]) -> float:
-    """Return the bytes of a category in a parameter file: what the second half of some categories
-    adds to a file of the first.
-    """
+    """Return the bytes that a category adds to a parameter file."""
     from fdsl.images import parameters
 
     half, sizes = len(rows) // 2, []
@@ -141,9 +111,3 @@ def _parameter_bytes(rows: list[dict[str, NDArray[np.generic]]]) -> float:
             parameters.write_table(file, parameters.stack(some), about={"classes": len(some)})
             sizes.append(file.stat().st_size)
     return max(sizes[1] - sizes[0], 1) / (len(rows) - half)
-
-
-def peak_memory_mb() -> float:
-    """Return the most memory that this process has held so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)

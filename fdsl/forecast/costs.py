@@ -11,7 +11,7 @@ from fdsl.forecast.amount import Amount, Origin
 from fdsl.forecast.published import Published
 from fdsl.forecast.rates import Rates
 from fdsl.forecast.speeds import CPU, Speeds
-from fdsl.forecast.trainings import Place, Trainings, Work
+from fdsl.forecast.trainings import Device, Trainings, Work
 from fdsl.workflow.jobs import Job, Jobs
 from fdsl.workflow.runs import Run
 
@@ -134,8 +134,8 @@ class Estimator:
         loaders = self.config.user.loader_workers
         if loaders is None:
             loaders = cores // each if gpus else 0
-        place = Place(self.speeds.gpu if gpus else CPU, loaders)
-        work = self._work(rule, scale, run, place=place)
+        device = Device(self.speeds.gpu if gpus else CPU, loaders)
+        work = self._work(rule, scale, run, device=device)
         wall = self._around(rule, "training") + work.wall * (1 / (nodes * each))
         memory, words = work.memory_mb, work.words
         if memory is None:
@@ -146,18 +146,18 @@ class Estimator:
             disk += self._weights(run.model)
         return Cost(wall * cores * nodes, wall * gpus * nodes, disk, memory, words)
 
-    def _work(self, rule: str, scale: str, run: Run, *, place: Place) -> Work:
+    def _work(self, rule: str, scale: str, run: Run, *, device: Device) -> Work:
         match rule:
             case "pretrain":
-                return self._trainings.pretraining(scale, run, place=place)
+                return self._trainings.pretraining(scale, run, device=device)
             case "finetune":
-                return self._trainings.finetuning(scale, run, place=place)
+                return self._trainings.finetuning(scale, run, device=device)
             case "probe":
-                return self._trainings.probing(scale, run, place=place)
-        return self._trainings.detection(scale, run, place=place)
+                return self._trainings.probing(scale, run, device=device)
+        return self._trainings.detection(scale, run, device=device)
 
     def _small(self, rule: str, scale: str, name: str) -> Cost:
-        """Return the cost of a job of seconds: tables, figures, attention, manifests of pictures."""
+        """Return the cost of a job of seconds: tables, figures, attention, manifests of images."""
         reported = not scale or rule == "curves"
         kind = "report" if reported else "training" if rule in TORCH else "images"
         wall, disk = self._around(rule, kind), self._left(rule)

@@ -1,4 +1,4 @@
-"""How an image comes from its file or formula to the network, as far as its cost goes."""
+"""The cost of an image on its way from file or formula to the network."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ PLAIN = "plain"
 DINO = "views of DINO"
 LARGE_VIEWS = 2  # of DINO, beside the small ones
 KEPT_BYTES = 256 * 10**6  # `kept_mb` of fdsl.train.Devices
-# Side of the pictures of a downstream dataset whose pictures lie in arrays; of photographs in JPEG
-# files.
+# Sides of images stored in arrays, and of photographs in JPEG files.
 ARRAYS_PX = {"cifar10": 32, "cifar100": 32, "fashion_mnist": 28, "digits": 8}
 PHOTOGRAPH_PX = 400
 GRAY = ("fashion_mnist", "digits")  # loaders
@@ -32,7 +31,7 @@ def kind(recipe: Recipe) -> str:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class SourceImages:
     """Where the images of a training come from.
 
     Attributes
@@ -52,12 +51,11 @@ class Pictures:
 
 
 def seconds(
-    rates: Rates, how: str, pictures: Pictures, *, image_size_px: int
+    rates: Rates, how: str, source: SourceImages, *, image_size_px: int
 ) -> tuple[float, Origin, str]:
-    """Return what one core needs for one decoded image, the origin, and in words what was assumed.
+    """Return the time of one core for one decoded image, the origin, and the assumption in words.
 
-    Without a measurement of the same sizes, that with the nearest ones is taken, by the area of the
-    result.
+    Without a measurement of the same sizes, the nearest is scaled by the area of the result.
     """
     entries = [(entry, origin) for entry, origin in rates.each("loading") if entry.kind == how]
     words = ""
@@ -66,15 +64,15 @@ def seconds(
         words = f"augmentation of the kind {how!r} was not measured: as the nearest that was"
 
     def distance(entry: Loading) -> float:
-        sides = ((entry.image_size_px, image_size_px), (entry.source_px, pictures.side_px))
+        sides = ((entry.image_size_px, image_size_px), (entry.source_px, source.side_px))
         apart = [abs(math.log(a / b)) for a, b in sides]
-        return 4 * apart[0] + apart[1] + (entry.channels != pictures.channels)
+        return 4 * apart[0] + apart[1] + (entry.channels != source.channels)
 
     near, origin = min(entries, key=lambda pair: distance(pair[0]))
     if distance(near) == 0:
         return near.seconds, (Origin.ASSUMED if words else origin), words
     words = words or (
-        f"{how} of {pictures.channels}-channel images from {pictures.side_px} to {image_size_px}"
+        f"{how} of {source.channels}-channel images from {source.side_px} to {image_size_px}"
         f" px: as from {near.source_px} to {near.image_size_px} px with {near.channels}"
     )
     return near.seconds * (image_size_px / near.image_size_px) ** 2, Origin.ASSUMED, words

@@ -7,11 +7,11 @@ import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
-from fdsl.forecast.amount import Origin
+from fdsl.forecast.amount import Amount, Origin
 from fdsl.schema.base import ConfigError, FrozenModel, choose, validate
 
 Model = TypeVar("Model", bound=FrozenModel)
@@ -21,9 +21,7 @@ COMMON = "vit_base"  # the network by which two GPUs are compared
 
 
 class GpuRate(FrozenModel):
-    """One line of gpu_rates.csv: how fast one GPU trains and evaluates a network, without drawing
-    or augmenting images.
-    """
+    """One line of gpu_rates.csv: the speed of one GPU with a network, on images that are ready."""
 
     gpu: str = Field(min_length=1)
     network: str = Field(description="a name of networks.csv")
@@ -33,18 +31,18 @@ class GpuRate(FrozenModel):
     inference_images_per_s: float | None = Field(gt=0)
     source: str = Field(min_length=1)
 
+    def images_per_s(self, *, train: bool) -> float | None:
+        """Return the speed in training or in evaluation."""
+        return self.training_images_per_s if train else self.inference_images_per_s
+
 
 class Network(FrozenModel):
     """One line of networks.csv."""
 
-    network: str = Field(
-        description="a name of workflow/catalog/models.yaml, or mask_rcnn_ before it"
-    )
+    network: str = Field(description="a name of models.yaml, or mask_rcnn_ before it")
     task: Task
     image_size_px: int = Field(gt=0)
-    gmacs: float = Field(
-        gt=0, description="10^9 multiplications with addition for one image, forward"
-    )
+    gmacs: float = Field(gt=0, description="10^9 multiply-adds of one image, forward")
     parameters_millions: float = Field(gt=0)
     features: int | None = Field(gt=0, description="before the classifier; null for detectors")
     source: str = Field(min_length=1)
@@ -52,20 +50,31 @@ class Network(FrozenModel):
 
 @dataclass(frozen=True)
 class Speed:
-    """Images/s, where they come from, and in words what was assumed; empty where nothing was."""
+    """A throughput with its origin.
+
+    Attributes
+    ----------
+    images_per_s
+        Throughput.
+    words
+        Assumptions in words, none for a measured or published speed.
+    memory_mb
+        Of the process; None unless measured on the CPU.
+    """
 
     images_per_s: float
     origin: Origin
     words: tuple[str, ...] = ()
+    memory_mb: Amount | None = None
 
     def times(self, factor: float, words: str) -> Speed:
-        """Return a speed that rests on an assumption."""
+        """Return a speed derived by an assumption, which `words` states."""
         return Speed(self.images_per_s * factor, Origin.ASSUMED, (*self.words, words))
 
 
 @dataclass(frozen=True)
 class Published:
-    """Both tables."""
+    """The tables gpu_rates.csv and networks.csv."""
 
     rates: tuple[GpuRate, ...]
     networks: dict[str, Network]
@@ -77,7 +86,7 @@ class Published:
         Raises
         ------
         ConfigError
-            If a line has a fault, or a speed is of a network without a line of its own.
+            If a line is invalid, or a speed is of a network that networks.csv lacks.
         """
         rates = _read(folder / "gpu_rates.csv", GpuRate)
         networks = {row.network: row for row in _read(folder / "networks.csv", Network)}
@@ -102,11 +111,10 @@ class Published:
     def speed(
         self, gpu: str, name: str, *, precision: str, image_size_px: int, train: bool
     ) -> Speed:
-        """Return how fast a GPU trains or evaluates a network.
+        """Return the speed of a GPU in training or evaluating a network.
 
-        Where the table does not say, it is derived, and the words say how: from the other
-        precision, from evaluation, from the network on this GPU whose work is nearest, or from
-        another GPU.
+        If it is not published, it is derived from the other precision, from evaluation, from the
+        network on this GPU with the nearest GMACs, or from another GPU; `words` says how.
 
         Parameters
         ----------
@@ -134,11 +142,11 @@ class Published:
         found = self._of_row_network(gpu, near.network, precision=precision, train=train)
         if near.network != name:
             power = self._power if network.task == "classification" else 1.0
+            how = f" to the power of {power:.2f}, as on the {DEFAULT_GPU}" if power != 1 else ""
             found = found.times(
                 (near.gmacs / network.gmacs) ** power,
                 f"{name} on the {gpu}: no published speed, so that of {near.network} by GMACs"
-                f" ({network.gmacs:g} against "
-                f"{near.gmacs:g}){f' to the power of {power:.2f}, as on the {DEFAULT_GPU}' if power != 1 else ''}",
+                f" ({network.gmacs:g} against {near.gmacs:g}){how}",
             )
         if network.task == "classification" and image_size_px != network.image_size_px:
             found = found.times(
@@ -149,7 +157,7 @@ class Published:
         return found
 
     def _nearest(self, gpu: str, network: Network) -> Network | None:
-        """Return the network with a speed on this GPU whose work is nearest, itself if it has one."""
+        """Return the network with a speed on this GPU and the nearest GMACs."""
         known = {row.network for row in self.rates if row.gpu == gpu}
         like = [self.networks[n] for n in known if self.networks[n].task == network.task]
         return min(
@@ -160,20 +168,22 @@ class Published:
         """Return the speed of a network that has a line on this GPU."""
         wanted = "fp32" if precision == "fp32" else "amp"
         rows = [row for row in self.rates if row.gpu == gpu and row.network == name]
-        rows.sort(
-            key=lambda row: (_images_per_s(row, train=train) is None, row.precision != wanted)
-        )
-        row = rows[0]
-        stated = _images_per_s(row, train=train)
+        row = min(rows, key=lambda r: (r.images_per_s(train=train) is None, r.precision != wanted))
+        stated, other = row.images_per_s(train=train), row.images_per_s(train=not train)
         if stated is not None:
             found = Speed(stated, Origin.PUBLISHED)
-        else:
+        elif other is not None:
             passes = self._passes
-            found = Speed(_other(row, train=train), Origin.PUBLISHED).times(
+            kinds = ("training", "evaluation") if train else ("evaluation", "training")
+            found = Speed(other, Origin.PUBLISHED).times(
                 1 / passes if train else passes,
-                f"{'training' if train else 'evaluation'} on the {gpu}: from the published speed of"
-                f" {'evaluation' if train else 'training'}, of which training takes {passes:.2g}"
-                " times the time (median of gpu_rates.csv)",
+                f"{kinds[0]} on the {gpu}: from the published speed of {kinds[1]}, of which"
+                f" training takes {passes:.2g} times the time (median of gpu_rates.csv)",
+            )
+        else:
+            raise ConfigError(
+                f"workflow/published/gpu_rates.csv: {gpu}, {name}: no speed at all; state one or"
+                " remove the line"
             )
         if row.precision == wanted:
             return found
@@ -185,29 +195,22 @@ class Published:
 
     def _by_another_gpu(self, gpu: str, network: Network, *, precision: str, train: bool) -> Speed:
         """Return a speed from a GPU on which this kind of work was published."""
-        others = [g for g in self.gpus if self._nearest(g, network) is not None]
-        other = others[0]
+        other = next(g for g in self.gpus if self._nearest(g, network) is not None)
         size = self.networks[COMMON].image_size_px
-        ratio = [
+        ours, theirs = (
             self.speed(g, COMMON, precision="bf16", image_size_px=size, train=True).images_per_s
             for g in (gpu, other)
-        ]
-        found = self.speed(
-            other,
-            network.network,
-            precision=precision,
-            image_size_px=network.image_size_px,
-            train=train,
         )
+        name, size = network.network, network.image_size_px
+        found = self.speed(other, name, precision=precision, image_size_px=size, train=train)
         return found.times(
-            ratio[0] / ratio[1],
-            f"{network.network} on the {gpu}: from the {other}, by the training speeds of {COMMON}"
-            " on both",
+            ours / theirs,
+            f"{name} on the {gpu}: from the {other}, by the training speeds of {COMMON} on both",
         )
 
     @property
     def _power(self) -> float:
-        """How speed falls with work: below 1, because a small network leaves a GPU idle at times."""
+        """The exponent of speed over GMACs: below 1, as small networks do not fill a GPU."""
         pairs = [
             (math.log(self.networks[row.network].gmacs), -math.log(row.training_images_per_s))
             for row in self.rates
@@ -220,7 +223,7 @@ class Published:
 
     @property
     def _passes(self) -> float:
-        """How many times the time of evaluating an image its training takes."""
+        """The time to train on an image over the time to evaluate it."""
         return statistics.median(
             row.inference_images_per_s / row.training_images_per_s
             for row in self.rates
@@ -231,7 +234,7 @@ class Published:
 
     @property
     def _fp32_slower(self) -> float:
-        """How many times the time of mixed precision fp32 takes."""
+        """The time in fp32 over the time in mixed precision."""
         both = {(row.gpu, row.network): row for row in self.rates if row.precision == "fp32"}
         return statistics.median(
             row.training_images_per_s / slow.training_images_per_s
@@ -243,31 +246,9 @@ class Published:
         )
 
 
-def _images_per_s(row: GpuRate, *, train: bool) -> float | None:
-    return row.training_images_per_s if train else row.inference_images_per_s
-
-
-def _other(row: GpuRate, *, train: bool) -> float:
-    """Return the speed that a line states where it does not state the wanted one."""
-    found = _images_per_s(row, train=not train)
-    if found is None:
-        raise ConfigError(
-            f"workflow/published/gpu_rates.csv: {row.gpu}, {row.network}: no speed at all; state"
-            " one or remove the line"
-        )
-    return found
-
-
 def _read(path: Path, model: type[Model]) -> list[Model]:
     """Read a CSV file with a header, each line as a model; an empty field is null."""
-    where = f"workflow/published/{path.name}"
     with path.open(encoding="utf-8", newline="") as file:
-        lines: list[dict[str, Any]] = list(csv.DictReader(file))
-    return [
-        validate(
-            model,
-            {key: value or None for key, value in line.items()},
-            where=f"{where}: line {number}",
-        )
-        for number, line in enumerate(lines, start=2)
-    ]
+        lines = [{key: value or None for key, value in row.items()} for row in csv.DictReader(file)]
+    where = f"workflow/published/{path.name}: line"
+    return [validate(model, line, where=f"{where} {n}") for n, line in enumerate(lines, start=2)]

@@ -1,6 +1,4 @@
-"""How fast a machine is: a small JSON that `fdsl bench --save` writes, and the one that comes with
-the project.
-"""
+"""How fast a machine is: the JSON that `fdsl bench --save` writes, and the shipped one."""
 
 from __future__ import annotations
 
@@ -23,26 +21,21 @@ FORMAT = 2  # 1 had the rows of `fdsl bench` alone
 SHIPPED = "published/machine_rates.json"  # below workflow
 VARIABLE = "FDSL_RATES"  # environment variable with another place for the user's file
 
-Seconds = float
 Positive = Field(gt=0)
 
 
-class Machine(FrozenModel):
+class MeasuredMachine(FrozenModel):
     """Where and when rates were measured."""
 
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    words: str = Field(
-        description="what else a reader must know, for example that the machine was idle"
-    )
-    environment: dict[str, str | int | list[str]] = Field(
-        description="processor, cores and versions"
-    )
+    words: str = Field(description="conditions, for example that the machine was idle")
+    environment: dict[str, str | int | list[str]] = Field(description="processor, cores, versions")
 
 
 class Drawing(FrozenModel):
     """What the images of a synthetic dataset cost one core."""
 
-    dataset: str = Field(description="a name of the catalogue, for people; settings decide")
+    dataset: str = Field(description="a name of the catalogue; settings decide")
     formula: str
     settings: dict[str, Any]
     image_size_px: int = Positive
@@ -70,14 +63,16 @@ class Training(FrozenModel):
     memory_mb: float = Field(gt=0, description="most that the process held")
     words: str = Field(default="", description="where it was measured, if not with the rest")
 
+    def images_per_s(self, *, train: bool) -> float:
+        """Return the speed in training or in evaluation."""
+        return self.training_images_per_s if train else self.inference_images_per_s
+
 
 class Loading(FrozenModel):
-    """What one core needs to bring a decoded image to the network: crops, flips, RandAugment,
-    views.
-    """
+    """What one core needs to augment one decoded image."""
 
     kind: str = Field(description="see `fdsl.forecast.loading`")
-    source_px: int = Field(gt=0, description="side of the image before")
+    source_px: int = Field(gt=0, description="side of the decoded image")
     image_size_px: int = Field(gt=0, description="side afterwards")
     channels: Literal[1, 3]
     seconds: float = Positive
@@ -113,13 +108,11 @@ class MachineRates(FrozenModel):
     """One file of rates."""
 
     format: Literal[2]
-    machine: Machine
+    machine: MeasuredMachine
     drawing: tuple[Drawing, ...] = ()
     training: tuple[Training, ...] = ()
     loading: tuple[Loading, ...] = ()
-    picture_s: float | None = Field(
-        default=None, gt=0, description="to decode a JPEG of 500 × 375 px"
-    )
+    picture_s: float | None = Field(default=None, gt=0, description="JPEG of 500 × 375 px")
     starts: tuple[Start, ...] = ()
     judging: Judging | None = None
     fixed: tuple[Fixed, ...] = ()
@@ -146,20 +139,18 @@ class Rates:
         return [*found, *((x, Origin.SHIPPED) for x in getattr(self.shipped, kind))]
 
     def one(self, kind: str) -> tuple[Any, Origin]:
-        """Return a value that stands once in a file."""
+        """Return a value that a file holds once, with its origin."""
         mine = None if self.own is None else getattr(self.own, kind)
-        return (
-            (mine, Origin.MEASURED)
-            if mine is not None
-            else (getattr(self.shipped, kind), Origin.SHIPPED)
-        )
+        if mine is not None:
+            return mine, Origin.MEASURED
+        return getattr(self.shipped, kind), Origin.SHIPPED
 
     def start(self, kind: str) -> tuple[Start, Origin]:
-        """Return what a process costs before its work begins."""
+        """Return the cost of starting a process of a kind."""
         return next((x, origin) for x, origin in self.each("starts") if x.kind == kind)
 
     def fixed(self, rule: str) -> tuple[Fixed, Origin]:
-        """Return what a job of a rule costs whatever it computes; nothing where none was measured."""
+        """Return the constant cost of a job of a rule; zero if none was measured."""
         return next(
             ((x, origin) for x, origin in self.each("fixed") if x.rule == rule),
             (Fixed(rule=rule, seconds=0, bytes=0, memory_mb=0), Origin.ASSUMED),
@@ -178,11 +169,7 @@ class Rates:
         """
         wanted = _plain(dataset.settings)
         side = int(dataset.settings["image_size_px"])
-        alike = [
-            (entry, origin)
-            for entry, origin in self.each("drawing")
-            if entry.formula == dataset.formula
-        ]
+        alike = [pair for pair in self.each("drawing") if pair[0].formula == dataset.formula]
         for entry, origin in alike:
             if _plain(entry.settings) == wanted:
                 return entry, origin, ""
@@ -195,29 +182,19 @@ class Rates:
         ours, theirs = dataset.settings.get("points"), near.settings.get("points")
         factor = ours / theirs if ours and theirs else 1.0
         area = (side / near.image_size_px) ** 2
-        taken = near.model_copy(
-            update={
-                "draw_s": near.draw_s * factor,
-                "encode_s": near.encode_s * area,
-                "decode_s": near.decode_s * area,
-                "shard_bytes": near.shard_bytes * area,
-                "png_s": near.png_s * area,
-                "png_bytes": near.png_bytes * area,
-                "image_size_px": side,
-            }
-        )
+        by_area = ("encode_s", "decode_s", "shard_bytes", "png_s", "png_bytes")
+        scaled = {key: getattr(near, key) * area for key in by_area}
+        scaled |= {"draw_s": near.draw_s * factor, "image_size_px": side}
         words = (
             f"{dataset.title or dataset.formula} at {side} px was not measured: drawn as"
             f" {near.dataset} at {near.image_size_px}"
             f" px{', by the number of points' if factor != 1 else ''}, packed by the area"
         )
-        return taken, Origin.ASSUMED, words
+        return near.model_copy(update=scaled), Origin.ASSUMED, words
 
 
-def place() -> Path:
-    """Return where this machine's rates are: $FDSL_RATES, else fdsl/rates.json below $XDG_DATA_HOME
-    or ~/.local/share.
-    """
+def default_path() -> Path:
+    """Return the file of this machine: $FDSL_RATES, else fdsl/rates.json in $XDG_DATA_HOME."""
     if VARIABLE in os.environ:
         return Path(os.environ[VARIABLE])
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
@@ -248,9 +225,9 @@ def load(path: Path | None = None) -> Rates:
     Parameters
     ----------
     path
-        This machine's file, which must exist; None = the one at `place`, if there is one.
+        This machine's file, which must exist; None = the one at `default_path`, if there is one.
     """
-    own = path or place()
+    own = path or default_path()
     here = read(own) if path is not None or own.exists() else None
     return Rates(read(workflow_folder() / SHIPPED), here)
 

@@ -1,11 +1,8 @@
-"""How fast a device is with a network: measured where it was, else published, else derived in
-words.
-"""
+"""The speed of a device with a network: measured, else published, else derived with the reason."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from fdsl.forecast.amount import Amount, Origin
 from fdsl.forecast.published import DEFAULT_GPU, Published, Speed
@@ -13,13 +10,6 @@ from fdsl.forecast.rates import Rates, Training
 from fdsl.schema.base import ConfigError
 
 CPU = "cpu"  # one thread of it
-
-
-@dataclass(frozen=True)
-class Held(Speed):
-    """A speed and, where it was measured on the CPU, the memory of the process."""
-
-    memory_mb: Amount | None = None
 
 
 class Speeds:
@@ -54,30 +44,25 @@ class Speeds:
 
     def of(
         self, name: str, *, image_size_px: int, precision: str, device: str, train: bool
-    ) -> Held:
-        """Return how fast a device trains or evaluates a network, on images that are ready.
+    ) -> Speed:
+        """Return the speed of a device in training or evaluating a network, on ready images.
 
         Raises
         ------
         ConfigError
-            If nothing is known of the network or of one like it.
+            If no speed of the network or of a similar one is known.
         """
         entries = [pair for pair in self.rates.each("training") if pair[0].device == device]
+        wanted = (name, image_size_px, precision)
         for entry, origin in entries:
-            if (entry.network, entry.image_size_px, entry.precision) == (
-                name,
-                image_size_px,
-                precision,
-            ):
+            if (entry.network, entry.image_size_px, entry.precision) == wanted:
                 memory = Amount.of(entry.memory_mb, origin) if device == CPU else None
-                return Held(_images_per_s(entry, train=train), origin, (), memory)
+                return Speed(entry.images_per_s(train=train), origin, (), memory)
         if device in self.published.gpus:
-            found = self.published.speed(
+            return self.published.speed(
                 device, name, precision=precision, image_size_px=image_size_px, train=train
             )
-            return Held(found.images_per_s, found.origin, found.words)
-        measured = [entry for entry, _ in entries]
-        return self._by_gmacs(name, image_size_px, precision, measured, device=device, train=train)
+        return self._by_gmacs(*wanted, [entry for entry, _ in entries], device, train=train)
 
     def _by_gmacs(
         self,
@@ -85,11 +70,11 @@ class Speeds:
         size: int,
         precision: str,
         entries: list[Training],
-        *,
         device: str,
+        *,
         train: bool,
-    ) -> Held:
-        """Return the measured speed of the network whose work is nearest, by the work of both."""
+    ) -> Speed:
+        """Return the measured speed of the network with the nearest GMACs, scaled by them."""
         ours = self.published.network(name)
         work = ours.gmacs * (size / ours.image_size_px) ** 2
         like = []
@@ -97,9 +82,8 @@ class Speeds:
             theirs = self.published.networks.get(entry.network)
             if theirs is not None and theirs.task == ours.task:
                 scaled = theirs.gmacs * (entry.image_size_px / theirs.image_size_px) ** 2
-                like.append(
-                    ((entry.precision != precision, abs(math.log(scaled / work))), entry, scaled)
-                )
+                distance = (entry.precision != precision, abs(math.log(scaled / work)))
+                like.append((distance, entry, scaled))
         if not like:
             raise ConfigError(
                 f"no speed of {name} or of a network like it on {device} is known: run `fdsl bench"
@@ -110,8 +94,5 @@ class Speeds:
             f"{name} at {size} px, {precision}, on {device}: not measured, so the speed of"
             f" {entry.network} at {entry.image_size_px} px, {entry.precision}, by GMACs"
         )
-        return Held(_images_per_s(entry, train=train) * scaled / work, Origin.ASSUMED, (words,))
-
-
-def _images_per_s(entry: Training, *, train: bool) -> float:
-    return entry.training_images_per_s if train else entry.inference_images_per_s
+        speed = entry.images_per_s(train=train) * scaled / work
+        return Speed(speed, Origin.ASSUMED, (words,))

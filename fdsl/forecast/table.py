@@ -1,6 +1,4 @@
-"""A forecast for the terminal: every number with the letters of its origins, and below it what they
-rest on.
-"""
+"""A forecast for the terminal: every number with the letters of its origins, then sources."""
 
 from __future__ import annotations
 
@@ -47,7 +45,7 @@ def to_terminal(
 
 
 def hours(amount: Amount) -> str:
-    """Return seconds as hours with the letters of their origins; empty where there are none."""
+    """Return seconds as hours with the letters of their origins; empty for zero."""
     value = amount.value / 3600
     if not value:
         return ""
@@ -55,9 +53,7 @@ def hours(amount: Amount) -> str:
 
 
 def size(amount: Amount) -> str:
-    """Return bytes in a readable unit with the letters of their origins; empty where there are
-    none.
-    """
+    """Return bytes in a readable unit with the letters of their origins; empty for zero."""
     value, unit = amount.value, 0
     if not value:
         return ""
@@ -68,18 +64,17 @@ def size(amount: Amount) -> str:
 
 def _by_rule(forecast: Forecast) -> Table:
     table = _table("Rule", "Memory")
-    for line in forecast.lines:
+    for line in (*forecast.lines, forecast.total):
+        if line is forecast.total:
+            table.add_section()
         table.add_row(*_cells(line), size(line.memory_mb * 1e6))
-    table.add_section()
-    table.add_row(*_cells(forecast.total), size(forecast.total.memory_mb * 1e6))
     return table
 
 
 def _side_by_side(configured: Forecast, other: Forecast) -> Table:
     table = _table("images:")
     for forecast, words in ((configured, "configured"), (other, "the other way")):
-        _, *cells = _cells(forecast.total)
-        table.add_row(f"{forecast.images} ({words})", *cells)
+        table.add_row(f"{forecast.images} ({words})", *_cells(forecast.total)[1:])
     return table
 
 
@@ -92,17 +87,12 @@ def _table(first: str, *more: str) -> Table:
 
 
 def _cells(line: Line) -> list[str]:
-    return [
-        line.rule,
-        f"{line.jobs:,}",
-        hours(line.core_s),
-        hours(line.gpu_s),
-        size(line.disk_bytes),
-    ]
+    used = (hours(line.core_s), hours(line.gpu_s), size(line.disk_bytes))
+    return [line.rule, f"{line.jobs:,}", *used]
 
 
 def _letters(forecast: Forecast) -> set[str]:
-    """Return the letters that stand in a forecast."""
+    """Return the letters of origins in a forecast."""
     lines = (*forecast.lines, forecast.total)
     amounts = [a for x in lines for a in (x.core_s, x.gpu_s, x.disk_bytes, x.memory_mb) if a.value]
     return {letter for amount in amounts for letter in amount.marks}
@@ -110,32 +100,30 @@ def _letters(forecast: Forecast) -> set[str]:
 
 def _machines(rates: Rates) -> list[str]:
     """Return where the rates were measured."""
-    own = ["This machine: none measured; `fdsl bench --save` does it (minutes)."]
-    if rates.own is not None:
-        own = [f"This machine: {_machine(rates.own)}."]
-    return [*own, f"Shipped rates: {_machine(rates.shipped)}."]
+    own = "none measured; `fdsl bench --save` does it (minutes)"
+    return [
+        f"This machine: {own if rates.own is None else _machine(rates.own)}.",
+        f"Shipped rates: {_machine(rates.shipped)}.",
+    ]
 
 
 def _machine(rates: MachineRates) -> str:
     about, machine = rates.machine, rates.machine.environment
-    cores = f"{machine['cores']} cores" if "cores" in machine else "unknown cores"
-    versions = ", ".join(f"{key} {machine[key]}" for key in ("torch", "numba") if key in machine)
-    return (
-        f"{about.date}, {machine.get('processor', 'unknown processor')}, {cores}, {versions};"
-        f" {about.words}"
+    processor, cores = (
+        machine.get("processor", "unknown processor"),
+        machine.get("cores", "unknown"),
     )
+    versions = ", ".join(f"{key} {machine[key]}" for key in ("torch", "numba") if key in machine)
+    return f"{about.date}, {processor}, {cores} cores, {versions}; {about.words}"
 
 
 def _pictures(forecast: Forecast) -> list[str]:
-    """Return which real pictures must be there, and their size, which is no part of the disk above."""
-    known = {name: mb for name, mb in forecast.pictures.items() if mb}
+    """Return the real images that are needed, with the size that the disk above leaves out."""
     if not forecast.pictures:
         return []
-    listed = [
-        f"{name} {size(Amount.of(mb * 1e6, Origin.EXACT))[:-2]}" for name, mb in known.items()
-    ]
-    others = [name for name in forecast.pictures if name not in known]
-    more = f"; size not stated: {', '.join(others)}" if others else ""
-    return [
-        f"Real pictures besides, as archives: {', '.join(listed) or 'none of known size'}{more}."
-    ]
+    known = {name: mb for name, mb in forecast.pictures.items() if mb}
+    sizes = {name: size(Amount.of(mb * 1e6, Origin.EXACT))[:-2] for name, mb in known.items()}
+    listed = ", ".join(f"{name} {text}" for name, text in sizes.items()) or "none of known size"
+    others = ", ".join(name for name in forecast.pictures if name not in known)
+    more = f"; size not stated: {others}" if others else ""
+    return [f"Real images in addition, as archives: {listed}{more}."]

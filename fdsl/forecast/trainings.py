@@ -1,33 +1,28 @@
-"""The work of the jobs that need a network: pre-training, fine-tuning, probing, detection. Seconds
-of one process.
-"""
+"""Seconds that one process works on a pre-training, fine-tuning, probe or detection."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fdsl.forecast import loading
 from fdsl.forecast.amount import Amount, Origin
-from fdsl.forecast.loading import Pictures
-from fdsl.forecast.published import Speed
-from fdsl.forecast.speeds import Held, Speeds
+from fdsl.forecast.loading import SourceImages
+from fdsl.forecast.speeds import Speeds
 from fdsl.schema.catalogue import DownstreamDataset
-from fdsl.schema.recipe import Recipe
+from fdsl.schema.recipe import Optimisation, Recipe
 from fdsl.train.schedule import schedule
 from fdsl.workflow.config import Config
 from fdsl.workflow.runs import Run
 
 UNKNOWN_IMAGES = 100_000  # of a dataset whose catalogue entry has no count
-# Counts that the catalogue does not state because they could not be verified: objects of VOC 2012's
-# train and val parts, and ImageNet-100 by CMC's list.
+# Counts that could not be verified, so that the catalogue lacks them: objects of VOC 2012's train
+# and val parts, and ImageNet-100 by CMC's list.
 LIKELY_IMAGES = {
     ("voc12", "train"): 13_609,
     ("voc12", "test"): 13_841,
     ("imagenet100", "train"): 126_689,
 }
-TEACHER = (
-    1 / 3
-)  # of DINO: a forward pass without a backward pass, by the share that evaluation has of training
+TEACHER = 1 / 3  # DINO's teacher has no backward pass: the share of evaluation in training
 
 
 @dataclass(frozen=True)
@@ -56,22 +51,20 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one process of a training runs: the name of its device, and the loader processes beside
-    it.
-    """
+class Device:
+    """What one process of a training runs on: a device, with loader processes beside it."""
 
-    device: str
+    name: str
     loaders: int = 0
 
 
 class Trainings:
-    """Works of the runs of a configuration."""
+    """The work of the runs of a configuration."""
 
     def __init__(self, config: Config, speeds: Speeds) -> None:
         self.config, self.speeds, self.rates = config, speeds, speeds.rates
 
-    def pretraining(self, scale: str, run: Run, *, place: Place) -> Work:
+    def pretraining(self, scale: str, run: Run, *, device: Device) -> Work:
         """Return the work of a pre-training."""
         training = self.config.pretraining(scale, run.pretraining, run.model)
         recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
@@ -80,36 +73,29 @@ class Trainings:
             drawing, origin, assumed = self.rates.drawing(dataset)
             streamed = self.config.scales[scale].images == "stream"
             source_s = drawing.draw_s if streamed else drawing.decode_s
-            pictures = Pictures(source_s, origin, drawing.image_size_px, drawing.channels)
+            source = SourceImages(source_s, origin, drawing.image_size_px, drawing.channels)
             shown = 1 if recipe.augmentation.one_per_category else dataset.instances
-            known = Work(Amount(), (assumed,) if assumed else ())
-            return known.then(
-                self._training(recipe, pictures, dataset.classes * shown, place=place)
-            )
+            work = self._training(recipe, source, dataset.classes * shown, device=device)
+            return _assumed(*([assumed] if assumed else [])).then(work)
         real = self.config.real(scale, run.pretraining)
         stand_in = self.config.scales[scale].real.get(run.pretraining)
-        limit = None if stand_in is None else stand_in.pictures
-        pictures, known = self._photographs(real.dataset)
+        limit = stand_in.pictures if stand_in else None
+        source, known = self._photographs(real.dataset)
         images, counted = self._images(real.dataset, "train", limit)
-        return known.then(counted).then(self._training(recipe, pictures, images, place=place))
+        return known.then(counted).then(self._training(recipe, source, images, device=device))
 
-    def finetuning(self, scale: str, run: Run, *, place: Place) -> Work:
+    def finetuning(self, scale: str, run: Run, *, device: Device) -> Work:
         """Return the work of a fine-tuning with its evaluation."""
-        recipe, pictures, (images, tests), known = self._downstream(scale, run)
-        learned = self._training(recipe, pictures, images, place=place)
-        tested = self._evaluation(recipe, pictures, tests, precision=recipe.precision, place=place)
+        recipe, source, (images, tests), known = self._downstream(scale, run)
+        learned = self._training(recipe, source, images, device=device)
+        tested = self._evaluation(recipe, source, tests, precision=recipe.precision, device=device)
         return known.then(learned).then(tested)
 
-    def probing(self, scale: str, run: Run, *, place: Place) -> Work:
+    def probing(self, scale: str, run: Run, *, device: Device) -> Work:
         """Return the work of a probe: features of all images, then k-NN and linear probe."""
-        recipe, pictures, (images, tests), known = self._downstream(scale, run)
-        seen = self._evaluation(
-            recipe,
-            pictures,
-            images + tests,
-            precision=self.config.probe.precision,
-            place=place,
-        )
+        recipe, source, (images, tests), known = self._downstream(scale, run)
+        precision = self.config.probe.precision
+        seen = self._evaluation(recipe, source, images + tests, precision=precision, device=device)
         judging, origin = self.rates.one("judging")
         network = self.speeds.published.network(run.model)
         classes = self.config.downstream[str(run.downstream)].classes
@@ -122,7 +108,7 @@ class Trainings:
         words = "k-NN and linear probe: by training images × features × classes, on one core"
         return known.then(seen).then(Work(judged, () if more == 1 else (words,)))
 
-    def detection(self, scale: str, run: Run, *, place: Place) -> Work:
+    def detection(self, scale: str, run: Run, *, device: Device) -> Work:
         """Return the work of a detection training with its test."""
         recipe = self.config.detection(scale).model_copy(update={"model": run.model})
         images, counted = self._images(str(run.downstream), "train", None)
@@ -130,111 +116,104 @@ class Trainings:
         seen = schedule(recipe, images=images).steps * recipe.global_batch
         work = counted.then(also)
         for count, train in ((seen, True), (tests, False)):
-            speed = self.speeds.of(
-                f"mask_rcnn_{run.model}",
-                image_size_px=recipe.image_size_px,
-                precision=recipe.precision,
-                device=place.device,
-                train=train,
-            )
-            work = work.then(_computing(count, speed))
+            network = f"mask_rcnn_{run.model}"
+            work = work.then(self._computing(network, recipe, count, device=device, train=train))
         return work
 
-    def _downstream(self, scale: str, run: Run) -> tuple[Recipe, Pictures, tuple[int, int], Work]:
-        """Return recipe, pictures, numbers of training and test images, and what was assumed of
-        them.
-        """
+    def _downstream(
+        self, scale: str, run: Run
+    ) -> tuple[Recipe, SourceImages, tuple[int, int], Work]:
+        """Return recipe, images, numbers of training and test images, and assumptions."""
         training = self.config.finetuning(scale, str(run.downstream))
         recipe = self.config.recipe(scale, training).model_copy(update={"model": run.model})
-        pictures, known = self._photographs(str(run.downstream))
+        source, known = self._photographs(str(run.downstream))
         images, counted = self._images(str(run.downstream), "train", training.train_labels)
         tests, also = self._images(str(run.downstream), "test", training.test_images)
-        return recipe, pictures, (images, tests), known.then(counted).then(also)
+        return recipe, source, (images, tests), known.then(counted).then(also)
 
-    def _training(self, recipe: Recipe, pictures: Pictures, images: int, *, place: Place) -> Work:
+    def _training(
+        self, recipe: Recipe, source: SourceImages, images: int, *, device: Device
+    ) -> Work:
         """Return the work of training on `images` images by a recipe."""
         how, size = loading.kind(recipe), recipe.image_size_px
         seen = schedule(recipe, images=images).steps * recipe.global_batch
-        speed = self.speeds.of(
-            recipe.model,
-            image_size_px=size,
-            precision=recipe.precision,
-            device=place.device,
-            train=True,
-        )
-        computed = _computing(seen, speed)
+        computed = self._computing(recipe.model, recipe, seen, device=device, train=True)
         if recipe.dino is not None:
             views = recipe.dino.views
             large = loading.LARGE_VIEWS * (1 + TEACHER)
             passes = large + views.local_crops * (views.local_size_px / size) ** 2
             words = f"DINO: {passes:.1f} times the work of an image, by the pixels of its views"
             wall = (computed.wall * passes).no_better_than(Origin.ASSUMED)
-            computed = Work(wall, (*computed.words, words), computed.memory_mb)
-        kept = images * pictures.channels * size**2 <= loading.KEPT_BYTES
+            computed = replace(computed, wall=wall, words=(*computed.words, words))
+        kept = images * source.channels * size**2 <= loading.KEPT_BYTES
         read = min(images, seen) if how == loading.PLAIN and kept else seen
-        loaded = self._loading(how, pictures, seen, size=size, read=read)
-        return _together(computed, loaded, loaders=place.loaders)
+        loaded = self._loading(how, source, seen, size=size, read=read)
+        return _together(computed, loaded, loaders=device.loaders)
 
     def _evaluation(
-        self, recipe: Recipe, pictures: Pictures, images: int, *, precision: str, place: Place
+        self, recipe: Recipe, source: SourceImages, images: int, *, precision: str, device: Device
     ) -> Work:
         """Return the work of bringing images through a network once."""
-        size = recipe.image_size_px
-        speed = self.speeds.of(
-            recipe.model, image_size_px=size, precision=precision, device=place.device, train=False
-        )
-        loaded = self._loading(loading.EVALUATION, pictures, images, size=size, read=images)
-        return _together(_computing(images, speed), loaded, loaders=place.loaders)
+        size, recipe = recipe.image_size_px, recipe.model_copy(update={"precision": precision})
+        loaded = self._loading(loading.EVALUATION, source, images, size=size, read=images)
+        computed = self._computing(recipe.model, recipe, images, device=device, train=False)
+        return _together(computed, loaded, loaders=device.loaders)
 
-    def _loading(self, how: str, pictures: Pictures, seen: int, *, size: int, read: int) -> Work:
+    def _computing(
+        self, network: str, recipe: Optimisation, images: int, *, device: Device, train: bool
+    ) -> Work:
+        """Return the work of a network on images that are ready."""
+        size, precision = recipe.image_size_px, recipe.precision
+        speed = self.speeds.of(
+            network, image_size_px=size, precision=precision, device=device.name, train=train
+        )
+        wall = Amount.of(images / speed.images_per_s, speed.origin)
+        return Work(wall, speed.words, speed.memory_mb)
+
+    def _loading(self, how: str, source: SourceImages, seen: int, *, size: int, read: int) -> Work:
         """Return the work of reading `read` images and preparing `seen` of them."""
-        each, origin, assumed = loading.seconds(self.rates, how, pictures, image_size_px=size)
-        wall = Amount.of(seen * each, origin) + Amount.of(read * pictures.source_s, pictures.origin)
+        each, origin, assumed = loading.seconds(self.rates, how, source, image_size_px=size)
+        wall = Amount.of(seen * each, origin) + Amount.of(read * source.source_s, source.origin)
         return Work(wall, (assumed,) if assumed else ())
 
     def _images(self, dataset: str, part: str, limit: int | None) -> tuple[int, Work]:
-        """Return the number of images of a part of a real dataset that are used, and what was
-        assumed.
-        """
+        """Return how many images of a part of a real dataset are used, and what was assumed."""
         entry = self.config.downstream[dataset]
         stated = limit or (entry.train_images if part == "train" else entry.test_images)
         if stated is not None:
-            return stated, Work(Amount())
+            return stated, _assumed()
         likely = LIKELY_IMAGES.get((dataset, part), UNKNOWN_IMAGES)
         words = f"{dataset}: the catalogue states no number of {part} images; taken as {likely:,}"
-        return likely, Work(Amount(), (words,))
+        return likely, _assumed(words)
 
-    def _photographs(self, name: str) -> tuple[Pictures, Work]:
-        """Return what the pictures of a real dataset are like, and what was assumed."""
+    def _photographs(self, name: str) -> tuple[SourceImages, Work]:
+        """Return what the images of a real dataset are like, and what was assumed."""
         dataset: DownstreamDataset = self.config.downstream[name]
         if dataset.loader in loading.ARRAYS_PX:
             channels = 1 if dataset.loader in loading.GRAY else 3
             side = loading.ARRAYS_PX[dataset.loader]
-            return Pictures(0.0, Origin.EXACT, side, channels), Work(Amount())
+            return SourceImages(0.0, Origin.EXACT, side, channels), _assumed()
         seconds, _ = self.rates.one("picture_s")
         words = f"photographs: JPEG of 500 × 375 px, prepared as from {loading.PHOTOGRAPH_PX} px"
-        pictures = Pictures(seconds, Origin.ASSUMED, loading.PHOTOGRAPH_PX, 3)
-        return pictures, Work(Amount(), (words,))
+        source = SourceImages(seconds, Origin.ASSUMED, loading.PHOTOGRAPH_PX, 3)
+        return source, _assumed(words)
 
 
-def _computing(images: float, speed: Held | Speed) -> Work:
-    """Return the work of a network on images that are ready."""
-    memory = speed.memory_mb if isinstance(speed, Held) else None
-    return Work(Amount.of(images / speed.images_per_s, speed.origin), speed.words, memory)
+def _assumed(*words: str) -> Work:
+    """Return no work, with assumptions."""
+    return Work(Amount(), words)
 
 
 def _together(computed: Work, loaded: Work, *, loaders: int) -> Work:
-    """Return a network's work with that of its images: one after the other, or side by side with
-    loader processes.
-    """
+    """Return the work of network and images: in turn, or side by side with loader processes."""
     both = computed.then(loaded)
     if loaders:
         walls = (computed.wall, loaded.wall * (1 / loaders))
-        return Work(max(walls, key=lambda wall: wall.value), both.words, both.memory_mb)
+        return replace(both, wall=max(walls, key=lambda wall: wall.value))
     if loaded.wall.value <= computed.wall.value:
         return both
     words = (
         "images are prepared inside the training process (loader_workers: 0), and that takes longer"
         " than the network: `--config loader_workers=N` shares it among N processes"
     )
-    return both.then(Work(Amount(), (words,)))
+    return both.then(_assumed(words))

@@ -1,6 +1,4 @@
-"""Which augmentations can stand in for the instances of which dataset (OFDB); asked before any job,
-and again before training.
-"""
+"""Which OFDB augmentations a dataset can have; checked before any job and before training."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ def require_possible(
     augmentations
         A recipe's `augmentation.ofdb`; nothing is refused if it is empty.
     dataset
-        What is trained on; None for real pictures.
+        The training set; None for real images.
     streamed
         Whether images are drawn in the loader rather than read from shards.
     where
@@ -45,7 +43,7 @@ def require_possible(
         return
     asked = f"{where}: augmentation.ofdb = {list(augmentations)}"
     if dataset is None or dataset.formula not in FORMULAS:
-        what = "real pictures" if dataset is None else f"the formula {dataset.formula}"
+        what = "real images" if dataset is None else f"the formula {dataset.formula}"
         raise ConfigError(
             f"{asked} cannot be used on {what}: it is for {' and '.join(FORMULAS)}. Use [] here."
         )

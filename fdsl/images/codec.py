@@ -1,10 +1,9 @@
-"""Lossless bytes of one uint8 image, small and quick to read: a tag, then a Zstandard frame of bits
-or of bytes.
+"""A lossless codec for uint8 images: a tag, then a Zstandard frame of bits or bytes.
 
-Images of two values (a point-rendered fractal: 0 and one gray) are packed to one bit a pixel first,
-which makes reading an order of magnitude cheaper than PNG. Shape is not stored here: a shard holds
-images of one shape. Nor is a checksum: a shard has one for each row. Differences of neighbours, as
-PNG has them, make contours larger, and only smooth noise smaller.
+Images of two values (a point-rendered fractal: 0 and one gray) are packed to one bit per pixel,
+which makes reading an order of magnitude cheaper than PNG. Shape and checksum are stored by the
+shard: one shape for all its images, one checksum per row. PNG's differences of neighbours would
+make contours larger and only smooth noise smaller.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 BITS = 1
 BYTES = 2
-FRAMES = pa.Codec("zstd", compression_level=1)  # higher levels cost time, and hardly save space
+FRAMES = pa.Codec("zstd", compression_level=1)  # higher levels cost time and save little
 
 
 def encode(image: NDArray[np.uint8]) -> bytes:
@@ -25,8 +24,8 @@ def encode(image: NDArray[np.uint8]) -> bytes:
     value = int(image.max(initial=0))
     lit = image != 0
     if int(np.count_nonzero(image == value)) == int(np.count_nonzero(lit)):
-        return bytes([BITS, value]) + FRAMES.compress(np.packbits(lit), asbytes=True)
-    return bytes([BYTES]) + FRAMES.compress(np.ascontiguousarray(image), asbytes=True)
+        return bytes([BITS, value]) + bytes(FRAMES.compress(np.packbits(lit), asbytes=True))
+    return bytes([BYTES]) + bytes(FRAMES.compress(np.ascontiguousarray(image), asbytes=True))
 
 
 def decode(content: bytes | memoryview, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -35,9 +34,8 @@ def decode(content: bytes | memoryview, shape: tuple[int, ...]) -> NDArray[np.ui
     Raises
     ------
     ValueError
-        If the bytes are no frame or hold more or fewer pixels than `shape`; nothing beyond that
-        size is ever unpacked. Damage that leaves a frame of that size gives other pixels: it is for
-        the checksum of the shard's row to notice.
+        If the bytes are no frame or hold more or fewer pixels than `shape`; no more than that is
+        ever unpacked. Damage that leaves a valid frame is left to the checksum of the shard's row.
     """
     pixels = math.prod(shape)
     tag = content[0] if len(content) else 0
@@ -51,7 +49,7 @@ def decode(content: bytes | memoryview, shape: tuple[int, ...]) -> NDArray[np.ui
 
 
 def _unpack(frame: bytes | memoryview, size: int) -> pa.Buffer:
-    """Return the `size` bytes of a frame, in memory of their own that can be written."""
+    """Return the `size` bytes of a frame in new, writable memory."""
     try:
         return FRAMES.decompress(frame, size)
     except OSError as error:

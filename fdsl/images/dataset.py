@@ -1,6 +1,4 @@
-"""`fdsl.load`: any synthetic dataset of the catalogue as a sequence of images, drawn when they are
-asked for.
-"""
+"""`fdsl.load`: any synthetic dataset of the catalogue as a sequence of images drawn on access."""
 
 from __future__ import annotations
 
@@ -13,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fdsl import formulas
+from fdsl.images.parameters import Parameters, content_digest, require_index, stack
 from fdsl.images.streamed import DrawnImages, SearchedParameters, StreamedImages
-from fdsl.schema.base import ConfigError, FrozenModel, choose, validate
+from fdsl.schema.base import ConfigError, choose, validate
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.yaml_files import catalog, workflow_folder
 from fdsl.seeding.tree import MAX_SEED
@@ -28,21 +27,29 @@ SIZES = ("classes", "instances")
 class Dataset:
     """A sequence of (image, label); index i is instance i % instances of category i // instances.
 
-    Make one with `fdsl.load`. Safe to pickle and to share with forked or spawned workers: an image
-    depends on seed, settings, category and instance, and on nothing else.
+    Make one with `fdsl.load`. Safe to pickle and to share with worker processes: an image depends
+    on seed, settings, category and instance alone.
+
+    Attributes
+    ----------
+    classes, instances
+        Number of categories, and of images of each.
+    formula, seed, settings
+        Name of the formula, root seed, and all settings of the formula, checked.
     """
 
     def __init__(self, name: str, images: DrawnImages, *, origin: dict[str, Any]) -> None:
-        self.name = name
-        self.images = images
-        self._origin = origin
+        entry = images.dataset
+        self.name, self.images, self._origin = name, images, origin
+        self.classes, self.instances, self.formula = entry.classes, entry.instances, entry.formula
+        self.seed, self.settings = images.seed, images.settings
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        place = operator.index(index)
-        return self.images[place + len(self) if -len(self) <= place < 0 else place]
+        number = operator.index(index)
+        return self.images[number + len(self) if -len(self) <= number < 0 else number]
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], int]]:
         return (self.images[index] for index in range(len(self)))
@@ -54,48 +61,18 @@ class Dataset:
         )
 
     @property
-    def classes(self) -> int:
-        """Number of categories."""
-        return self.images.dataset.classes
-
-    @property
-    def instances(self) -> int:
-        """Number of images of each category."""
-        return self.images.dataset.instances
-
-    @property
-    def formula(self) -> str:
-        """Name of the formula."""
-        return self.images.dataset.formula
-
-    @property
-    def seed(self) -> int:
-        """Root seed."""
-        return self.images.seed
-
-    @property
-    def settings(self) -> FrozenModel:
-        """All settings of the formula, checked."""
-        return self.images.settings
-
-    @property
     def labels(self) -> NDArray[np.int64]:
         """Label of every image, int64 (n,); nothing is drawn."""
         return self.images.labels
 
     @property
     def parameters(self) -> pd.DataFrame:
-        """Parameters of all categories, one row per map or category; searches those that are
-        missing (see `search`).
-        """
+        """Parameters of all categories, one row per map or category; searches what is missing."""
         import pandas as pd
 
-        rows = [self.images.parameters.of(category) for category in range(self.classes)]
-        frames = [
-            pd.DataFrame({"category": np.full(len(next(iter(r.values()))), k), **r})
-            for k, r in enumerate(rows)
-        ]
-        return pd.concat(frames, ignore_index=True)
+        found = stack([self.images.parameters.of(category) for category in range(self.classes)])
+        category = np.repeat(np.arange(self.classes), np.diff(found.offsets))
+        return pd.DataFrame({"category": category, **found.columns})
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -112,21 +89,16 @@ class Dataset:
 
     def image(self, *, category: int, instance: int) -> NDArray[np.uint8]:
         """Return one image, uint8 (H, W), or (H, W, 3) where the settings ask for colour."""
-        for word, value, count in (
-            ("category", category, self.classes),
-            ("instance", instance, self.instances),
-        ):
-            if not 0 <= operator.index(value) < count:
-                raise IndexError(f"{word} {value} is out of range 0 to {count - 1}")
-        return self.images.image(
-            category=operator.index(category), instance=operator.index(instance)
-        )
+        category, instance = operator.index(category), operator.index(instance)
+        require_index("category", category, self.classes)
+        require_index("instance", instance, self.instances)
+        return self.images.image(category=category, instance=instance)
 
     def search(self, *, workers: int = 1) -> Iterator[int]:
-        """Find the parameters of all categories and yield each one's number; the same for any
-        number of workers.
+        """Search the parameters of all categories and yield each category when it is found.
 
-        What an official mode finds in order, and what was imported, uses no workers.
+        The result is the same for any number of workers. An official mode, which searches in order,
+        and imported parameters use none.
         """
         if isinstance(self.images.parameters, SearchedParameters):
             yield from self.images.parameters.search(workers=workers)
@@ -145,7 +117,7 @@ def load(
     parameters: str | Path | None = None,
     **overrides: Any,
 ) -> Dataset:
-    """Return a dataset of the catalogue; nothing is drawn or searched until an image is asked for.
+    """Return a dataset of the catalogue; nothing is searched or drawn before an image is accessed.
 
     Parameters
     ----------
@@ -172,9 +144,7 @@ def load(
     entries = catalog(workflow_folder(), "synthetic", SyntheticDataset)
     entry = entries[choose("dataset", name, list(entries), where="fdsl.load")]
     if not (hasattr(seed, "__index__") and 0 <= seed <= MAX_SEED):
-        raise ConfigError(
-            f"fdsl.load: seed = {seed!r} is not possible: use an integer from 0 to {MAX_SEED}"
-        )
+        raise ConfigError(f"fdsl.load: seed = {seed!r} must be an integer from 0 to {MAX_SEED}")
     seed = operator.index(seed)
     if official and parameters is not None:
         raise ConfigError("fdsl.load: official = True searches by itself: leave parameters out")
@@ -186,20 +156,32 @@ def load(
 
         imported = read_parameters(parameters, formula=entry.formula)
         overrides.setdefault("classes", imported.classes)
-    return build(
-        name,
-        _changed(name, entry, overrides, official=official),
-        seed=seed,
-        threads=threads if official else None,
-        imported=imported,
-    )
+    changed = _changed(name, entry, overrides, official=official)
+    processes = threads if official else None
+    return build(name, changed, seed=seed, threads=processes, imported=imported)
 
 
 def build(
-    name: str, entry: SyntheticDataset, *, seed: int, threads: int | None, imported: Any = None
+    name: str,
+    entry: SyntheticDataset,
+    *,
+    seed: int,
+    threads: int | None,
+    imported: Parameters | None = None,
 ) -> Dataset:
-    """Return the dataset of a complete catalogue entry; `threads` asks for the official mode,
-    `imported` are its parameters.
+    """Return the dataset of a complete catalogue entry.
+
+    Parameters
+    ----------
+    threads
+        Processes of the authors' program in the official mode; None for our own.
+    imported
+        `Parameters` instead of a search, or None.
+
+    Raises
+    ------
+    ConfigError
+        If the settings are not possible or `imported` has another number of categories.
     """
     if threads is not None:
         from fdsl.images import official
@@ -207,13 +189,9 @@ def build(
         images = official.images(entry, threads=threads, seed=seed)
         return Dataset(name, images, origin={"official": {"threads": threads}})
     if imported is not None:
-        from fdsl.images.parameters import content_digest
-
         if imported.classes != entry.classes:
-            raise ConfigError(
-                f"{name}: classes = {entry.classes}, but {imported.classes} categories were"
-                " imported"
-            )
+            counts = f"classes = {entry.classes}, but {imported.classes} categories were imported"
+            raise ConfigError(f"{name}: {counts}")
         images = StreamedImages(entry, imported, seed=seed)
         return Dataset(name, images, origin={"imported": content_digest(imported)})
     searched = SearchedParameters(entry, seed=seed)

@@ -1,11 +1,9 @@
-"""The parameter file of a synthetic dataset: one Parquet row per map or category, with what it was
-made from.
-"""
+"""The parameter file of a synthetic dataset: one Parquet row per map or category."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +23,7 @@ Rows = dict[str, NDArray[np.generic]]
 
 FORMAT = 1
 KEY = b"fdsl"
+MALFORMED = (KeyError, ValueError, TypeError, OverflowError, RecursionError)
 LARGEST_BYTES = 4 * 2**30  # of a table in memory; 50,000 systems of 8 maps take 45 MB
 
 
@@ -45,12 +44,12 @@ class Parameters:
 
     @property
     def classes(self) -> int:
+        """Number of categories."""
         return len(self.offsets) - 1
 
     def of(self, category: int) -> Rows:
         """Return the rows of one category."""
-        if not 0 <= category < self.classes:
-            raise IndexError(f"category {category} is out of range 0 to {self.classes - 1}")
+        require_index("category", category, self.classes)
         rows = slice(int(self.offsets[category]), int(self.offsets[category + 1]))
         return {name: values[rows] for name, values in self.columns.items()}
 
@@ -62,9 +61,7 @@ def sample(
     workers: int = 1,
     categories: Sequence[int] | None = None,
 ) -> Iterator[Rows]:
-    """Yield the parameters of `categories` (None: 0, 1, … of `dataset`); the same for any number of
-    workers.
-    """
+    """Yield the parameters of `categories` (None: all), the same for any number of workers."""
     settings = formula_settings(dataset)
     one = partial(_sample_category, dataset.formula, settings, seed)
     wanted = range(dataset.classes) if categories is None else categories
@@ -80,21 +77,19 @@ def stack(categories: list[Rows]) -> Parameters:
     """Join the rows of consecutive categories."""
     counts = [len(next(iter(rows.values()))) for rows in categories]
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    names = categories[0]
-    return Parameters(
-        {name: np.concatenate([rows[name] for rows in categories]) for name in names}, offsets
-    )
+    columns = {name: np.concatenate([rows[name] for rows in categories]) for name in categories[0]}
+    return Parameters(columns, offsets)
 
 
 def write(
     path: str | Path, parameters: Parameters, *, dataset: SyntheticDataset, seed: int
 ) -> None:
-    """Write a parameter file, whole or not at all."""
+    """Write a parameter file atomically."""
     write_table(path, parameters, about=origin(dataset, seed))
 
 
 def read(path: str | Path, *, dataset: SyntheticDataset, seed: int) -> Parameters:
-    """Read a parameter file and check that it is whole and that it belongs to `dataset` and `seed`.
+    """Read a parameter file and check that it is intact and of `dataset` and `seed`.
 
     Raises
     ------
@@ -103,18 +98,26 @@ def read(path: str | Path, *, dataset: SyntheticDataset, seed: int) -> Parameter
         the file and both values.
     """
     parameters, about = read_table(path)
-    for key, wanted in origin(dataset, seed).items():
-        if about.get(key) != wanted:
-            raise DamagedFile(
-                f"{path} was made with {key} = {about.get(key)!r}, not {wanted!r}. {_AGAIN}"
-            )
+    require_origin(path, about, origin(dataset, seed))
     return parameters
 
 
+def require_origin(path: str | Path, held: dict[str, Any], wanted: Mapping[str, object]) -> None:
+    """Raise DamagedFile, naming file and both values, if what a file `held` is not `wanted`."""
+    for key, value in wanted.items():
+        if held.get(key) != value:
+            made = f"was made with {key} = {held.get(key)!r}, not {value!r}"
+            raise DamagedFile(f"{path} {made}. {_AGAIN}")
+
+
+def require_index(kind: str, index: int, count: int) -> None:
+    """Raise IndexError unless 0 <= index < count; `kind` is what the message calls it."""
+    if not 0 <= index < count:
+        raise IndexError(f"{kind} {index} is out of range 0 to {count - 1}")
+
+
 def write_table(path: str | Path, parameters: Parameters, *, about: dict[str, Any]) -> None:
-    """Write parameters with what is known `about` them (plain data, with `classes`), whole or not
-    at all.
-    """
+    """Write parameters atomically, with plain data `about` them that holds `classes`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -144,24 +147,17 @@ def read_table(path: str | Path) -> tuple[Parameters, dict[str, Any]]:
         if 8 * rows * file.metadata.num_columns > LARGEST_BYTES:
             raise ValueError(f"{rows:,} rows take more than {LARGEST_BYTES:,} bytes")
         table = file.read()
-        if odd := [f.name for f in table.schema if not _is_number(f.type)]:
+        kinds = [pa.types.is_integer, pa.types.is_floating]
+        if odd := [f.name for f in table.schema if not any(kind(f.type) for kind in kinds)]:
             raise ValueError(f"the columns {', '.join(odd)} hold no numbers")
         about = json.loads((table.schema.metadata or {})[KEY])
         category = table["category"].to_numpy()
         classes, content = int(about["classes"]), about["content"]
         if not 0 < classes <= rows:
             raise ValueError(f"{classes} categories in {rows} rows")
-    except (
-        pa.ArrowException,
-        OSError,
-        KeyError,
-        ValueError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, *MALFORMED) as error:
         raise DamagedFile(
             f"{path} is not a parameter file of fdsl, or is damaged ({error}). {_AGAIN}"
         ) from None
@@ -174,7 +170,7 @@ def read_table(path: str | Path) -> tuple[Parameters, dict[str, Any]]:
 
 
 def origin(dataset: SyntheticDataset, seed: int) -> dict[str, object]:
-    """Say what decides the parameters of a dataset; the number of instances does not."""
+    """Return what decides the parameters of a dataset; the number of instances does not."""
     settings = formula_settings(dataset)
     return {
         "format": FORMAT,
@@ -187,10 +183,8 @@ def origin(dataset: SyntheticDataset, seed: int) -> dict[str, object]:
 
 def formula_settings(dataset: SyntheticDataset) -> FrozenModel:
     """Return the checked settings of the dataset's formula; a ConfigError names the fault."""
-    model = formulas.get(dataset.formula).Settings
-    return validate(
-        model, dataset.settings, where=f"settings of {dataset.title or dataset.formula}"
-    )
+    where = f"settings of {dataset.title or dataset.formula}"
+    return validate(formulas.get(dataset.formula).Settings, dataset.settings, where=where)
 
 
 def content_digest(parameters: Parameters) -> str:
@@ -200,12 +194,6 @@ def content_digest(parameters: Parameters) -> str:
 
 
 _AGAIN = "Delete it and run the same command again."
-
-
-def _is_number(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _sample_category(formula: str, settings: FrozenModel, seed: int, category: int) -> Rows:

@@ -1,12 +1,11 @@
-"""Shards: Arrow IPC files of rendered images, memory-mapped, with random access and a checksum for
-every row.
-"""
+"""Shards: memory-mapped Arrow IPC files of rendered images with a checksum for every row."""
 
 from __future__ import annotations
 
+import bisect
 import json
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fdsl.images import codec
+from fdsl.images.parameters import origin, require_index, require_origin
+from fdsl.images.streamed import StreamedImages, SyntheticImages
 from fdsl.io.storage import DamagedFile, atomic_write
+from fdsl.schema.catalogue import SyntheticDataset
 
 FORMAT = 2  # 1 had deflated images
 KEY = b"fdsl"
@@ -33,9 +35,7 @@ COLUMNS = pa.schema(
 
 
 def shard_range(shard: int, *, shards: int, images: int) -> range:
-    """Return the image indices of one of `shards` nearly equal, consecutive parts of `images`
-    images.
-    """
+    """Return the indices of one of `shards` nearly equal, consecutive parts of `images` images."""
     if not 0 <= shard < shards <= images:
         raise ValueError(f"shard {shard} of {shards} does not exist for {images} images")
     return range(shard * images // shards, (shard + 1) * images // shards)
@@ -48,14 +48,14 @@ def write_shard(
     *,
     about: dict[str, Any],
 ) -> None:
-    """Draw the images `indices` and write them to one shard, whole or not at all.
+    """Draw the images `indices` and write them to one shard atomically.
 
     Parameters
     ----------
     draw
         Gives (image, category, instance) of an index. All images of a shard have one shape.
     about
-        What the images are a function of; `read` refuses a shard whose `about` differs.
+        What the images are a function of; `Shard` refuses a file whose `about` differs.
     """
     with atomic_write(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
         writer: pa.RecordBatchFileWriter | None = None
@@ -67,9 +67,8 @@ def write_shard(
                 schema = COLUMNS.with_metadata({KEY: json.dumps(held, sort_keys=True).encode()})
                 writer = pa.ipc.new_file(sink, schema)
             content = codec.encode(image)
-            rows.append(
-                (content, category, category, instance, _checksum(content, category, instance))
-            )
+            checksum = _checksum(content, category, instance)
+            rows.append((content, category, category, instance, checksum))
             if len(rows) == ROWS_PER_BATCH:
                 writer.write_batch(_batch(rows, schema))
                 rows = []
@@ -81,9 +80,7 @@ def write_shard(
 
 
 class _Rows(NamedTuple):
-    """A checked batch: image k is content[ends[k]:ends[k + 1]]. Nothing is copied from the mapped
-    file.
-    """
+    """A checked batch, views of the mapped file: image k is content[ends[k]:ends[k + 1]]."""
 
     content: memoryview
     ends: NDArray[np.int32]
@@ -94,7 +91,7 @@ class _Rows(NamedTuple):
 
 @dataclass
 class Shard:
-    """One shard, opened when first used and again in every process that it is sent to."""
+    """One shard, opened on first use and again in every process that unpickles it."""
 
     path: Path
     about: dict[str, Any]
@@ -128,9 +125,7 @@ class Shard:
         return sum(len(self._rows(number).category) for number in range(reader.num_record_batches))
 
     def _rows(self, number: int) -> _Rows:
-        """Return a batch; checked when first read, because damaged offsets lead outside of the
-        file.
-        """
+        """Return a batch, validated on first read: damaged offsets would lead out of the file."""
         if number not in self._checked:
             reader, _ = self._opened()
             try:
@@ -161,20 +156,49 @@ class Shard:
                     f"{self.path} is not a shard of fdsl, or is damaged ({error}). {_AGAIN}"
                 ) from None
             if not reader.schema.equals(COLUMNS):
-                raise DamagedFile(
-                    f"{self.path} has not the columns {', '.join(COLUMNS.names)}. {_AGAIN}"
-                )
-            for key, wanted in {**self.about, "format": FORMAT}.items():
-                if held.get(key) != wanted:
-                    raise DamagedFile(
-                        f"{self.path} was made with {key} = {held.get(key)!r}, not {wanted!r}."
-                        f" {_AGAIN}"
-                    )
+                columns = ", ".join(COLUMNS.names)
+                raise DamagedFile(f"{self.path} lacks the columns {columns}. {_AGAIN}")
+            require_origin(self.path, held, {**self.about, "format": FORMAT})
             self._open = (reader, shape)
         return self._open
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "about": self.about, "_open": None, "_checked": {}}
+
+
+class ShardedImages(SyntheticImages):
+    """The images of a synthetic dataset, read from its shards."""
+
+    def __init__(
+        self, dataset: SyntheticDataset, paths: Sequence[str | Path], *, seed: int
+    ) -> None:
+        self.dataset = dataset
+        parts = [shard_range(k, shards=len(paths), images=len(self)) for k in range(len(paths))]
+        self._starts = [part.start for part in parts]
+        self._shards = [
+            Shard(Path(path), shard_origin(dataset, seed, part))
+            for path, part in zip(paths, parts, strict=True)
+        ]
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        require_index("image", index, len(self))
+        number = bisect.bisect_right(self._starts, index) - 1
+        image, category, _ = self._shards[number].image(index - self._starts[number])
+        return image, category
+
+
+def render_shard(
+    path: str | Path, images: StreamedImages, *, part: range, indices: Iterable[int] | None = None
+) -> None:
+    """Draw and store the images `part`; `indices` is `part` wrapped in a progress bar, if any."""
+    about = shard_origin(images.dataset, images.seed, part)
+    write_shard(path, part if indices is None else indices, images.draw, about=about)
+
+
+def shard_origin(dataset: SyntheticDataset, seed: int, part: range) -> dict[str, Any]:
+    """Return what decides the content of a shard."""
+    span = {"instances": dataset.instances, "images": [part.start, part.stop]}
+    return {**origin(dataset, seed), **span}
 
 
 _AGAIN = "Delete it and run the same command again."
@@ -185,10 +209,6 @@ def _checksum(content: bytes | memoryview, category: int, instance: int) -> int:
 
 
 def _batch(rows: list[tuple[bytes, int, int, int, int]], schema: pa.Schema) -> pa.RecordBatch:
-    return pa.record_batch(
-        [
-            pa.array(column, kind.type)
-            for column, kind in zip(zip(*rows, strict=True), schema, strict=True)
-        ],
-        schema=schema,
-    )
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)]
+    return pa.record_batch(arrays, schema=schema)

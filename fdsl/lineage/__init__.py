@@ -1,1 +1,1 @@
-"""Where results come from: what a configuration asks for, what is there, what it was made from."""
+"""Provenance of results: verification, the chain behind a number, crates."""

@@ -1,25 +1,23 @@
-"""The chain from a result back to formulas and data, as the records tell it; nothing is computed
-again.
-"""
+"""The chain from a result back to formulas and data, from records alone; nothing is computed."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
 from fdsl.io.storage import DamagedFile
-from fdsl.lineage.results_dir import Place, is_record
+from fdsl.lineage.results_dir import ResultsDir, is_record
 from fdsl.schema.base import choose
 
 TABLE = {"row", "column", "record"}
 CLAIMS = {"claim", "sentence", "table"}
 NO_RECORD = "none: "
-SMALL_BYTES = 10 * 2**20  # up to here a file that nothing speaks of is digested for the chain
+SMALL_BYTES = 10 * 2**20  # larger files without a recorded digest are not hashed for the chain
 
 
 @dataclass(frozen=True)
@@ -29,14 +27,13 @@ class File:
     Attributes
     ----------
     name
-        As records name it.
+        As in records.
     sha256, size
-        As they were written, by its record, the digest beside it or, where there is neither, its
-        reader; None = unknown.
+        As recorded by its job, beside the file or by its reader; None = unknown.
     record
         Of the job that made it, or None.
     there
-        Whether it is still there.
+        Whether it exists.
     """
 
     name: str
@@ -47,10 +44,8 @@ class File:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A number of a table, or a claim, with the records behind it; `reason` says why there are
-    none.
-    """
+class TracedNumber:
+    """A cell of a table or a claim with its records; `reason` says why there are none."""
 
     name: tuple[str, ...]
     value: str
@@ -58,35 +53,32 @@ class Cell:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Chain:
     """A result and all that it was made from.
 
     Attributes
     ----------
     target
-        What was asked about.
+        The result.
     cells
         Of a table or of the claims.
     files, records
-        Everything on the way, by name.
+        On the way, by name.
     manifests
-        What is known of the real pictures on the way, by the name of the file.
+        Manifests of real images on the way, by file name.
     """
 
     target: str
-    cells: tuple[Cell, ...]
-    files: Mapping[str, File]
-    records: Mapping[str, Mapping[str, Any]]
-    manifests: Mapping[str, Mapping[str, Any]]
+    cells: tuple[TracedNumber, ...]
+    files: dict[str, File] = field(default_factory=dict)
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def sources(self, name: str) -> dict[str, str]:
-        """Return what a record or file was made from: names with digests, in order; empty at an end
-        of the chain.
-        """
+        """Return {input name: digest} of a record or file, in order; empty at the chain's end."""
         record = name if is_record(name) else self.files[name].record
-        inputs = self.records.get(str(record), {}).get("inputs", {})
-        return dict(inputs) if isinstance(inputs, dict) else {}
+        return mapping(self.records.get(str(record), {}).get("inputs"))
 
     def as_json(self) -> dict[str, Any]:
         """Return the chain as plain data."""
@@ -98,17 +90,13 @@ class Chain:
             name: {"sha256": f.sha256, "bytes": f.size, "record": f.record, "there": f.there}
             for name, f in sorted(self.files.items())
         }
-        return {
-            "target": self.target,
-            "cells": cells,
-            "files": files,
-            "records": {name: dict(record) for name, record in sorted(self.records.items())},
-            "manifests": {name: dict(found) for name, found in sorted(self.manifests.items())},
-        }
+        content = {"target": self.target, "cells": cells, "files": files}
+        records, manifests = (dict(sorted(x.items())) for x in (self.records, self.manifests))
+        return content | {"records": records, "manifests": manifests}
 
 
 def chain(path: Path, *, cell: tuple[str, str] | None = None, claim: str | None = None) -> Chain:
-    """Return what a finished table, figure, claims.csv, record or any other result was made from.
+    """Return all that a finished table, figure, claims.csv, record or other result was made from.
 
     Parameters
     ----------
@@ -122,108 +110,92 @@ def chain(path: Path, *, cell: tuple[str, str] | None = None, claim: str | None 
     Raises
     ------
     ConfigError
-        If there is no such cell or claim; the message names those that there are.
+        If there is no such cell or claim; the message lists those that exist.
     DamagedFile
-        If the file is not there, a record on the way is damaged, or nothing says what the file was
-        made from.
+        If the file is missing, a record on the way is damaged, or there is no record.
     ValueError
-        If `cell` is given for what is no table, or `claim` for what are no claims.
+        If `cell` is given but the file is no table, or `claim` and it is not claims.csv.
     """
-    place = Place.around(path)
+    results = ResultsDir.around(path)
     if not path.is_file():
-        raise DamagedFile(f"{path} is not there: make it with snakemake first")
-    target = place.name(path)
-    cells = _cells(path, target, place)
-    if cell is not None or claim is not None:
+        raise DamagedFile(f"{path} is missing: make it with snakemake first")
+    target = results.name(path)
+    cells = _cells(path, target, results)
+    whole = cell is None and claim is None
+    if not whole:
         cells = _chosen(cells, cell, claim, path)
-    follow = _Follow(place)
-    chosen = cell is not None or claim is not None
-    if not chosen:
-        follow.reach(target)
-    for one in cells:
-        for record in one.records:
-            follow.reach(record)
-    if not follow.records:
+    found = Chain(target, tuple(cells))
+    _follow(found, results, [*([target] if whole else []), *(r for c in cells for r in c.records)])
+    if not found.records:
         raise DamagedFile(
             f"no record says what {target} was made from: it was made by an earlier version; make"
             f" it again with snakemake --force {target}"
         )
-    return Chain(target, tuple(cells), follow.files, follow.records, follow.manifests)
+    return found
 
 
-class _Follow:
-    """Goes from record to record."""
+def mapping(value: Any) -> dict[str, Any]:
+    """Return a mapping as it is, and an empty one for anything else in a record."""
+    return value if isinstance(value, dict) else {}
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.files: dict[str, File] = {}
-        self.records: dict[str, dict[str, Any]] = {}
-        self.manifests: dict[str, dict[str, Any]] = {}
 
-    def reach(self, name: str, *, said: str | None = None) -> None:
-        """Take up a file or record, `said` being its digest in the words of its reader, and all
-        before it.
-        """
-        todo: list[tuple[str, str | None]] = [(name, said)]
-        while todo:
-            here, digest = todo.pop()
-            if here in self.files or here in self.records:
-                continue
-            record = self._record(here)
-            if not is_record(here):
-                self.files[here] = self._file(here, record, digest)
-                self._look_into(here)
-            if record is None or record in self.records:
-                continue
-            found = self.place.find(record)
-            if found is None or not found.is_file():  # a record that a table names and that is gone
-                self.files[record] = File(record, digest, None, None, there=False)
-                continue
-            content = record_files.read(found)
-            self.records[record] = content
-            inputs = content.get("inputs")
-            todo += list(inputs.items()) if isinstance(inputs, dict) else []
+def _follow(chain: Chain, results: ResultsDir, names: list[str]) -> None:
+    """Add files and records to a chain, with everything that they were made from."""
+    todo: list[tuple[str, str | None]] = [(name, None) for name in reversed(names)]
+    while todo:
+        name, digest = todo.pop()
+        if name in chain.files or name in chain.records:
+            continue
+        record = results.record_of(name)
+        if not is_record(name):
+            chain.files[name] = _file(results, name, record, digest)
+            if manifest := _manifest(results.find(name), name):
+                chain.manifests[name] = manifest
+        if record is None or record in chain.records:
+            continue
+        path = results.find(record)
+        if path is None or not path.is_file():  # a record that a table names was deleted
+            chain.files[record] = File(record, digest, None, None, there=False)
+            continue
+        chain.records[record] = record_files.read(path)
+        todo += mapping(chain.records[record].get("inputs")).items()
 
-    def _record(self, name: str) -> str | None:
-        return self.place.record_of(name)
 
-    def _look_into(self, name: str) -> None:
-        """Keep what a manifest of real pictures holds."""
-        path = self.place.find(name)
-        if PurePosixPath(name).parent.name == "downstream" and path is not None and path.is_file():
-            content = storage.read_json(path)
-            if isinstance(content, dict) and isinstance(content.get("parts"), dict):
-                self.manifests[name] = content
-
-    def _file(self, name: str, record: str | None, said: str | None) -> File:
-        path = self.place.find(name)
-        there = path is not None and path.exists()
-        sha256, size = said, None
-        about = self._stated(name, record)
-        if about:
-            sha256, size = about.get("sha256", said), about.get("bytes")
-        if path is not None and path.is_file():
-            size = size if size is not None else path.stat().st_size
-            if sha256 is None and size <= SMALL_BYTES:
-                sha256 = checksums.digest(path)
-        return File(name, sha256, size, record, there)
-
-    def _stated(self, name: str, record: str | None) -> Mapping[str, Any]:
-        """Return what its record, or the small digest beside it, says of a file."""
-        if record is not None:
-            found = self.place.find(record)
-            outputs = record_files.read(found).get("outputs", {}) if found else {}
-            if isinstance(outputs, dict) and isinstance(outputs.get(name), dict):
-                return outputs[name]  # type: ignore[no-any-return]
-        digest = self.place.find(str(PurePosixPath(name).with_suffix(".json")))
-        if digest is not None and digest.is_file() and not name.endswith(".json"):
-            content = storage.read_json(digest)
-            if isinstance(content, dict) and content.get("file") == PurePosixPath(name).name:
-                return content
+def _manifest(path: Path | None, name: str) -> dict[str, Any]:
+    """Return the content of a file that is a manifest of real images, else nothing."""
+    if PurePosixPath(name).parent.name != "downstream" or path is None or not path.is_file():
         return {}
+    content = mapping(storage.read_json(path))
+    return content if isinstance(content.get("parts"), dict) else {}
 
 
-def _cells(path: Path, target: str, place: Place) -> list[Cell]:
+def _file(results: ResultsDir, name: str, record: str | None, digest: str | None) -> File:
+    """Describe a file; `digest` is the one that its reader recorded."""
+    path = results.find(name)
+    recorded = _recorded(results, name, record)
+    sha256, size = recorded.get("sha256", digest), recorded.get("bytes")
+    if path is not None and path.is_file():
+        size = path.stat().st_size if size is None else size
+        if sha256 is None and size <= SMALL_BYTES:
+            sha256 = checksums.digest(path)
+    return File(name, sha256, size, record, there=path is not None and path.exists())
+
+
+def _recorded(results: ResultsDir, name: str, record: str | None) -> dict[str, Any]:
+    """Return what a file's record, or the small digest beside it, says of it."""
+    if record is not None and (path := results.find(record)):
+        outputs = mapping(record_files.read(path).get("outputs"))
+        if isinstance(outputs.get(name), dict):
+            return mapping(outputs[name])
+    beside = results.find(str(PurePosixPath(name).with_suffix(".json")))
+    if beside is not None and beside.is_file() and not name.endswith(".json"):
+        content = mapping(storage.read_json(beside))
+        if content.get("file") == PurePosixPath(name).name:
+            return content
+    return {}
+
+
+def _cells(path: Path, target: str, results: ResultsDir) -> list[TracedNumber]:
     """Return the cells of a table or the claims of claims.csv; none for other files."""
     if path.suffix != ".csv":
         return []
@@ -233,30 +205,28 @@ def _cells(path: Path, target: str, place: Place) -> list[Cell]:
     if columns >= TABLE:
         return [_of_table(row) for row in rows]
     if columns >= CLAIMS:
-        return list(_of_claims(rows, target, place))
+        return list(_of_claims(rows, target, results))
     return []
 
 
-def _of_table(row: Mapping[str, str]) -> Cell:
-    named = row["record"]
-    spread = f" ± {row['sd']}" if row.get("sd") else ""
-    value = (
-        f"{row['reproduced']}{spread}, n = {row.get('seeds', '?')}" if row.get("reproduced") else ""
-    )
+def _of_table(row: Mapping[str, str]) -> TracedNumber:
+    named, value = row["record"], row.get("reproduced", "")
+    if value:
+        sd = f" ± {row['sd']}" if row.get("sd") else ""
+        value = f"{value}{sd}, n = {row.get('seeds', '?')}"
     reason = named.removeprefix(NO_RECORD) if named.startswith(NO_RECORD) else ""
     records = () if reason else tuple(sorted(named.split(";")))
-    return Cell((row["row"], row["column"]), value, records, reason)
+    return TracedNumber((row["row"], row["column"]), value, records, reason)
 
 
-def _of_claims(rows: list[dict[str, str]], target: str, place: Place) -> Iterator[Cell]:
-    """Yield the claims; the pre-trainings that each compares stand in the order of the record
-    beside the file.
-    """
-    record = place.record_of(target)
-    content = (
-        record_files.read(place.results / Path(record).relative_to("results")) if record else {}
-    )
-    studies = content.get("order", {}).get("studies", {})
+def _of_claims(
+    rows: list[dict[str, str]], target: str, results: ResultsDir
+) -> Iterator[TracedNumber]:
+    """Yield the claims; the spec in their record lists the pre-trainings that each compares."""
+    record = results.record_of(target)
+    path = results.find(record) if record else None
+    content = record_files.read(path) if path else {}
+    studies = content.get("spec", {}).get("studies", {})
     groups = {
         name: {*claim["better"], *claim["worse"]}
         for study in studies.values()
@@ -265,25 +235,23 @@ def _of_claims(rows: list[dict[str, str]], target: str, place: Place) -> Iterato
     inputs = [name for name in content.get("inputs", {}) if is_record(name)]
     trained = {name: PurePosixPath(name).parent.name.split("-")[0] for name in inputs}
     for row in rows:
-        name = row["claim"]
+        name, effect = row["claim"], row.get("effect", "")
         mine = tuple(path for path in inputs if trained[path] in groups.get(name, set()))
-        value = f"{row.get('effect', '')} points, {row.get('verdict', '')}".removeprefix(
-            " points, "
-        )
-        yield Cell((name,), value, mine, "" if mine else row.get("note", ""))
+        value = f"{effect and f'{effect} points, '}{row.get('verdict', '')}"
+        yield TracedNumber((name,), value, mine, "" if mine else row.get("note", ""))
 
 
 def _chosen(
-    cells: list[Cell], cell: tuple[str, str] | None, claim: str | None, path: Path
-) -> list[Cell]:
-    """Return the one cell or claim that was asked for."""
+    cells: list[TracedNumber], cell: tuple[str, str] | None, claim: str | None, path: Path
+) -> list[TracedNumber]:
+    """Return the selected cell or claim."""
     wanted: tuple[str, ...] = cell if cell is not None else (str(claim),)
     fitting = [found for found in cells if len(found.name) == len(wanted)]
     if not fitting:
         what = "--cell is for tables" if cell is not None else "--claim is for claims.csv"
         raise ValueError(f"{path} has nothing of the kind: {what}")
-    for place, name in enumerate(wanted):
-        known = list(dict.fromkeys(found.name[place] for found in fitting))
-        choose(("row", "column")[place] if cell else "claim", name, known, where=str(path))
-        fitting = [found for found in fitting if found.name[place] == name]
+    for level, name in enumerate(wanted):
+        known = list(dict.fromkeys(found.name[level] for found in fitting))
+        choose(("row", "column")[level] if cell else "claim", name, known, where=str(path))
+        fitting = [found for found in fitting if found.name[level] == name]
     return fitting

@@ -1,4 +1,4 @@
-"""SHA-256 of many files, read in pieces by several threads: hashing lets go of Python's lock."""
+"""SHA-256 of many files by several threads: hashing releases Python's lock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_THREADS = 8  # one disk gains nothing from more
 
 
 def digests(paths: Iterable[Path], *, threads: int | None = None) -> dict[Path, str]:
-    """Return the SHA-256 of the files that are there and can be read; the others are absent.
+    """Return the SHA-256 of all files that can be read; the others are left out.
 
     Parameters
     ----------

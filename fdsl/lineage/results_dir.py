@@ -1,4 +1,4 @@
-"""Where the files that records name lie on this disk."""
+"""The names that records give to files, and their paths on this disk."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ RESULTS, WORKFLOW = "results", "workflow"
 
 
 @dataclass(frozen=True)
-class Place:
-    """A results folder, whatever it is called here; records name its files `results/…` and those of
-    the workflow `workflow/…`.
-    """
+class ResultsDir:
+    """A results folder under any name; in records its files are `results/…`."""
 
-    results: Path
+    path: Path
 
     @classmethod
-    def around(cls, path: Path) -> Place:
-        """Return the results folder that a file lies in; ValueError if no folder above it is called
-        results.
-        """
+    def around(cls, path: Path) -> ResultsDir:
+        """Return the results folder of a file; ValueError if no parent is called results."""
         for folder in [path.absolute(), *path.absolute().parents]:
             if folder.name == RESULTS:
                 return cls(folder)
@@ -33,23 +29,19 @@ class Place:
         )
 
     def find(self, name: str) -> Path | None:
-        """Return where a file lies, or None for one that lies elsewhere, such as a download; no
-        name leads out of the folders.
-        """
+        """Return the path of a file of `results` or `workflow`; None for any other name."""
         parts = PurePosixPath(name).parts
         if ".." in parts or len(parts) < 2 or parts[0] not in {RESULTS, WORKFLOW}:
             return None
-        top = self.results if parts[0] == RESULTS else workflow_folder()
+        top = self.path if parts[0] == RESULTS else workflow_folder()
         return top.joinpath(*parts[1:])
 
     def name(self, path: Path) -> str:
         """Return how records name a file of the results folder."""
-        return f"{RESULTS}/{path.absolute().relative_to(self.results.absolute()).as_posix()}"
+        return f"{RESULTS}/{path.absolute().relative_to(self.path.absolute()).as_posix()}"
 
     def record_of(self, name: str) -> str | None:
-        """Return the record about a file: itself, the one beside it, or record.json in its folder;
-        None if there is none.
-        """
+        """Return the record of a file: itself, NAME.record.json or record.json; or None."""
         if is_record(name):
             return name
         path = PurePosixPath(name)

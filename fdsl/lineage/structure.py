@@ -1,6 +1,4 @@
-"""Whether a file without a digest is whole, as far as its format tells. Nothing is unpickled, and
-no pixel decoded.
-"""
+"""Checks of files without a digest by their format; nothing is unpickled, no pixel decoded."""
 
 from __future__ import annotations
 
@@ -12,21 +10,12 @@ from pathlib import Path
 
 HEADER_LIMIT = 100_000_000  # bytes; safetensors' own limit for its header
 TAIL = 1024
-UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    RecursionError,
-    struct.error,
-    zipfile.BadZipFile,
-)
+DAMAGED = (ValueError, TypeError, LookupError, struct.error, zipfile.BadZipFile)
+UNREADABLE = (OSError, RecursionError, *DAMAGED)
 
 
 def fault(path: Path) -> str | None:
-    """Return what is wrong with a file, or None if nothing can be seen, which for an unknown suffix
-    is always so.
-    """
+    """Return what is wrong with a file; None if nothing is, or for an unknown suffix."""
     check = CHECKS.get(path.suffix)
     if check is None:
         return None
@@ -62,9 +51,7 @@ def _safetensors(path: Path) -> str | None:
 
 
 def _framed(begin: bytes, end: bytes, *, within: int | None = None) -> Callable[[Path], str | None]:
-    """Return a check that a file begins and ends as its format wants; `end` stands within the last
-    `within` bytes.
-    """
+    """Return a check of a file's first and last bytes; `end` is in the last `within` bytes."""
 
     def check(path: Path) -> str | None:
         size, tail = path.stat().st_size, within or len(end)
@@ -86,12 +73,9 @@ def _archive(path: Path) -> str | None:
 
 
 CHECKS: dict[str, Callable[[Path], str | None]] = {
+    **dict.fromkeys((".csv", ".html", ".md", ".tex"), _text),
     ".json": _json,
     ".jsonl": _lines,
-    ".csv": _text,
-    ".html": _text,
-    ".md": _text,
-    ".tex": _text,
     ".safetensors": _safetensors,
     ".arrow": _framed(b"ARROW1", b"ARROW1"),
     ".parquet": _framed(b"PAR1", b"PAR1"),

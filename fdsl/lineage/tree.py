@@ -1,74 +1,98 @@
-"""A chain for people: a tree of text, each part told once."""
+"""A chain as a tree of text, in which each part appears once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
-from fdsl.lineage.chain import Cell, Chain, File
+from fdsl.lineage.chain import Chain, File, TracedNumber
 from fdsl.lineage.results_dir import is_record
 
 DIGITS = 16  # of a digest; --json has all
-FEW = 3  # files of one kind in one folder that are told one by one
-Node = tuple[str, str]  # what is told, and the name that is followed
+Part = TypeVar("Part")
+FEW = 3  # files of one kind in one folder that are listed one by one
 
 
 def tree(chain: Chain) -> str:
-    """Return a chain as lines: files with digests, under each what it was made from, and last the
-    machines.
-    """
-    told: set[str] = set()
-    machines: dict[str, int] = {}
-    lines = [_file(chain, chain.target)]
-    shown = [cell for cell in chain.cells if cell.records]
-    skipped = len(chain.cells) - len(shown)
-    parts: list[tuple[str, list[str]]] = [(_cell(cell), list(cell.records)) for cell in shown]
-    if not parts:
-        parts = [("made from", list(chain.sources(chain.target)) or [chain.target])]
-    record = _record_name(chain, chain.target)
-    if record is not None and record in chain.records:
-        told.add(record)
-        lines.append(_job(chain, record, machines))
-    for number, (title, names) in enumerate(parts):
-        last = number == len(parts) - 1
-        lines.append(f"{'└' if last else '├'}─ {title}")
-        lines += _branch(chain, names, "   " if last else "│  ", told, machines)
-    if skipped:
-        lines.append(f"{skipped} more have no record: they were not run, or are quoted")
-    lines += ["", *(f"[{number}] {text}" for text, number in machines.items())]
-    return "\n".join(lines)
+    """Return a chain as lines: files with digests and their inputs below, last the machines."""
+    return "\n".join(_Tree(chain).lines())
 
 
-def _branch(
-    chain: Chain, names: list[str], indent: str, told: set[str], machines: dict[str, int]
-) -> Iterator[str]:
-    groups = list(_grouped(names))
-    for number, (title, name) in enumerate(groups):
-        last = number == len(groups) - 1
-        first, rest = f"{indent}{'└' if last else '├'}─ ", indent + ("   " if last else "│  ")
-        if name in told:
-            yield f"{first}{title or name}: as above"
-            continue
-        told.add(name)
-        head = "" if is_record(name) and name in chain.records else _file(chain, name)
-        if title:
-            head = f"{title}, the first: {head}"
-        record = _record_name(chain, name)
-        if head:
-            yield f"{first}{head}"
-        if record is not None and record in chain.records:
-            told.add(record)
-            line = _job(chain, record, machines)
-            yield f"{rest}{line}" if head else f"{first}{record}: {line}"
-        if name in chain.manifests:
-            yield f"{rest}{_pictures(chain.manifests[name])}"
-        sources = list(chain.sources(name)) if record is not None or name in chain.files else []
-        yield from _branch(chain, sources, rest, told, machines)
+class _Tree:
+    """Remembers which names and machines have appeared."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.seen: set[str] = set()
+        self.machines: dict[str, int] = {}
+
+    def lines(self) -> Iterator[str]:
+        chain, target = self.chain, self.chain.target
+        yield _file(chain, target)
+        shown = [cell for cell in chain.cells if cell.records]
+        parts: list[tuple[str, list[str]]] = [(_cell(cell), list(cell.records)) for cell in shown]
+        parts = parts or [("made from", list(chain.sources(target)) or [target])]
+        record = _record_name(chain, target)
+        if record in chain.records:
+            self.seen.add(record)
+            yield self._job(record)
+        for title, names, fork, indent in _forks(parts, ""):
+            yield f"{fork}{title}"
+            yield from self._branch(names, indent)
+        if skipped := len(chain.cells) - len(shown):
+            yield f"{skipped} more have no record: they were not run, or are quoted"
+        yield ""
+        yield from (f"[{number}] {text}" for text, number in self.machines.items())
+
+    def _branch(self, names: list[str], indent: str) -> Iterator[str]:
+        chain = self.chain
+        for title, name, fork, rest in _forks(list(_grouped(names)), indent):
+            if name in self.seen:
+                yield f"{fork}{title or name}: as above"
+                continue
+            self.seen.add(name)
+            head = "" if is_record(name) and name in chain.records else _file(chain, name)
+            if title:
+                head = f"{title}, the first: {head}"
+            if head:
+                yield f"{fork}{head}"
+            if (record := _record_name(chain, name)) in chain.records:
+                self.seen.add(record)
+                line = self._job(record)
+                yield f"{rest}{line}" if head else f"{fork}{record}: {line}"
+            if name in chain.manifests:
+                yield f"{rest}{_manifest(chain.manifests[name])}"
+            if record or name in chain.files:
+                yield from self._branch(list(chain.sources(name)), rest)
+
+    def _job(self, name: str) -> str:
+        """Return a line about a job: result, seed, settings, code, time and machine."""
+        record = self.chain.records[name]
+        machine = ", ".join(f"{key} {x}" for key, x in record.get("environment", {}).items())
+        number = self.machines.setdefault(machine or "unknown", len(self.machines) + 1)
+        parts = [
+            f"{record['kind']} {record.get('run', '')}".strip(),
+            *_result(record.get("result")),
+            f"seed {record['seed']}" if record.get("seed") is not None else "",
+            *_formula(record.get("spec", {}), record.get("settings")),
+            *_recipe(record.get("recipe")),
+            f"code {record.get('code', 'unknown')}",
+            str(record.get("finished", "")),
+            f"machine [{number}]",
+        ]
+        return "; ".join(part for part in parts if part)
 
 
-def _grouped(names: list[str]) -> Iterator[Node]:
-    """Yield names one by one, but many files of one kind in one folder as one."""
+def _forks(parts: list[tuple[str, Part]], indent: str) -> Iterator[tuple[str, Part, str, str]]:
+    """Yield parts with the beginning of their line, and of the lines below it."""
+    for left, (title, part) in zip(reversed(range(len(parts))), parts, strict=True):
+        fork, rest = ("├─ ", "│  ") if left else ("└─ ", "   ")
+        yield title, part, indent + fork, indent + rest
+
+
+def _grouped(names: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield a title, empty for a single file, and a name for each file or group of files."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for name in names:
         path = PurePosixPath(name)
@@ -81,13 +105,14 @@ def _grouped(names: list[str]) -> Iterator[Node]:
             yield f"{len(group)} files, {group[0]} to {PurePosixPath(group[-1]).name}", group[0]
 
 
-def _record_name(chain: Chain, name: str) -> str | None:
+def _record_name(chain: Chain, name: str) -> str:
+    """Return the record of a file or record; empty if there is none."""
     if is_record(name):
         return name
-    return chain.files[name].record if name in chain.files else None
+    return (chain.files[name].record if name in chain.files else None) or ""
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: TracedNumber) -> str:
     return f"{' / '.join(cell.name)}: {cell.value or cell.reason}"
 
 
@@ -103,26 +128,8 @@ def _digest(file: File) -> str:
     return f"sha256 {file.sha256[:DIGITS]}{size}" if file.sha256 else f"no digest{size}"
 
 
-def _job(chain: Chain, name: str, machines: dict[str, int]) -> str:
-    """Return one line about a job: what it did, from which seed, by which code, when, on what."""
-    record = chain.records[name]
-    order = record.get("order", {})
-    seed = record.get("seed")
-    parts = [
-        f"{record['kind']} {record.get('run', '')}".strip(),
-        *_result(record.get("result")),
-        *([f"seed {seed}"] if seed is not None else []),
-        *_formula(order, record.get("settings")),
-        *_recipe(record.get("recipe")),
-        f"code {record.get('code', 'unknown')}",
-        *([str(record["finished"])] if "finished" in record else []),
-        f"machine [{_machine(record.get('environment', {}), machines)}]",
-    ]
-    return "; ".join(parts)
-
-
-def _pictures(manifest: Mapping[str, Any]) -> str:
-    """Return what a manifest says: name, and the number of pictures of each part with their digest."""
+def _manifest(manifest: Mapping[str, Any]) -> str:
+    """Return the title of real images, and the number and digest of each part."""
     parts = [
         f"{part}: {about['images']:,} images, sha256 {about['sha256'][:DIGITS]}"
         for part, about in manifest["parts"].items()
@@ -146,17 +153,15 @@ def _result(result: Any) -> Iterator[str]:
         yield f"loss {result['final_loss']:.4g}"
 
 
-def _formula(order: Mapping[str, Any], settings: Any) -> Iterator[str]:
-    """Yield the formula behind images, with all its settings where they were sampled, or what was
-    asked for of real ones.
-    """
-    dataset = order.get("dataset")
+def _formula(spec: Mapping[str, Any], settings: Any) -> Iterator[str]:
+    """Yield formula and settings of synthetic images, or loader and classes of real ones."""
+    dataset = spec.get("dataset")
     if isinstance(dataset, dict):
         size = f"{dataset['classes']:,} × {dataset['instances']:,}"
-        yield f"formula {dataset['formula']}, {size}, root seed {order.get('seed')}"
+        yield f"formula {dataset['formula']}, {size}, root seed {spec.get('seed')}"
     if isinstance(settings, dict):
         yield ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))
-    entry = order.get("entry")
+    entry = spec.get("entry")
     if isinstance(entry, dict) and "loader" in entry:
         yield f"loader {entry['loader']}, {entry['classes']} classes"
 
@@ -167,9 +172,3 @@ def _recipe(recipe: Any) -> Iterator[str]:
             f"{recipe['epochs']} epochs of batch {recipe['global_batch']}, {recipe['optimizer']},"
             f" lr {recipe['lr']}"
         )
-
-
-def _machine(environment: Mapping[str, Any], machines: dict[str, int]) -> int:
-    """Return the number of a machine with its versions; a new one is noted."""
-    text = ", ".join(f"{name} {value}" for name, value in environment.items())
-    return machines.setdefault(text or "unknown", len(machines) + 1)

@@ -22,11 +22,9 @@ DIFFERS = "differs"
 NOT_RUN = "not run"
 QUOTED = "quoted"
 NOT_COMPARABLE = "not comparable"
-
 BEATS = "beats"
 MISSES = "misses"
 UNDECIDED = "undecided"
-
 ROUNDING = 1e-9
 
 
@@ -175,8 +173,7 @@ def side_by_side(
     tolerance_points
         Largest absolute difference, in percentage points, that is called within tolerance.
     comparable
-        Whether the records are of the published datasets and recipes. If not, no difference is
-        taken.
+        Whether datasets and recipes are the published ones; if not, no difference is taken.
 
     Returns
     -------

@@ -105,8 +105,8 @@ def build_table(
     ConfigError
         If the table is unknown, or study and published numbers disagree about the cells.
     DamagedFile, RecordRefused
-        If a file cannot be read, or a record cannot stand in this table; the message names the
-        file.
+        If a file cannot be read, or a record does not belong to this table; the message names
+        the file.
     """
     choose("table", name, list(study.tables), where=f"study {study.title!r}")
     table = study.tables[name]

@@ -1,1 +1,1 @@
-"""What people write in YAML: typed, frozen, checked."""
+"""The YAML files, typed: frozen models that are checked when read."""

@@ -1,18 +1,27 @@
-"""The base of everything that a user can write: frozen models that refuse unknown keys, and errors
-that people can act on.
-"""
+"""The base of all settings: frozen models that refuse unknown keys, and clear errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fdsl.io.escaping import printable
 
 Model = TypeVar("Model", bound="FrozenModel")
+
+
+def _unique(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed is listed twice")
+    return seeds
+
+
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1), AfterValidator(_unique)
+]
 
 
 class FrozenModel(BaseModel):
@@ -22,9 +31,7 @@ class FrozenModel(BaseModel):
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be used; the message names file, key, value, what is allowed and the
-    remedy.
-    """
+    """An invalid setting; the message names file, key, value, what is allowed and the remedy."""
 
 
 def validate(model: type[Model], values: Any, *, where: str) -> Model:
@@ -50,10 +57,8 @@ def validate(model: type[Model], values: Any, *, where: str) -> Model:
         raise ConfigError("\n".join(_explain(error, model, where))) from None
 
 
-def choose(kind: str, name: str, allowed: Iterator[str] | list[str], *, where: str) -> str:
-    """Return `name` if it is one of `allowed`, else raise a ConfigError that lists them and the
-    nearest match.
-    """
+def choose(kind: str, name: str, allowed: Iterable[str], *, where: str) -> str:
+    """Return `name` if it is in `allowed`; ConfigError with the nearest match if not."""
     names = sorted(allowed)
     if name in names:
         return name
@@ -81,9 +86,7 @@ def _explain(error: ValidationError, model: type[FrozenModel], where: str) -> It
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields of the model that stands at `path` below `model`; empty where the path
-    leaves the models.
-    """
+    """Return the fields of the model at `path` below `model`; empty if there is no model."""
     for part in path:
         if part not in model.model_fields:
             continue

@@ -1,15 +1,14 @@
-"""What exists: synthetic datasets, downstream datasets, models and published weights, one entry
-each in workflow/catalog.
-"""
+"""Entries of workflow/catalog: synthetic and downstream datasets, models, published weights."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from fdsl.schema.base import FrozenModel
+from fdsl.schema.recipe import PerChannel
 
 Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -28,14 +27,12 @@ Below = Annotated[str, AfterValidator(_below)]
 
 
 class Entry(FrozenModel):
-    """A catalogue entry: values that decide what is computed, and words for people."""
+    """A catalogue entry: values that decide what is computed, and documentation."""
 
     DOC_FIELDS: ClassVar[set[str]]
 
     def hashed_fields(self) -> dict[str, Any]:
-        """Return the values that decide what is computed, as plain data, so that better words
-        re-run nothing.
-        """
+        """Return the values that decide what is computed, as plain data, without DOC_FIELDS."""
         return self.model_dump(mode="json", exclude=self.DOC_FIELDS)
 
 
@@ -55,16 +52,12 @@ class SyntheticDataset(Entry):
 class Archive(FrozenModel):
     """One file that a user downloads, or that `fdsl data fetch` does."""
 
-    name: FileName = Field(
-        description="file name as published, looked for directly below data_root"
-    )
+    name: FileName = Field(description="as published; looked for directly below data_root")
     md5: Md5 | None = Field(default=None, description="null where none was published")
     url: str | None = Field(
-        default=None, pattern=r"^https?://", description="null where a person must get it"
+        default=None, pattern=r"^https?://", description="null if it must be downloaded by hand"
     )
-    into: Below = Field(
-        default=".", description="folder below data_root that it is unpacked or copied into"
-    )
+    into: Below = Field(default=".", description="folder below data_root to unpack or copy it into")
     megabytes: int | None = Field(
         default=None, gt=0, description="rough size; a download above twice this is stopped"
     )
@@ -75,49 +68,39 @@ SHIPPED = "workflow/catalog/"  # class lists that come with the project
 Part = Literal["train", "test"]
 BOTH: tuple[Part, Part] = ("train", "test")
 
-PLACED = ("image_folder", "unlabelled_folder", "arrow", "parquet", "coco")  # read `parts`
+Placed = Literal["image_folder", "unlabelled_folder", "arrow", "parquet", "coco"]
+PLACED: tuple[Placed, ...] = get_args(Placed)  # the loaders that read `parts`
 TABLES = ("arrow", "parquet")
+Small = Literal["cifar10", "cifar100", "stanford_cars", "flowers102", "fashion_mnist", "digits"]
+Loader = Literal[Placed, Small, "voc2012", "voc2012_multilabel", "places"]
 
 
 class Columns(FrozenModel):
-    """Where the rows of a table keep a picture and its label."""
+    """Which columns of a table hold an image and its label."""
 
-    image: str = Field(
-        default="image", description="encoded pictures: struct {bytes, path} or binary"
-    )
+    image: str = Field(default="image", description="encoded: struct {bytes, path} or binary")
     label: str = Field(default="label", description="integers from 0 to classes - 1")
 
 
 class Composition(FrozenModel):
-    """How a dataset in COCO's format is made of pictures of other datasets: objects laid over one
-    another on canvases.
+    """A dataset in COCO's format composed of images of other datasets: objects on canvases.
 
-    Ours. An object is what of its picture is at least as bright as `foreground_level`; what later
-    objects cover is taken from its mask and box.
+    Ours. An object is the part of its image that is at least as bright as `foreground_level`;
+    later objects cover earlier ones, whose masks and boxes shrink accordingly.
     """
 
     sources: dict[str, list[Part]] = Field(
-        min_length=1,
-        description=(
-            "downstream datasets -> their parts whose pictures become objects; each class is a"
-            " category"
-        ),
+        min_length=1, description="downstream dataset -> parts; each of its classes is a category"
     )
-    train_share: float = Field(
-        gt=0, lt=1, description="of each class's pictures; the others stand on test canvases alone"
-    )
+    train_share: float = Field(gt=0, lt=1, description="of each class; the rest is for tests alone")
     train_images: int = Field(gt=0, le=10**6, description="canvases")
     test_images: int = Field(gt=0, le=10**6, description="canvases")
     size_px: tuple[int, int] = Field(description="smallest and largest side of a canvas")
     objects: tuple[int, int] = Field(description="fewest and most objects on a canvas")
-    object_px: tuple[int, int] = Field(
-        description="smallest and largest side of an object's picture"
-    )
+    object_px: tuple[int, int] = Field(description="smallest and largest side of an object's image")
     foreground_level: int = Field(ge=1, le=255, description="gray level")
     background_level: int = Field(ge=0, le=255, description="largest mean gray level of a canvas")
-    min_visible: float = Field(
-        gt=0, le=1, description="share of an object's area that must stay uncovered"
-    )
+    min_visible: float = Field(gt=0, le=1, description="least uncovered share of an object's area")
     seed: int = Field(ge=0, lt=2**63)
 
     @model_validator(mode="after")
@@ -127,96 +110,47 @@ class Composition(FrozenModel):
             if not least <= low <= high:
                 raise ValueError(f"{name} = ({low}, {high}) must ascend from {least} or more")
         if self.object_px[1] > self.size_px[0]:
-            raise ValueError(
-                f"object_px = {self.object_px} must not exceed the smallest canvas,"
-                f" {self.size_px[0]}"
-            )
+            raise ValueError(f"object_px = {self.object_px} exceeds size_px[0] = {self.size_px[0]}")
         return self
 
 
 class DownstreamDataset(Entry):
-    """Real images that a network is fine-tuned on, or pre-trained on for comparison."""
+    """Real images that a network is fine-tuned on, or pre-trained on for comparison.
 
-    DOC_FIELDS: ClassVar[set[str]] = {
-        "title",
-        "column",
-        "also_in",
-        "layout",
-        "archives",
-        "fetchable",
-        "licence",
-        "how_to_get",
-        "notes",
+    `parts` says where below the folder each part is: a folder of images (image_folder, by default
+    train and val; unlabelled_folder; coco), a pattern such as data/train-*.parquet (arrow,
+    parquet), or what `save_to_disk` of the package datasets wrote (arrow). Without `test` there is
+    nothing to evaluate on. An image count is null if it is not public or not verified.
+    """
+
+    DOC_FIELDS: ClassVar[set[str]] = {"title", "column", "licence", "how_to_get", "notes"} | {
+        *("also_in", "layout", "archives", "fetchable")  # where the files are
     }
 
     title: str
     column: str = Field(description="heading in the tables")
-    loader: Literal[
-        "cifar10",
-        "cifar100",
-        "stanford_cars",
-        "flowers102",
-        "voc2012",
-        "voc2012_multilabel",
-        "places",
-        "image_folder",
-        "unlabelled_folder",
-        "arrow",
-        "parquet",
-        "coco",
-        "fashion_mnist",
-        "digits",
-    ]
+    loader: Loader
     folder: Below = Field(description="below data_root")
-    also_in: list[str] = Field(
-        default_factory=list,
-        description="absolute folders where operating systems' packages put the same files",
-    )
-    parts: dict[Part, Below] = Field(
-        default_factory=dict,
-        description=(
-            "where each part is below the folder: a folder of pictures (image_folder, whose default"
-            " is train and val; unlabelled_folder; coco), a pattern of files such as"
-            " data/train-*.parquet (arrow, parquet), or a folder that `save_to_disk` of the package"
-            " datasets wrote (arrow). Without `test` there is nothing to evaluate on"
-        ),
-    )
-    columns: Columns | None = Field(
-        default=None, description="of the loaders arrow and parquet; null = image and label"
-    )
+    also_in: list[str] = Field(default=[], description="absolute folders of system packages")
+    parts: dict[Part, Below] = Field(default={}, description="folder or file pattern of each part")
+    columns: Columns | None = Field(default=None, description="of arrow and parquet")
     classes: int = Field(ge=1, description="1 means unlabelled: every label is 0")
-    train_images: int | None = Field(
-        description=(
-            "exact count; null where the paper's list is not public or the count could not be"
-            " verified"
-        )
-    )
-    test_images: int | None = Field(
-        description="exact count of the split that is evaluated on, or null as above"
-    )
-    layout: str = Field(description="files that are looked for below the folder, for people")
+    train_images: int | None = Field(description="exact count, or null if unknown")
+    test_images: int | None = Field(description="exact count of the evaluated split, or null")
+    layout: str = Field(description="the expected files below the folder, in words")
     files: dict[Below, Md5] = Field(
-        default_factory=dict,
-        description="name below the folder -> md5 of its content, gunzipped; checked at each load",
+        default={}, description="name below the folder -> md5 when gunzipped; checked at each load"
     )
-    archives: list[Archive] = Field(default_factory=list)
+    archives: list[Archive] = Field(default=[])
     composed: Composition | None = Field(
-        default=None,
-        description=(
-            "the rule `compose` makes this dataset below results/SCALE/composed; null = it comes"
-            " from elsewhere"
-        ),
+        default=None, description="how the rule `compose` makes it"
     )
     class_list: Below | None = Field(
-        default=None,
-        description=(
-            "one class name per line: a file below the folder, which the user gives, or"
-            f" {SHIPPED}NAME, which stands beside this catalogue"
-        ),
+        default=None, description=f"one class per line: below the folder, or {SHIPPED}NAME"
     )
     fetchable: bool = Field(description="whether `fdsl data fetch` can bring it by itself")
     licence: str
-    how_to_get: str = Field(description="what a person without the data does, in a few sentences")
+    how_to_get: str = Field(description="how to obtain the data, in a few sentences")
     notes: str = ""
 
     @model_validator(mode="after")
@@ -229,10 +163,7 @@ class DownstreamDataset(Entry):
     @model_validator(mode="after")
     def _list_is_read(self) -> DownstreamDataset:
         if self.class_list is not None and self.loader not in ("places", "image_folder"):
-            raise ValueError(
-                f"class_list = {self.class_list!r} is only read by the loaders places and"
-                " image_folder"
-            )
+            raise ValueError("class_list is only read by the loaders places and image_folder")
         return self
 
     @model_validator(mode="after")
@@ -255,21 +186,19 @@ class DownstreamDataset(Entry):
                 "unlabelled_folder has 1, every other loader at least 2"
             )
         if self.loader == "unlabelled_folder" and "test" in self.parts:
-            raise ValueError("parts.test cannot be evaluated: the pictures have no labels")
+            raise ValueError("parts.test cannot be evaluated: the images have no labels")
         return self
 
     @model_validator(mode="after")
     def _composition_is_stated(self) -> DownstreamDataset:
-        made = self.composed
-        if made is None:
+        if (made := self.composed) is None:
             return self
         if self.loader != "coco" or set(self.parts) != set(BOTH):
             raise ValueError("composed needs the loader coco, parts.train and parts.test")
-        counts = (made.train_images, made.test_images)
-        if (self.train_images, self.test_images) != counts:
+        stated, counts = ((x.train_images, x.test_images) for x in (self, made))
+        if stated != counts:
             raise ValueError(
-                f"train_images = {self.train_images} and test_images = {self.test_images}, but"
-                f" composed makes {counts}"
+                f"train_images and test_images = {stated}, but composed makes {counts}"
             )
         return self
 
@@ -280,44 +209,30 @@ class DownstreamDataset(Entry):
 
     @property
     def objective(self) -> Literal["cross_entropy", "binary"] | None:
-        """What a fine-tuning on it minimises; None where there is nothing to classify, or nothing
-        to evaluate on.
-        """
+        """The loss of a fine-tuning; None without classes or without a test part."""
         if self.loader == "coco" or self.splits != BOTH:
             return None
         return "binary" if self.loader == "voc2012_multilabel" else "cross_entropy"
 
 
 class RealPretraining(Entry):
-    """A pre-training on real pictures, that formulas are compared with."""
+    """A pre-training on real images, that formulas are compared with."""
 
     DOC_FIELDS: ClassVar[set[str]] = {"title", "source", "overlaps"}
 
-    title: str = Field(min_length=1, description="for people")
-    kind: Literal["supervised", "dino"] = Field(
-        description="learning the labels, or self-supervised without them"
-    )
-    dataset: str = Field(
-        description="a name of workflow/catalog/downstream.yaml; its training part is used"
-    )
+    title: str = Field(min_length=1)
+    kind: Literal["supervised", "dino"] = Field(description="dino is self-supervised")
+    dataset: str = Field(description="of catalog/downstream.yaml; its training part is used")
     overlaps: list[str] = Field(
-        default_factory=list,
-        description=(
-            "downstream datasets that share pictures and labels with it, so that nothing is learned"
-            " from a comparison"
-        ),
+        default=[], description="downstream datasets that share labelled images: never compared"
     )
     source: str = ""
 
 
 # Arguments with which timm downloads or unpickles.
-WEIGHTS = {
-    "pretrained",
-    "pretrained_cfg",
-    "pretrained_cfg_overlay",
+WEIGHTS = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict"} | {
     "checkpoint_path",
     "cache_dir",
-    "pretrained_strict",
 }
 
 
@@ -327,11 +242,8 @@ class ModelEntry(Entry):
     DOC_FIELDS: ClassVar[set[str]] = {"title", "source"}
 
     title: str = ""
-    timm: str = Field(
-        pattern=r"^\w[\w.]*$",
-        description="a name of timm.create_model; never an address such as hf-hub:…",
-    )
-    arguments: dict[str, Any] = Field(default_factory=dict, description="passed to create_model")
+    timm: str = Field(pattern=r"^\w[\w.]*$", description="for timm.create_model; no hf-hub:…")
+    arguments: dict[str, Any] = Field(default={}, description="passed to create_model")
     source: str = ""
 
     @model_validator(mode="after")
@@ -339,7 +251,7 @@ class ModelEntry(Entry):
         if named := sorted(WEIGHTS & self.arguments.keys()):
             raise ValueError(
                 f"arguments = {', '.join(named)} would bring weights from elsewhere: weights that"
-                " others published are entries of workflow/catalog/released.yaml"
+                " others published are entries of workflow/catalog/published_weights.yaml"
             )
         return self
 
@@ -350,24 +262,16 @@ class PublishedWeights(Entry):
     DOC_FIELDS: ClassVar[set[str]] = {"title", "page", "licence", "source", "notes"}
 
     title: str
-    pretraining: str = Field(
-        description="what they were trained on, a name of workflow/catalog/synthetic.yaml"
-    )
+    pretraining: str = Field(description="a name of workflow/catalog/synthetic.yaml")
     model: str = Field(description="a name of workflow/catalog/models.yaml")
-    file: FileName = Field(
-        description="file name as published, looked for in the folder weights below data_root"
-    )
+    file: FileName = Field(description="as published; looked for in weights below data_root")
     sha256: Sha256 | None = Field(description="null where none was published or verified")
-    page: str = Field(pattern=r"^https://", description="where a person gets the file")
+    page: str = Field(pattern=r"^https://", description="download page")
     classes: int = Field(ge=2, description="outputs of the published head")
     image_size_px: int = Field(ge=8, le=1024, description="side of the training images")
-    mean: float | tuple[float, float, float] = Field(
-        description="subtracted from pixels in [0, 1], one value or one per channel"
-    )
-    std: float | tuple[float, float, float] = Field(description="then divided by")
-    average: bool = Field(
-        default=False, description="take the moving average that stands beside the weights"
-    )
+    mean: PerChannel = Field(description="subtracted from pixels in [0, 1]")
+    std: PerChannel = Field(description="then divided by")
+    average: bool = Field(default=False, description="use the moving average in the same file")
     licence: str
     source: str = Field(description="where name, file and normalisation are stated")
     notes: str = ""

@@ -1,12 +1,10 @@
-"""Hyper-parameters of one detection training, as plain values; where each comes from stands in
-workflow/recipes/detection.
-"""
+"""Hyper-parameters of one detection training; their sources are in workflow/recipes/detection."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from fdsl.schema.recipe import Optimisation
 
@@ -24,26 +22,16 @@ class DetectionRecipe(Optimisation):
     """
 
     short_sides_px: tuple[Side, ...] = Field(
-        min_length=1,
-        description=(
-            "the shorter side after resizing, one drawn for each training image; the last one is"
-            " used in tests"
-        ),
+        min_length=1, description="shorter side: one drawn per training image, the last in tests"
     )
     long_side_px: Side = Field(description="the longer side is at most this")
     horizontal_flip: float = Field(ge=0, le=1, description="probability")
     strides: tuple[int, ...] = Field(
-        min_length=1,
-        description=(
-            "pixels between neighbours in the maps of the pyramid, each twice the one before; a"
-            " coarser one follows"
-        ),
+        min_length=1, description="of the pyramid's maps, each doubled; a coarser one follows"
     )
     pyramid_channels: int = Field(gt=0, description="of every map of the pyramid")
     anchor_scale: float = Field(gt=0, description="side of a map's anchors in units of its stride")
-    anchor_ratios: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        min_length=1, description="height / width of the anchors"
-    )
+    anchor_ratios: tuple[PositiveFloat, ...] = Field(min_length=1, description="height / width")
     proposals_train: int = Field(gt=0, description="kept per image and map before and after NMS")
     proposals_test: int = Field(gt=0, description="kept per image and map before and after NMS")
     anchor_samples: int = Field(gt=0, description="anchors per image in the proposal loss")
@@ -57,9 +45,9 @@ class DetectionRecipe(Optimisation):
     @model_validator(mode="after")
     def _sides_fit(self) -> DetectionRecipe:
         if max(self.short_sides_px) > self.long_side_px:
+            sides = list(self.short_sides_px)
             raise ValueError(
-                f"short_sides_px = {list(self.short_sides_px)} must not exceed long_side_px ="
-                f" {self.long_side_px}"
+                f"short_sides_px = {sides}: at most long_side_px = {self.long_side_px}"
             )
         return self
 
@@ -73,7 +61,5 @@ class DetectionRecipe(Optimisation):
     @model_validator(mode="after")
     def _layers_learn_alike(self) -> DetectionRecipe:
         if self.layer_decay is not None:
-            raise ValueError(
-                f"layer_decay = {self.layer_decay} is not supported in detection: use null"
-            )
+            raise ValueError(f"layer_decay = {self.layer_decay}: detection has none, use null")
         return self

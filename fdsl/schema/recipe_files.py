@@ -1,6 +1,4 @@
-"""Recipes as they are written down: every value with its source, and files that only say what
-differs from another.
-"""
+"""Files of recipes and of the probe: each value with its source, or the difference to another."""
 
 from __future__ import annotations
 
@@ -11,8 +9,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from fdsl.schema.base import ConfigError, FrozenModel, choose, validate
+from fdsl.schema.probe import Probe
 from fdsl.schema.recipe import Recipe
-from fdsl.schema.yaml_files import read_yaml
+from fdsl.schema.yaml_files import read_mapping, read_yaml
 
 Source = Literal["paper", "supplement", "released code", "authors' reply", "inferred", "ours"]
 
@@ -23,10 +22,7 @@ class Sourced(FrozenModel):
     value: Any
     source: Source
     where: str = Field(
-        min_length=1,
-        description=(
-            "a key of the file's `references`, alone or before , : or ; and a remark; or a sentence"
-        ),
+        min_length=1, description="a key of `references`, or with , : or ; and a remark; or a text"
     )
 
 
@@ -37,15 +33,10 @@ class Stated(Sourced):
 
 
 class Head(FrozenModel):
-    """What stands in a recipe's file beside the values."""
+    """The keys of a recipe file that are no values."""
 
-    like: str | None = Field(
-        default=None,
-        description="another recipe, whose values and sources hold where this file names none",
-    )
-    references: dict[str, str] = Field(
-        default_factory=dict, description="sources that several values of this file have"
-    )
+    like: str | None = Field(default=None, description="the recipe that this file changes")
+    references: dict[str, str] = Field(default={}, description="sources of several values")
 
 
 def recipes(
@@ -84,6 +75,19 @@ def recipes(
                 validate(kind, plain(recipe), where=_file(member))
                 whole[member] = recipe
     return {name: whole[name] for name in files}
+
+
+def read_probe(folder: Path) -> Probe:
+    """Read probe.yaml of a workflow folder.
+
+    Raises
+    ------
+    ConfigError
+        If a value lacks a source, is missing, unknown or out of range.
+    """
+    where, entries = "workflow/probe.yaml", read_mapping(folder / "probe.yaml")
+    values = {k: validate(Sourced, v, where=f"{where}: {k}").value for k, v in entries.items()}
+    return validate(Probe, values, where=where)
 
 
 def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Stated]:

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fdsl.schema.base import FrozenModel
-from fdsl.schema.seeds import Seeds
+from fdsl.schema.base import FrozenModel, Seeds
 from fdsl.schema.study.tables import Column
 
 
@@ -16,7 +15,7 @@ class DatasetOverride(FrozenModel):
 
     classes: int | None = Field(default=None, ge=2)
     instances: int | None = Field(default=None, ge=1)
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default={})
 
 
 class Training(FrozenModel):
@@ -24,32 +23,23 @@ class Training(FrozenModel):
 
     recipe: str
     model: str | None = Field(default=None, description="replaces the recipe's model")
-    override: dict[str, Any] = Field(default_factory=dict)
+    override: dict[str, Any] = Field(default={})
 
 
 class Pretraining(Training):
-    """A pre-training recipe and which pre-trainings it is for; the first rule that fits is taken."""
+    """A recipe and the pre-trainings that it is for; the first rule that fits is taken."""
 
-    of: list[str] | None = Field(
-        default=None, description="names of pre-trainings; null = every one"
-    )
-    models: list[str] | None = Field(
-        default=None, description="names of workflow/catalog/models.yaml; null = every one"
-    )
+    of: list[str] | None = Field(default=None, description="pre-trainings; null = all")
+    models: list[str] | None = Field(default=None, description="of models.yaml; null = all")
 
 
 class RealStandIn(FrozenModel):
-    """Real pictures that a scale pre-trains on in place of those that the paper used."""
+    """Real images that a scale pre-trains on in place of the paper's."""
 
-    dataset: str = Field(description="a downstream dataset, of which the training part is used")
-    title: str = Field(min_length=1, description="stands in the row's name")
+    dataset: str = Field(description="a downstream dataset; its training part is used")
+    title: str = Field(min_length=1, description="part of the row's name")
     pictures: int | None = Field(
-        default=None,
-        gt=0,
-        description=(
-            "how many of its training pictures, the same number of each class; null = all that no"
-            " fine-tuning uses"
-        ),
+        default=None, gt=0, description="balanced over classes; null = all not used in fine-tuning"
     )
 
 
@@ -57,9 +47,7 @@ class Finetuning(Training):
     """A fine-tuning recipe and how much of the downstream dataset is used."""
 
     train_labels: int | None = Field(
-        default=None,
-        gt=0,
-        description="labelled training images, the same number of each class; null = all",
+        default=None, gt=0, description="labelled images, balanced over classes; null = all"
     )
     test_images: int | None = Field(
         default=None, gt=0, description="the first of the test split; null = all"
@@ -69,9 +57,7 @@ class Finetuning(Training):
 class Detection(Training):
     """A detection recipe, of workflow/recipes/detection, and its seeds."""
 
-    seeds: Seeds | None = Field(
-        default=None, description="of the detection trainings; null = those of the fine-tunings"
-    )
+    seeds: Seeds | None = Field(default=None, description="null = those of the fine-tunings")
 
 
 class Resources(FrozenModel):
@@ -84,48 +70,32 @@ class Resources(FrozenModel):
 
 
 class Scale(FrozenModel):
-    """A budget: explicit overrides of datasets and recipes, never hidden arithmetic."""
+    """A budget: explicit overrides of datasets and recipes, never hidden arithmetic.
+
+    The key `default` of `shards`, `stand_ins` and `finetune` is for all names that have no entry.
+    """
 
     title: str
-    banner: str = Field(description="stands above every table and figure of this scale")
+    banner: str = Field(description="above every table and figure of this scale")
     comparable: bool = Field(description="whether numbers may be compared with the published ones")
     seeds: Seeds
     pretrain_seeds: Seeds | None = Field(
-        default=None,
-        description=(
-            "seeds of the pre-trainings that the seeds share in turn; null = each seed its own"
-        ),
+        default=None, description="shared by `seeds` in turn; null = each seed pre-trains its own"
     )
-    images: Literal["shards", "stream"] = Field(
-        description="stored on disk, or drawn inside the data loader"
-    )
+    images: Literal["shards", "stream"] = Field(description="stored, or drawn in the data loader")
     shards: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = Field(
-        description="files per synthetic dataset; `default` for those not named"
+        description="files per synthetic dataset"
     )
-    datasets: dict[str, DatasetOverride] = Field(default_factory=dict)
-    real: dict[str, RealStandIn] = Field(
-        default_factory=dict,
-        description=(
-            "pre-training on real pictures -> the pictures that this scale has in their place"
-        ),
-    )
+    datasets: dict[str, DatasetOverride] = Field(default={})
+    real: dict[str, RealStandIn] = Field(default={}, description="by pre-training on real images")
     stand_ins: dict[str, list[Column]] = Field(
-        default_factory=dict,
-        description=(
-            "columns that replace the paper's own at a scale that cannot run them, by table or"
-            " figure; `default` for those not named"
-        ),
+        default={}, description="columns that replace the paper's, by table or figure"
     )
-    skip: dict[str, str] = Field(
-        default_factory=dict,
-        description="pre-trainings that this scale does not run, with the reason",
-    )
+    skip: dict[str, str] = Field(default={}, description="pre-training not run here -> reason")
     pretrain: list[Pretraining] = Field(
         min_length=1, description="the last one has neither `of` nor `models`"
     )
-    finetune: dict[str, Finetuning] = Field(
-        description="by downstream dataset; `default` for those not named"
-    )
+    finetune: dict[str, Finetuning] = Field(description="by downstream dataset")
     detect: Detection
     resources: dict[str, Resources] = Field(description="by rule")
 

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fdsl.schema.base import FrozenModel
-from fdsl.schema.seeds import Seeds
+from fdsl.schema.base import FrozenModel, Seeds
 
 MAX_PROCESSES = 1024  # on one host
 GRID = r"[1-9][0-9]{0,2}x[1-9][0-9]{0,1}"

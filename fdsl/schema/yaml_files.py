@@ -1,4 +1,4 @@
-"""Reading what maintainers write in YAML: strictly, once, with file and line in every complaint."""
+"""Strict reading of YAML files, once each, with file and line in every error."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from fdsl.schema.base import ConfigError, FrozenModel, validate
 
 Model = TypeVar("Model", bound=FrozenModel)
 
-NAME = r"^[a-z][a-z0-9_]*$"  # of datasets, models, scales: they stand in file names and run keys
+NAME = r"^[a-z][a-z0-9_]*$"  # of datasets, models, scales: used in file names and run keys
 MAX_DEPTH = 32  # of collections within collections
-MAX_VALUES = 100_000  # of one file, each alias counted as what it stands for
+MAX_VALUES = 100_000  # of one file, with aliases expanded
 
 
 def workflow_folder() -> Path:
-    """Return the folder with catalogues, recipes, scales and studies: the checkout's, or the copy
-    inside an installed package.
-    """
+    """Return the folder with catalogues, recipes, scales and studies: the checkout's or a copy."""
     package = Path(__file__).parents[1]
     installed = package / "workflow_files"
     return installed if installed.is_dir() else package.parent / "workflow"
@@ -29,13 +27,15 @@ def workflow_folder() -> Path:
 
 def catalog(folder: Path, name: str, model: type[Model]) -> dict[str, Model]:
     """Read one catalogue: a mapping of names to entries."""
-    path = folder / "catalog" / f"{name}.yaml"
-    entries = read_mapping(path)
-    return {
-        key: validate(model, value, where=f"workflow/catalog/{path.name}: {key}")
-        for key, value in entries.items()
-        if _is_name(key, f"workflow/catalog/{path.name}")
-    }
+    where = f"workflow/catalog/{name}.yaml"
+    entries = read_mapping(folder / "catalog" / f"{name}.yaml")
+    for key in entries:
+        if not re.fullmatch(NAME, key):
+            raise ConfigError(
+                f"{where}: {key!r} cannot be a name. Use lower-case letters, digits and _,"
+                " beginning with a letter."
+            )
+    return {key: validate(model, value, where=f"{where}: {key}") for key, value in entries.items()}
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -50,8 +50,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def read_yaml(path: Path) -> Any:
     """Read a YAML file.
 
-    Only plain data are made of it. Refused are a key that stands twice or is no text, collections
-    nested deeper than 32, and aliases that together stand for more than 100,000 values.
+    Only plain data are constructed. Duplicate keys, keys that are no text, collections nested
+    deeper than 32, and more than 100,000 values after expansion of aliases are refused.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def read_yaml(path: Path) -> Any:
 
 
 class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A YAML loader that refuses a key that stands twice."""
+    """A YAML loader that refuses duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -88,9 +88,7 @@ class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
 
 
 def _require_small(text: str) -> None:
-    """Raise YAMLError for what would be small on disk and large, endless or too deep for the stack
-    in memory.
-    """
+    """Raise YAMLError for text that expands too far in memory: by aliases or by nesting."""
     sizes: dict[str, int] = {}
     begun: list[tuple[str | None, int]] = []
     values = 0
@@ -100,9 +98,7 @@ def _require_small(text: str) -> None:
             values += 1
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
-                raise yaml.YAMLError(
-                    f"the alias {event.anchor!r} stands for nothing, or for itself"
-                )
+                raise yaml.YAMLError(f"the alias {event.anchor!r} is undefined or recursive")
             values += sizes[event.anchor]
         elif isinstance(event, yaml.ScalarEvent):
             values += 1
@@ -116,12 +112,3 @@ def _require_small(text: str) -> None:
             raise yaml.YAMLError(f"collections are nested deeper than {MAX_DEPTH}")
         if values > MAX_VALUES:
             raise yaml.YAMLError(f"it stands for more than {MAX_VALUES} values")
-
-
-def _is_name(name: str, where: str) -> bool:
-    if not re.fullmatch(NAME, name):
-        raise ConfigError(
-            f"{where}: {name!r} cannot be a name. Use lower-case letters, digits and _, beginning"
-            " with a letter."
-        )
-    return True

@@ -83,8 +83,8 @@ def import_weights(
         model, image_size_px=entry.image_size_px, classes=entry.classes, drop_path=0.0, seed=0
     )
     remedy = (
-        f"Correct model, classes or image_size_px of {name} in workflow/catalog/released.yaml, or"
-        f" get {entry.file} from {entry.page} again."
+        f"Correct model, classes or image_size_px of {name} in"
+        f" workflow/catalog/published_weights.yaml, or get {entry.file} from {entry.page} again."
     )
     translated = translate(found.tensors, network, path=file, remedy=remedy)
     weights.require_fit(translated.tensors, network.state_dict(), file, remedy=remedy)

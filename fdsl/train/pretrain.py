@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from fdsl.augment.ofdb import Varied
+from fdsl.augment.ofdb import AugmentedImages
+from fdsl.images.shards import ShardedImages
 from fdsl.images.streamed import StreamedImages
-from fdsl.images.synthetic import ShardedImages
 from fdsl.train import model_card, weights
 from fdsl.train.classification import classification
 from fdsl.train.fit import MakeObjective, exclusive, fit
@@ -49,7 +49,7 @@ def pretrain(
     """
     ofdb = task.recipe.augmentation.ofdb
     if ofdb and isinstance(task.train, StreamedImages | ShardedImages):
-        task = replace(task, train=Varied(task.train, ofdb))
+        task = replace(task, train=AugmentedImages(task.train, ofdb))
     with exclusive(task) as here:
         train_state, history = fit(task, processes=here, objective=objective)
         if not here.leads:

@@ -101,7 +101,7 @@ def _of_pretraining(module: str) -> Callable[[Spec], list[str]]:
 
     def modules(spec: Spec) -> list[str]:
         if spec["kind"] == "synthetic":
-            return [module, "fdsl.images.synthetic", *_formulas([spec["dataset"]])]
+            return [module, "fdsl.images.shards", *_formulas([spec["dataset"]])]
         objective = ["fdsl.train.dino"] if spec["kind"] == "dino" else []
         return [module, *objective, "fdsl.datasets.splits"]
 
@@ -138,7 +138,7 @@ RULES: dict[str, Rule] = {
         ),
         inputs={"parameters": inputs.parameters, "digest": inputs.parameters_digest},
         spec=Specs.render_shard,
-        modules=lambda spec: ["fdsl.images.synthetic", *_formulas([spec["dataset"]])],
+        modules=lambda spec: ["fdsl.images.shards", *_formulas([spec["dataset"]])],
     ),
     "fetch_downstream": Rule(
         outputs=_files(
@@ -223,7 +223,7 @@ RULES: dict[str, Rule] = {
         spec=Specs.figure,
         modules=lambda spec: [
             f"fdsl.report.figures.{spec['figure']['kind']}",
-            "fdsl.images.synthetic",
+            "fdsl.images.streamed",
             *_formulas(spec["datasets"].values()),
         ],
     ),

@@ -15,9 +15,8 @@ from fdsl.schema.catalogue import (
 )
 from fdsl.schema.detection import FOLDER, DetectionRecipe
 from fdsl.schema.probe import Probe
-from fdsl.schema.probe_files import read_probe
 from fdsl.schema.recipe import Recipe
-from fdsl.schema.recipe_files import recipes
+from fdsl.schema.recipe_files import read_probe, recipes
 from fdsl.schema.scale import Scale
 from fdsl.schema.study.paper import Study
 from fdsl.schema.user import ScaleName, UserConfig

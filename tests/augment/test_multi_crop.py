@@ -5,7 +5,7 @@ from PIL import Image
 from torchvision.transforms import functional
 from train.tiny_training import dino_recipe, recipe
 
-from fdsl.augment.multi_crop import MultiCrop, blurred, turned
+from fdsl.augment.multi_crop import MultiCrop, blurred, rotate_hue
 from fdsl.schema.recipe import Recipe
 from fdsl.seeding.tree import Stage, generator
 
@@ -109,10 +109,10 @@ def test_jitter_stays_within_its_ranges():
 @pytest.mark.parametrize("share", [-0.5, -0.1, 0.0, 0.07, 0.5])
 def test_hue_is_torchvisions(share):
     expected = functional.adjust_hue(Image.fromarray(PICTURE), share)
-    found = turned(np.ascontiguousarray(PICTURE.transpose(2, 0, 1)), share)
+    found = rotate_hue(np.ascontiguousarray(PICTURE.transpose(2, 0, 1)), share)
     assert np.array_equal(found, np.asarray(expected).transpose(2, 0, 1))
     gray = PICTURE[None, :, :, 0]
-    assert turned(gray, share) is gray
+    assert rotate_hue(gray, share) is gray
 
 
 def test_blur_keeps_the_mean_and_loses_contrast():
@@ -154,7 +154,7 @@ def test_settings_that_need_labels_are_refused(changes, text):
     [
         ({"local_scale": (0.4, 0.1)}, "two ascending numbers"),
         ({"local_scale": (0.4, 1.1)}, "must not exceed 1"),
-        ({"blur": (1.0, 0.1, 1.5)}, "three probabilities"),
+        ({"blur": (1.0, 0.1, 1.5)}, "less than or equal to 1"),
     ],
 )
 def test_views_out_of_range_are_refused(views, text):

@@ -12,11 +12,10 @@ import pytest
 import torch
 
 from fdsl import formulas
-from fdsl.augment.ofdb import Redrawn, Varied, textured, turned, weight_rows
+from fdsl.augment.ofdb import AugmentedImages, RandomRenderer, rotated, textured, weight_rows
 from fdsl.images import parameters as parameter_file
-from fdsl.images.shards import shard_range
+from fdsl.images.shards import ShardedImages, render_shard, shard_range
 from fdsl.images.streamed import StreamedImages
-from fdsl.images.synthetic import ShardedImages, render_shard
 from fdsl.schema.base import ConfigError
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.seeding import tree
@@ -80,7 +79,7 @@ def rng(number: int = 0):
     "names", [("ifs",), ("pattern",), ("ifs", "pattern", "rotation", "texture")]
 )
 def test_an_image_is_a_function_of_index_and_generator(streamed, formula, names):
-    images = Varied(streamed[formula], names)
+    images = AugmentedImages(streamed[formula], names)
     last = len(images) - 1
     image, label = images.varied(last, rng())
     assert label == 2
@@ -93,7 +92,7 @@ def test_an_image_is_a_function_of_index_and_generator(streamed, formula, names)
 @pytest.mark.parametrize("formula", SETTINGS)
 def test_without_variation_the_images_are_the_dataset_itself(streamed, formula):
     source = streamed[formula]
-    images = Varied(source, ("ifs", "pattern", "rotation", "texture"))
+    images = AugmentedImages(source, ("ifs", "pattern", "rotation", "texture"))
     assert (len(images), images.classes) == (len(source), 3)
     np.testing.assert_array_equal(images.labels, source.labels)
     np.testing.assert_array_equal(images[1][0], source[1][0])
@@ -111,7 +110,7 @@ def test_fluctuations_are_the_datasets_of_each_weight(streamed, formula, start):
         changed(source, weighted=True, instance_row=row)[0][0].tobytes(): row for row in range(rows)
     }
     assert streamed[formula][0][0].tobytes() in names
-    draw = Redrawn(source, ifs=True, pattern=False)
+    draw = RandomRenderer(source, ifs=True, pattern=False)
     seen = Counter(names[draw(0, rng(k))[0].tobytes()] for k in range(40 * len(names)))
     assert set(seen) <= set(names.values())
     assert len(seen) > 0.9 * len(names)
@@ -139,7 +138,7 @@ def test_patterns_are_the_dataset_with_another_seed(streamed, formula, start):
     index = len(source) - 1
     seed = int(rng(3).integers(tree.MAX_SEED, endpoint=True))
     oracle = StreamedImages(source.dataset, source.parameters, seed=seed)
-    found, label = Varied(source, ("pattern",)).varied(index, rng(3))
+    found, label = AugmentedImages(source, ("pattern",)).varied(index, rng(3))
     np.testing.assert_array_equal(found, oracle[index][0])
     assert label == 2
     assert (found != source[index][0]).any()
@@ -148,7 +147,7 @@ def test_patterns_are_the_dataset_with_another_seed(streamed, formula, start):
 @pytest.mark.parametrize("formula", SETTINGS)
 def test_fluctuations_move_the_shape_and_patterns_do_not(streamed, formula):
     def spread(*names):
-        images = Varied(streamed[formula], names)
+        images = AugmentedImages(streamed[formula], names)
         pictures = np.array([images.varied(0, rng(k))[0] > 0 for k in range(40)])
         return pictures.reshape(40, 6, 8, 6, 8).mean(axis=(2, 4)).var(axis=0).sum()
 
@@ -158,7 +157,7 @@ def test_fluctuations_move_the_shape_and_patterns_do_not(streamed, formula):
 def test_views_of_a_category_stay_what_they_are(streamed):
     """New points of view k look more like view k than like the view a quarter turn away."""
     images = streamed["exfractaldb"]
-    draw = Redrawn(images, ifs=False, pattern=True)
+    draw = RandomRenderer(images, ifs=False, pattern=True)
 
     def blurred(image):
         return (image > 0).reshape(12, 4, 12, 4).mean(axis=(1, 3))
@@ -173,9 +172,9 @@ def test_rotation_and_texture_are_applied_to_the_dataset_stored_or_streamed(stre
     source = streamed["exfractaldb"]
     for k in range(5):
         draws = rng(k)
-        expected = textured(turned(source[k][0], draws), draws)
+        expected = textured(rotated(source[k][0], draws), draws)
         for images in (source, stored):
-            found, label = Varied(images, ("rotation", "texture")).varied(k, rng(k))
+            found, label = AugmentedImages(images, ("rotation", "texture")).varied(k, rng(k))
             np.testing.assert_array_equal(found, expected)
             assert label == 0
 
@@ -197,7 +196,7 @@ def batches(source, *, epochs=2, start=0, workers=0, one=False, repeated_aug=1):
 
 @pytest.mark.parametrize(("formula", "one"), [("fractaldb", False), ("exfractaldb", True)])
 def test_loader_processes_and_a_late_start_change_nothing(streamed, formula, one):
-    source = Varied(streamed[formula], ("ifs", "pattern", "rotation", "texture"))
+    source = AugmentedImages(streamed[formula], ("ifs", "pattern", "rotation", "texture"))
     alone = list(batches(source, one=one, epochs=4))
     assert len(alone) == 4
     for start, workers in ((0, 2), (2, 0), (2, 2)):
@@ -208,7 +207,7 @@ def test_loader_processes_and_a_late_start_change_nothing(streamed, formula, one
 
 
 def test_seed_epoch_index_and_repeat_alone_decide(streamed):
-    source = Varied(streamed["fractaldb"], ("pattern", "rotation"))
+    source = AugmentedImages(streamed["fractaldb"], ("pattern", "rotation"))
     seen = {}
     for batch in batches(source, epochs=6, repeated_aug=3):
         for image, label, key in zip(*batch, strict=True):
@@ -231,18 +230,18 @@ def test_what_comes_after_draws_the_same_numbers_with_and_without(streamed):
         return images.__getitems__(range(3)).images
 
     plain = streamed["fractaldb"]
-    assert torch.equal(draws(plain), draws(Varied(plain, ("pattern", "texture"))))
+    assert torch.equal(draws(plain), draws(AugmentedImages(plain, ("pattern", "texture"))))
 
 
 @pytest.mark.parametrize("names", [("ifs",), ("pattern", "texture")])
 def test_stored_images_cannot_be_drawn_anew(stored, names):
     with pytest.raises(ConfigError, match=r"but images are stored\. Use images: stream"):
-        Varied(stored, names)
+        AugmentedImages(stored, names)
 
 
 def test_an_index_out_of_range_is_refused(streamed):
     with pytest.raises(IndexError, match="image 3 is out of range 0 to 2"):
-        Varied(streamed["fractaldb"], ("pattern",)).varied(3, rng())
+        AugmentedImages(streamed["fractaldb"], ("pattern",)).varied(3, rng())
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (5, 5, 3)])
@@ -250,7 +249,7 @@ def test_turns_are_the_four_quarters_each_as_likely(shape):
     image = rng().integers(0, 256, shape).astype(np.uint8)
     names = {np.ascontiguousarray(np.rot90(image, k)).tobytes(): k for k in range(4)}
     draws = rng(1)
-    seen = Counter(names[turned(image, draws).tobytes()] for _ in range(4000))
+    seen = Counter(names[rotated(image, draws).tobytes()] for _ in range(4000))
     # 3 degrees of freedom: the statistic exceeds 16.3 once in a thousand seeds
     assert sum((seen[k] - 1000) ** 2 / 1000 for k in range(4)) < 16.3
 

@@ -1,4 +1,4 @@
-"""What the verbs print holds no command for a terminal, whoever wrote the words."""
+"""What the commands print holds no command for a terminal, whoever wrote the words."""
 
 import io
 import logging

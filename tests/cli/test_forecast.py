@@ -1,4 +1,4 @@
-"""The verbs about time and money, as a stranger types them."""
+"""The commands about cost, as a user types them."""
 
 import json
 from types import SimpleNamespace
@@ -22,9 +22,9 @@ def _in_the_project(monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "200")
 
 
-@pytest.mark.parametrize("verb", ["forecast", "bench"])
-def test_every_verb_explains_itself(verb):
-    text = ok(verb, "--help")
+@pytest.mark.parametrize("command", ["forecast", "bench"])
+def test_every_command_explains_itself(command):
+    text = ok(command, "--help")
     assert "Usage" in text
     assert len(text) > 500
 

@@ -1,4 +1,4 @@
-"""The verbs of the generator, as a stranger types them."""
+"""The commands of the generator, as a user types them."""
 
 import json
 
@@ -12,17 +12,17 @@ from fdsl.schema.base import ConfigError
 SIZES = ["--set", "classes=2", "--set", "instances=4", "--set", "image_size_px=32"]
 
 
-@pytest.mark.parametrize("verb", ["render", "export", "import", "which"])
-def test_every_verb_explains_itself(verb):
-    text = ok(verb, "--help")
+@pytest.mark.parametrize("command", ["render", "export", "import", "which"])
+def test_every_command_explains_itself(command):
+    text = ok(command, "--help")
     assert "Usage" in text
     assert len(text) > 500
 
 
-@pytest.mark.parametrize("verb", ["render", "export"])
-def test_images_to_files_and_back_to_their_parameters(tmp_path, verb):
+@pytest.mark.parametrize("command", ["render", "export"])
+def test_images_to_files_and_back_to_their_parameters(tmp_path, command):
     out = tmp_path / "out"
-    text = ok(verb, "rcdb1k", "--out", out, "--seed", 5, "--workers", 0, *SIZES)
+    text = ok(command, "rcdb1k", "--out", out, "--seed", 5, "--workers", 0, *SIZES)
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert "8 images" in text
     assert manifest["content"][:16] in text
@@ -90,7 +90,7 @@ def test_official_images(tmp_path):
         (["render", "rcdb1k", "--out", "x", "--set", "sise=3"], ConfigError, "'sise' is unknown"),
         (["render", "perlin100", "--out", "x", "--format", "csv"], ConfigError, "perlin"),
         (["which", "99", "--dataset", "rcdb1k", *SIZES], IndexError, "0 to 7"),
-        (["which", "0", "--folder", "/"], DamagedFile, "no order.json above it"),
+        (["which", "0", "--folder", "/"], DamagedFile, "no spec.json above it"),
     ],
 )
 def test_faults_are_explained(arguments, error, message, tmp_path, monkeypatch):

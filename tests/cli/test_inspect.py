@@ -42,14 +42,15 @@ import sys
 from typer.testing import CliRunner
 from fdsl.cli import app
 shown = CliRunner().invoke(app, ["--help"])
-heavy = {"torch", "numba", "pandas", "matplotlib", "timm", "pyarrow", "sklearn"} & sys.modules.keys()
+heavy = {"torch", "numba", "pandas", "matplotlib", "timm", "pyarrow", "sklearn"}
+heavy &= sys.modules.keys()
 print(shown.exit_code, sorted(heavy)); print(shown.output)
 """
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert shown.startswith("0 []")
-    for verb in [
+    for command in [
         "list",
         "show",
         "recipe",
@@ -61,7 +62,7 @@ print(shown.exit_code, sorted(heavy)); print(shown.output)
         "finetune",
         "table",
     ]:
-        assert f" {verb} " in shown
+        assert f" {command} " in shown
 
 
 def test_list_names_datasets_networks_and_recipes():
@@ -97,15 +98,18 @@ def test_generation_needs_none_of_the_extras(tmp_path):
     """`pip install fdsl` without extras draws, lists and exports."""
     code = f"""
 import sys
-for name in ["torch", "torchvision", "timm", "matplotlib", "sklearn", "scipy", "snakemake", "tensorboard", "safetensors", "jinja2"]:
+for name in ["torch", "torchvision", "timm", "matplotlib", "sklearn", "scipy", "snakemake",
+             "tensorboard", "safetensors", "jinja2"]:
     sys.modules[name] = None
 from typer.testing import CliRunner
 import fdsl
 from fdsl.cli import app
 quick = {[*QUICK]!r}
 run = CliRunner()
-for call in [["list"], ["show", "fractaldb1k", "--categories", "2", "--instances", "2", "--out", "grid.png", *quick],
-             ["render", "fractaldb1k", "--set", "classes=2", "--set", "instances=2", "--workers", "0", "--out", "images", *quick]]:
+grid = ["--categories", "2", "--instances", "2", "--out", "grid.png"]
+few = ["--set", "classes=2", "--set", "instances=2", "--workers", "0", "--out", "images"]
+for call in [["list"], ["show", "fractaldb1k", *grid, *quick],
+             ["render", "fractaldb1k", *few, *quick]]:
     done = run.invoke(app, call, catch_exceptions=False)
     assert done.exit_code == 0, done.output
 image, label = fdsl.load("rcdb1k", classes=2, instances=2, image_size_px=32)[3]

@@ -25,7 +25,7 @@ def known():
 def test_no_picture_stands_on_training_and_test_canvases(known):
     assert [category.name for category in known] == ["shapes 0", "shapes 1"]
     for category in known:
-        seen = {part: {p.tobytes() for p in category.pictures[part]} for part in BOTH}
+        seen = {part: {p.tobytes() for p in category.images[part]} for part in BOTH}
         assert len(seen["train"]) == len(seen["test"]) == 10
         assert not seen["train"] & seen["test"]
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from oracles import downstream_layouts as layouts
 
-from fdsl.datasets.downstream import Missing, MissingData, Subset, check, load, locate, require
+from fdsl.datasets.downstream import MissingData, check, load, locate, require
+from fdsl.datasets.readers.location import Missing
 from fdsl.datasets.readers.pictures import read_picture
+from fdsl.datasets.readers.sources import Subset
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.base import ConfigError
 
@@ -156,7 +158,7 @@ def test_folders_that_differ_or_are_empty_are_refused(tmp_path):
     (tmp_path / "imagenet/train/extra").mkdir()
     with pytest.raises(DamagedFile, match="has 4 class folders, ImageNet-100 has 3"):
         load(free, tmp_path, split="train")
-    with pytest.raises(DamagedFile, match="extra has no picture directly in it"):
+    with pytest.raises(DamagedFile, match="extra has no image directly in it"):
         load(free.model_copy(update={"classes": 4}), tmp_path, split="train")
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from oracles import downstream_layouts as layouts
 
-from fdsl.datasets.downstream import Found, MissingData, load, locate
+from fdsl.datasets.downstream import MissingData, load, locate
 from fdsl.datasets.fetch import fetch
 from fdsl.datasets.readers.extraction import unpack_tar
+from fdsl.datasets.readers.location import Found
 from fdsl.io.storage import DamagedFile
 
 

@@ -5,7 +5,7 @@ import pytest
 from oracles import downstream_layouts as layouts
 
 from fdsl.datasets import downstream
-from fdsl.datasets.splits import load_parts, pretraining_part
+from fdsl.datasets.splits import load_splits, pretraining_images
 from fdsl.io.storage import DamagedFile
 
 SPLITS = [(200, 0), (200, 1), (50, 7)]
@@ -20,12 +20,12 @@ def digits():
 def part(digits, **changes):
     entry, manifest = digits
     values = {"exclude": SPLITS, "images": None, "seed": 0, "manifest": manifest}
-    return pretraining_part(entry, "nowhere", **(values | changes))
+    return pretraining_images(entry, "nowhere", **(values | changes))
 
 
 def labelled(digits, count, seed):
     entry, manifest = digits
-    return load_parts(
+    return load_splits(
         entry, "nowhere", manifest=manifest, train_labels=count, test_images=None, seed=seed
     )
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fdsl.datasets.downstream import few_labels, holdout
-from fdsl.datasets.subsets import stratified_folds
+from fdsl.datasets.subsets import few_labels, holdout, stratified_folds
 
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(7), 20))
 SEEDS = st.integers(0, 2**63 - 1)

@@ -8,7 +8,7 @@ from fdsl.datasets.downstream import MissingData
 from fdsl.schema.catalogue import PublishedWeights
 from fdsl.schema.yaml_files import catalog, workflow_folder
 
-RELEASED = catalog(workflow_folder(), "released", PublishedWeights)
+RELEASED = catalog(workflow_folder(), "published_weights", PublishedWeights)
 
 
 def test_all_missing_files_are_named_at_once_with_page_and_folder(tmp_path):

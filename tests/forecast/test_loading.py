@@ -5,7 +5,7 @@ from forecast.given import configuration, shipped
 
 from fdsl.forecast import loading
 from fdsl.forecast.amount import Origin
-from fdsl.forecast.loading import Pictures
+from fdsl.forecast.loading import SourceImages
 from fdsl.forecast.rates import Rates
 from fdsl.schema.recipe import Recipe
 from fdsl.schema.recipe_files import plain
@@ -15,7 +15,7 @@ PUBLISHED = "random_resized, RandAugment"
 
 
 def pictures(side, channels=1):
-    return Pictures(0.0, Origin.EXACT, side, channels)
+    return SourceImages(0.0, Origin.EXACT, side, channels)
 
 
 @pytest.mark.parametrize(

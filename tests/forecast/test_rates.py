@@ -16,11 +16,11 @@ from fdsl.schema.base import ConfigError
 def test_the_place_is_the_users_and_can_be_chosen(monkeypatch):
     monkeypatch.delenv("FDSL_RATES", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    assert rates.place() == Path.home() / ".local/share/fdsl/rates.json"
+    assert rates.default_path() == Path.home() / ".local/share/fdsl/rates.json"
     monkeypatch.setenv("XDG_DATA_HOME", "/elsewhere")
-    assert rates.place() == Path("/elsewhere/fdsl/rates.json")
+    assert rates.default_path() == Path("/elsewhere/fdsl/rates.json")
     monkeypatch.setenv("FDSL_RATES", "/mine.json")
-    assert rates.place() == Path("/mine.json")
+    assert rates.default_path() == Path("/mine.json")
 
 
 def test_without_a_file_the_shipped_rates_serve_and_with_one_it_goes_before(tmp_path, monkeypatch):

@@ -58,5 +58,5 @@ def test_faulty_settings_are_named():
 
 def test_real_pictures_can_have_none():
     require_possible((), None, streamed=False, where="here")
-    with pytest.raises(ConfigError, match="cannot be used on real pictures"):
+    with pytest.raises(ConfigError, match="cannot be used on real images"):
         require_possible(("texture",), None, streamed=False, where="here")

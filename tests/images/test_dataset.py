@@ -107,7 +107,7 @@ def test_it_crosses_process_borders(method):
         ),
         ({"points": 0}, "points = 0: should be greater"),
         ({"classes": 1}, "classes = 1"),
-        ({"seed": -1}, "seed = -1 is not possible: use an integer from 0 to 9223372036854775807"),
+        ({"seed": -1}, "seed = -1 must be an integer from 0 to 9223372036854775807"),
         ({"seed": 2**63}, "seed = 9223372036854775808"),
         ({"seed": 1.5}, "seed = 1.5"),
         ({"seed": "0"}, "seed = '0'"),

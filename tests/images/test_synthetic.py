@@ -10,8 +10,17 @@ import pytest
 
 from fdsl import formulas
 from fdsl.images import parameters as parameter_file
-from fdsl.images.shards import FORMAT, KEY, ROWS_PER_BATCH, Shard, shard_range, write_shard
-from fdsl.images.synthetic import ShardedImages, StreamedImages, preview, render_shard
+from fdsl.images.shards import (
+    FORMAT,
+    KEY,
+    ROWS_PER_BATCH,
+    Shard,
+    ShardedImages,
+    render_shard,
+    shard_range,
+    write_shard,
+)
+from fdsl.images.streamed import StreamedImages, preview
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.base import ConfigError
 from fdsl.schema.catalogue import SyntheticDataset

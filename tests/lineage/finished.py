@@ -71,15 +71,15 @@ def run(job):
         job.record,
         {
             "kind": job.kind,
-            "run": job.order.get("run", Path(job.outputs[0]).stem if job.outputs else ""),
-            "seed": job.order.get("run_seed", job.order.get("seed")),
-            **({"pretraining": job.order["pretraining"]} if "pretraining" in job.order else {}),
+            "run": job.spec.get("run", Path(job.outputs[0]).stem if job.outputs else ""),
+            "seed": job.spec.get("run_seed", job.spec.get("seed")),
+            **({"pretraining": job.spec["pretraining"]} if "pretraining" in job.spec else {}),
             **(
                 {"settings": {"weights": 2, "points": 3000}}
                 if job.kind == "sample_parameters"
                 else {}
             ),
-            "order": job.order,
+            "spec": job.spec,
             "started": "2026-01-02T03:04:05+00:00",
             "code": job.code or "abc",
             "inputs": inputs,

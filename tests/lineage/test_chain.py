@@ -25,8 +25,8 @@ def test_a_cell_leads_to_formula_settings_seed_and_pictures(finished):
     assert found.sources(SHARD) == {PARAMETERS: digest(PARAMETERS)}
     assert found.sources(PARAMETERS) == {}
     end = found.records[found.files[PARAMETERS].record]
-    assert end["order"]["dataset"]["formula"] == "fractaldb"
-    assert end["order"]["dataset"]["settings"]["points"] > 0
+    assert end["spec"]["dataset"]["formula"] == "fractaldb"
+    assert end["spec"]["dataset"]["settings"]["points"] > 0
     assert end["seed"] == 0
     for name, file in found.files.items():
         if name.startswith("results/"):
@@ -105,7 +105,7 @@ def test_the_chain_goes_on_where_a_file_is_gone(finished):
     assert "(not here)" in tree(found)
 
 
-def test_a_record_that_is_gone_is_told(finished):
+def test_a_missing_record_is_reported(finished):
     gone = next(path for path in finished if "/finetune/fractaldb1k-vit_micro-digits-s0" in path)
     Path(gone).unlink()
     found = chain(Path(TABLE), cell=CELL)
@@ -134,7 +134,7 @@ def test_what_fits_no_file_is_refused(finished):
         chain(Path(TABLE), claim="x")
     with pytest.raises(ValueError, match="--cell is for tables"):
         chain(Path(WEIGHTS), cell=CELL)
-    with pytest.raises(DamagedFile, match="is not there"):
+    with pytest.raises(DamagedFile, match="is missing"):
         chain(Path("results/tables/table9.csv"))
     Path("results/tables/mine.md").write_text("mine")
     with pytest.raises(DamagedFile, match="no record says what results/tables/mine"):
@@ -158,7 +158,7 @@ def test_a_table_of_an_earlier_version_still_names_its_records(finished):
 def test_a_claim_leads_to_the_runs_that_it_compares(wanted, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     finish(wanted, "results/claims.csv")
-    order = wanted.jobs["results/claims.record.json"].order
+    order = wanted.jobs["results/claims.record.json"].spec
     name, claim = next(iter(order["studies"]["contours"]["claims"].items()))
     lines = [
         "claim,sentence,table,effect,verdict,note",

@@ -98,7 +98,7 @@ def test_every_job_is_an_action_with_times_inputs_outputs_and_settings(made, fin
         )
         assert set(job.inputs) <= set(objects)
         assert {*job.outputs, job.record} == set(results)
-        assert json.loads(found[f"#order-{job.record}"]["value"]) == job.order
+        assert json.loads(found[f"#spec-{job.record}"]["value"]) == job.spec
         tool = found[action["instrument"]["@id"]]
         assert tool["softwareVersion"] == f"0.1.0+{job.code or 'abc'}"
     assert {p["@id"] for p in _list(found["./"]["mentions"])} >= actions.keys() | {"#run"}
@@ -126,7 +126,7 @@ def test_the_run_leads_from_the_configuration_to_the_table(made):
     ]
 
 
-def test_licences_of_pictures_are_told(made, configuration):
+def test_licences_of_images_are_included(made, configuration):
     _, found = made
     terms = found["results/laptop/downstream/digits.json"]["license"]["@id"]
     assert found[terms]["description"] == configuration.config.downstream["digits"].licence
@@ -136,7 +136,7 @@ def test_licences_of_pictures_are_told(made, configuration):
 def test_what_is_not_known_is_left_out(finished, configuration):
     for record in finished:
         content = json.loads(Path(record).read_text())
-        for entry in ("checksum", "order", "started", "finished", "environment", "outputs", "seed"):
+        for entry in ("checksum", "spec", "started", "finished", "environment", "outputs", "seed"):
             content.pop(entry, None)
         Path(record).write_text(json.dumps(content))
     os.utime(TABLE, (1_700_000_000, 1_700_000_000))
@@ -148,7 +148,7 @@ def test_what_is_not_known_is_left_out(finished, configuration):
             assert not {"startTime", "endTime"} & entity.keys(), identifier
         if entity["@type"] == "SoftwareApplication":
             assert "softwareVersion" not in entity, identifier
-    assert not any(i.startswith(("#order-", "#seed-")) for i in found)
+    assert not any(i.startswith(("#spec-", "#seed-")) for i in found)
     assert "unknown" not in json.dumps(found["#snakemake"])
 
 
@@ -219,9 +219,9 @@ def test_a_damaged_file_is_not_packed(finished, configuration, path):
     assert not Path("crate").exists()
 
 
-def test_another_configuration_is_told(finished):
+def test_another_configuration_is_a_warning(finished):
     result = write_crate(Path(TABLE), Path("crate"), plan(dataset_seed=3), largest_bytes=MIB)
-    assert any("for other orders than the crate's configuration" in w for w in result.warnings)
+    assert any("for other specs than the crate's configuration" in w for w in result.warnings)
 
 
 def test_a_crate_needs_a_checkout(finished, configuration, tmp_path, monkeypatch):

@@ -1,27 +1,27 @@
 import pytest
 
-from fdsl.lineage.results_dir import Place, is_record
+from fdsl.lineage.results_dir import ResultsDir, is_record
 
 
 def test_names_and_files_belong_together(tmp_path):
-    place = Place(tmp_path / "elsewhere")
-    path = place.find("results/laptop/a.json")
+    results = ResultsDir(tmp_path / "elsewhere")
+    path = results.find("results/laptop/a.json")
     assert path == tmp_path / "elsewhere/laptop/a.json"
-    assert place.name(path) == "results/laptop/a.json"
-    assert place.find("workflow/published/tables.csv").is_file()
+    assert results.name(path) == "results/laptop/a.json"
+    assert results.find("workflow/published/tables.csv").is_file()
 
 
 @pytest.mark.parametrize(
     "name", ["../a", "results/../../a", "/etc/hostname", "results", "weights.pth.tar", ""]
 )
 def test_no_name_leads_elsewhere(tmp_path, name):
-    assert Place(tmp_path).find(name) is None
+    assert ResultsDir(tmp_path).find(name) is None
 
 
 def test_the_results_folder_is_found_above_a_file(tmp_path):
-    assert Place.around(tmp_path / "results/tables/a.csv").results == tmp_path / "results"
+    assert ResultsDir.around(tmp_path / "results/tables/a.csv").path == tmp_path / "results"
     with pytest.raises(ValueError, match="in no folder called results"):
-        Place.around(tmp_path / "a.csv")
+        ResultsDir.around(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_file_has_the_record_beside_it_or_in_its_folder(tmp_path, name, record
     for path in ["a/record.json", "t/table.record.json"]:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text("{}")
-    assert Place(tmp_path).record_of(name) == record
+    assert ResultsDir(tmp_path).record_of(name) == record
 
 
 def test_records_are_known_by_their_names():

@@ -86,10 +86,10 @@ def test_a_truncated_or_empty_file_is_damaged(finished, wanted, path):
 @pytest.mark.parametrize("path", [WEIGHTS, PARAMETERS, PARAMETERS.replace(".parquet", ".json")])
 def test_a_missing_partner_is_damage(finished, wanted, path):
     Path(path).unlink()
-    assert "is not there" in findings(wanted, Status.DAMAGED)[path]
+    assert "is missing" in findings(wanted, Status.DAMAGED)[path]
 
 
-def test_what_is_not_made_yet_is_no_fault(wanted, tmp_path, monkeypatch):
+def test_a_job_that_has_not_run_is_no_fault(wanted, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     RESULTS.mkdir()
     found = verify(RESULTS, wanted)
@@ -110,10 +110,10 @@ def test_other_code_makes_a_file_and_what_follows_stale(finished, wanted):
     assert stale.failed(strict=True)
 
 
-def test_another_order_is_stale_and_the_difference_is_named(finished):
+def test_another_spec_is_stale_and_the_difference_is_named(finished):
     other = asked(dataset_seed=7)
     found = findings(other, Status.STALE)
-    assert found[PARAMETERS.replace(".parquet", ".record.json")] == "another order: seed: 0, now 7"
+    assert found[PARAMETERS.replace(".parquet", ".record.json")] == "another spec: seed: 0, now 7"
     assert "results/laptop/downstream/digits.record.json" not in found
 
 
@@ -126,7 +126,7 @@ def test_remade_weights_make_their_readers_stale(finished, wanted):
         job.record, {k: v for k, v in content.items() if k != "checksum"}, outputs=job.outputs
     )
     found = findings(wanted, Status.STALE)
-    assert f"{WEIGHTS} is another now" in found[RECORD]
+    assert f"{WEIGHTS} has changed" in found[RECORD]
     assert findings(wanted, Status.DAMAGED) == {}
 
 
@@ -184,7 +184,7 @@ def test_what_a_training_keeps_for_itself_is_not_foreign(finished, wanted):
     assert list(findings(wanted, Status.DAMAGED)) == [str(pointer.with_suffix(".pt"))]
 
 
-def test_a_foreign_run_is_told_once(finished, wanted):
+def test_a_foreign_run_is_reported_once(finished, wanted):
     folder = RESULTS / "laptop/pretrain/mine-vit_micro-s0"
     shutil.copytree(Path(WEIGHTS).parent, folder)
     found = findings(wanted, Status.FOREIGN)
@@ -214,7 +214,7 @@ def test_no_record_leads_out_of_the_folder(finished, wanted, name):
         '{"kind": "finetune", "outputs": [1], "inputs": 3}',
     ],
 )
-def test_whatever_stands_in_a_record_is_told_of_it(finished, wanted, text):
+def test_any_content_of_a_record_is_reported(finished, wanted, text):
     Path(RECORD).write_text(text)
     assert RECORD in findings(wanted, Status.DAMAGED) | findings(wanted, Status.FOREIGN)
 
@@ -222,11 +222,11 @@ def test_whatever_stands_in_a_record_is_told_of_it(finished, wanted, text):
 def test_a_result_of_an_earlier_version_is_stale(finished, wanted):
     Path(TABLE.replace(".csv", ".record.json")).unlink()
     content = json.loads(Path(RECORD).read_text())
-    for entry in ("order", "outputs", "checksum"):
+    for entry in ("spec", "outputs", "checksum"):
         content.pop(entry)
     storage.write_json(RECORD, content)
     found = findings(wanted)
-    assert "no order" in found[RECORD]
+    assert "no spec" in found[RECORD]
     assert "no record" in found[TABLE]
 
 
@@ -241,7 +241,7 @@ def test_a_composed_folder_is_one_thing(wanted, tmp_path, monkeypatch):
     flip(f"{target}/pictures/1.png")
     assert list(findings(wanted, Status.DAMAGED)) == [target]
     shutil.rmtree(target)
-    assert "is not there" in findings(wanted, Status.DAMAGED)[target]
+    assert "is missing" in findings(wanted, Status.DAMAGED)[target]
 
 
 def compose(wanted, job):
@@ -253,7 +253,7 @@ def compose(wanted, job):
     record = {
         "kind": "compose",
         "run": Path(target).name,
-        "order": job.order,
+        "spec": job.spec,
         "code": job.code,
         "inputs": {path: checksums.digest(path) for path in job.inputs},
     }

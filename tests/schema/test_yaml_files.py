@@ -31,8 +31,8 @@ def written(tmp_path):
     ("text", "words"),
     [
         (LAUGHS, "more than 100000 values"),
-        ("a: &a [*a]", "stands for nothing, or for itself"),
-        ("a: &a {b: {c: *a}}", "stands for nothing, or for itself"),
+        ("a: &a [*a]", "is undefined or recursive"),
+        ("a: &a {b: {c: *a}}", "is undefined or recursive"),
         ("a: " + "[" * 100_000, "nested deeper than 32"),
         ("- " * 100_000 + "x", "nested deeper than 32"),
         ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),

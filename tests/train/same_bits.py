@@ -18,9 +18,8 @@ from fdsl.augment.crop import TrainTransform
 from fdsl.augment.mixup_cutmix import BatchTransform
 from fdsl.datasets.subsets import few_labels, holdout, stratified_folds
 from fdsl.images import parameters
-from fdsl.images.shards import shard_range
+from fdsl.images.shards import ShardedImages, render_shard, shard_range
 from fdsl.images.streamed import StreamedImages
-from fdsl.images.synthetic import ShardedImages, render_shard
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.train.input.loader import TrainingImages, training_batches
 from fdsl.train.input.samplers import InfiniteSampler

@@ -124,7 +124,7 @@ def test_lists_and_tuples_in_an_identity_are_the_same(tmp_path):
 
 def test_older_checkpoints_stay_when_the_new_one_does_not_read_back(tmp_path, monkeypatch):
     save(tmp_path, 1, 5)
-    monkeypatch.setattr(checkpoint.storage, "digest", lambda path: "0" * 64)  # noqa: ARG005
+    monkeypatch.setattr(checkpoint.checksums, "digest", lambda path: "0" * 64)  # noqa: ARG005
     with pytest.raises(DamagedFile, match=r"step-000000009\.pt does not read back"):
         save(tmp_path, 9)
     monkeypatch.undo()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from train.tiny_training import Images, everything_random, finetune, pretrain, recipe
 
-from fdsl.augment.ofdb import Varied
+from fdsl.augment.ofdb import AugmentedImages
 from fdsl.images import parameters as parameter_file
 from fdsl.images.streamed import StreamedImages
 from fdsl.schema.catalogue import SyntheticDataset
@@ -95,13 +95,13 @@ def test_each_of_the_options_decides_the_training(tmp_path, reference, ofdb3d, c
 
 
 def test_images_that_were_varied_before_are_taken_as_they_are(tmp_path, reference, ofdb3d):
-    pretrain(tmp_path, recipe=ofdb(), images=Varied(ofdb3d, ALL))
+    pretrain(tmp_path, recipe=ofdb(), images=AugmentedImages(ofdb3d, ALL))
     assert weights(tmp_path) == weights(reference)
 
 
 def test_images_varied_otherwise_than_the_recipe_says_are_refused(tmp_path, ofdb3d):
     with pytest.raises(ValueError, match=r"ofdb = \[\], but .* are varied by \['texture'\]"):
-        pretrain(tmp_path, recipe=recipe(), images=Varied(ofdb3d, ("texture",)))
+        pretrain(tmp_path, recipe=recipe(), images=AugmentedImages(ofdb3d, ("texture",)))
 
 
 @pytest.mark.parametrize("train", [pretrain, finetune])

@@ -258,7 +258,7 @@ def test_a_tensor_that_repeats_its_memory_is_refused(tmp_path):
         ),
         ({"state_dict": {}}, "no tensor under the names: none"),
         ({"state_dict": {"a": 1, "b": torch.zeros(1)}}, "no tensor under the names: a"),
-        ({"module.a": torch.zeros(1), "a": torch.ones(1)}, "stand twice"),
+        ({"module.a": torch.zeros(1), "a": torch.ones(1)}, "occur twice"),
         ({"a": torch.tensor([1.0, float("nan")])}, "a holds values that are not finite"),
         ({"a": torch.eye(2).to_sparse()}, "a is not a plain array"),
     ],

@@ -25,7 +25,7 @@ def test_saved_bytes_depend_on_content_alone(tmp_path, entry):
 @pytest.mark.parametrize("text", ["no JSON", "[1]", "[" * 100_000, "9" * 5000])
 def test_metadata_of_others_that_are_not_ours_are_one_error(tmp_path, text):
     save_file({"a": torch.zeros(1)}, tmp_path / "w", metadata={weights.METADATA: text})
-    with pytest.raises(DamagedFile, match="w does not say the digest of its content"):
+    with pytest.raises(DamagedFile, match="w holds no digest of its content"):
         weights.read(tmp_path / "w")
 
 

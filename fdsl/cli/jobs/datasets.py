@@ -26,14 +26,14 @@ def fetch_downstream(job: RunningJob) -> None:
 def compose(job: RunningJob) -> None:
     """Compose a small dataset in COCO's format from real pictures."""
     from fdsl.datasets import compose as composing
-    from fdsl.datasets.splits import checked
+    from fdsl.datasets.splits import load_verified
     from fdsl.schema.catalogue import Composition
 
     composition = Composition.model_validate(job.spec["composed"])
     manifests = {path.stem: storage.read_checksummed(path) for path in job.inputs("manifests")}
     sources = {
         name: [
-            checked(
+            load_verified(
                 job.config.downstream[name],
                 data_folder(job.config, job.job.scale, name),
                 manifest=manifests[name],

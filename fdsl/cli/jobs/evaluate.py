@@ -10,7 +10,7 @@ SHOWN_CATEGORIES = 4  # of an attention map
 
 def attention(job: RunningJob) -> None:
     """Map a pre-trained network's attention on the first image of its first categories."""
-    from fdsl.images.synthetic import preview
+    from fdsl.images.streamed import preview
     from fdsl.schema.catalogue import ModelEntry
     from fdsl.schema.recipe import Recipe
     from fdsl.train.attention import write_attention

@@ -24,7 +24,7 @@ def sample_parameters(job: RunningJob) -> None:
 def render_shard(job: RunningJob) -> None:
     """Draw and store one part of a synthetic dataset."""
     from fdsl.cli.progress import track
-    from fdsl.images import synthetic
+    from fdsl.images.shards import render_shard as render
     from fdsl.images.shards import shard_range
 
     spec, out = job.spec, job.output("shard")
@@ -33,6 +33,6 @@ def render_shard(job: RunningJob) -> None:
     part = shard_range(spec["shard"], shards=spec["shards"], images=len(images))
     title = f"{images.dataset.formula}, shard {spec['shard']}"
     indices = track(part, total=len(part), unit="images", title=title)
-    synthetic.render_shard(out, images, part=part, indices=indices)
+    render(out, images, part=part, indices=indices)
     storage.write_digest(job.output("digest"), of=out)
     job.write_record()

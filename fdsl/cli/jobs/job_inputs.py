@@ -18,11 +18,12 @@ def dataset(spec: dict[str, Any]) -> Any:
 
 def streamed(spec: dict[str, Any], path: Path) -> Any:
     """Return the images of a synthetic dataset, each drawn when it is read."""
-    from fdsl.images import parameters, synthetic
+    from fdsl.images import parameters
+    from fdsl.images.streamed import StreamedImages
 
     entry = dataset(spec)
     found = parameters.read(path, dataset=entry, seed=spec["seed"])
-    return synthetic.StreamedImages(entry, found, seed=spec["seed"])
+    return StreamedImages(entry, found, seed=spec["seed"])
 
 
 def pretraining_images(job: RunningJob) -> Any:
@@ -32,10 +33,10 @@ def pretraining_images(job: RunningJob) -> Any:
     """
     spec = job.spec
     if spec["kind"] != "synthetic":
-        from fdsl.datasets.splits import pretraining_part
+        from fdsl.datasets.splits import pretraining_images as real_images
 
         entry, root, manifest = downstream(job, spec["real"])
-        return pretraining_part(
+        return real_images(
             entry,
             root,
             manifest=manifest,
@@ -46,7 +47,7 @@ def pretraining_images(job: RunningJob) -> Any:
     files = job.inputs("images")
     if spec["images"] == "stream":
         return streamed(spec, files[0])
-    from fdsl.images.synthetic import ShardedImages
+    from fdsl.images.shards import ShardedImages
 
     return ShardedImages(dataset(spec), files, seed=spec["seed"])
 
@@ -62,11 +63,11 @@ def downstream(job: RunningJob, name: str) -> tuple[Any, str, dict[str, Any]]:
 
 def splits(job: RunningJob) -> Any:
     """Return the training and test images of a run on a downstream dataset."""
-    from fdsl.datasets.splits import load_parts
+    from fdsl.datasets.splits import load_splits
 
     spec = job.spec
     entry, root, manifest = downstream(job, spec["downstream"])
-    return load_parts(
+    return load_splits(
         entry,
         root,
         manifest=manifest,

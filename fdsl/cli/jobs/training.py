@@ -55,7 +55,7 @@ def finetune(job: RunningJob) -> None:
 
 def detect(job: RunningJob) -> None:
     """Train a detector on a dataset in COCO's format and test it; resume if interrupted."""
-    from fdsl.datasets.splits import checked
+    from fdsl.datasets.splits import load_verified
     from fdsl.schema.detection import DetectionRecipe
     from fdsl.train.detection.detect import detect as train
     from fdsl.train.detection.objective import DetectionTask
@@ -67,8 +67,8 @@ def detect(job: RunningJob) -> None:
         **job_inputs.start(job),
         **job_inputs.checkpoints(job),
         recipe=DetectionRecipe.model_validate(job.spec["recipe"]),
-        train=checked(entry, root, manifest=manifest, split="train"),
-        test=checked(entry, root, manifest=manifest, split="test"),
+        train=load_verified(entry, root, manifest=manifest, split="train"),
+        test=load_verified(entry, root, manifest=manifest, split="test"),
         classes=job.spec["classes"],
     )
     train(task)

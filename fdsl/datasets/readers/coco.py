@@ -1,47 +1,35 @@
-"""Datasets in COCO's format: pictures with boxes and masks of objects, from
-`annotations/instances_PART.json`.
+"""Datasets in COCO's format: images with boxes and masks, from `annotations/instances_PART.json`.
 
 The format: https://cocodataset.org/#format-data. Masks are decoded by pycocotools, as COCO's own
 evaluation does. The JSON file is read whole: train2017's 448 MB take a minute or two and, while
 they are read, a few GB; afterwards each object is a run-length code of about 100 bytes.
 
-What is done with objects, always in the same way:
+How objects are treated:
 
-- `iscrowd` objects (a group under one mask) are given, marked in `crowd`: leave them out of a
-training's targets, and
-  evaluate against the JSON file itself (`CocoImages.annotations`), where they are regions to
-  ignore.
-- A box is clipped to the picture. One that then has no width or no height is *dropped* with its
-mask and counted in
-  `CocoImages.dropped` (train2017 has a few). A box or polygon that is malformed or not finite is
-  *refused*.
-- Pictures without objects are kept; `CocoImages.objects` counts each picture's objects that are no
-crowd.
+- `iscrowd` objects (a group under one mask) are returned and marked in `crowd`: leave them out of
+  a training's targets, and evaluate against the JSON file itself (`CocoImages.annotations`), where
+  they are regions to ignore.
+- A box is clipped to the image. One that then has no width or height is *dropped* with its mask
+  and counted in `CocoImages.dropped` (train2017 has a few). A malformed or non-finite box or
+  polygon is *refused*.
+- Images without objects are kept; `CocoImages.objects` counts each image's non-crowd objects.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.datasets.readers.integrity import content
-from fdsl.datasets.readers.location import Found, Missing, folder_of, look_in
 from fdsl.datasets.readers.pictures import read_picture
-from fdsl.datasets.readers.sources import absent_files, file_names
+from fdsl.datasets.readers.sources import absent_files
 from fdsl.io.storage import DamagedFile
-from fdsl.schema.catalogue import DownstreamDataset
-
-PACKAGES = ("numpy", "pillow", "pycocotools")
-LARGEST_OUTLINE_PX = 10**6  # of one polygon, for which pycocotools takes about 100 MB
-LARGEST_SCENE_BYTES = 4 * 2**30  # of one picture's masks
 
 
 class Scene(NamedTuple):
@@ -77,9 +65,9 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CocoImages:
-    """Pictures and their objects; decoded when asked for, in the order of COCO's picture numbers.
+    """Images and their objects, decoded on access, in the order of COCO's image ids.
 
-    Picture i has the objects `first[i]` to `first[i + 1]`, whose run-length codes are
+    Image i has the objects `first[i]` to `first[i + 1]`, whose run-length codes are
     `codes[ends[k]:ends[k + 1]]`.
 
     Attributes
@@ -121,14 +109,19 @@ class CocoImages:
     def objects(self) -> NDArray[np.int64]:
         """The number of objects of each picture that are no crowd, int64 (pictures,)."""
         before = np.concatenate([[0], np.cumsum(~self.crowd)])
-        return before[self.first[1:]] - before[self.first[:-1]]
+        counts: NDArray[np.int64] = np.diff(before[self.first])
+        return counts
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
     def __getitem__(self, index: int) -> Scene:
-        """Decode picture `index`; DamagedFile if its file is missing, damaged or of another size
-        than noted.
+        """Decode image `index`.
+
+        Raises
+        ------
+        DamagedFile
+            If its file is missing, damaged or of another size than the annotations say.
         """
         from pycocotools import mask
 
@@ -143,20 +136,15 @@ class CocoImages:
                 f"{path} has {image.shape[1]} × {image.shape[0]} pixels, {self.annotations} says"
                 f" {width} × {height}; get the pictures again"
             )
-        chosen = slice(int(self.first[index]), int(self.first[index + 1]))
+        start, stop = self.first[index : index + 2].tolist()
+        chosen = slice(start, stop)
         codes = [
-            {"size": [height, width], "counts": self.codes[start:end].tobytes()}
-            for start, end in zip(
-                self.ends[chosen].tolist(),
-                self.ends[chosen.start + 1 : chosen.stop + 1].tolist(),
-                strict=True,
-            )
+            {"size": [height, width], "counts": self.codes[begin:end].tobytes()}
+            for begin, end in pairwise(self.ends[start : stop + 1].tolist())
         ]
         masks = np.zeros((0, height, width), np.uint8)
         if codes:
-            with (
-                warnings.catch_warnings()
-            ):  # pycocotools 2.0.11 has no `copy` argument, which NumPy 2 asks for
+            with warnings.catch_warnings():  # pycocotools 2.0.11 lacks NumPy 2's `copy` argument
                 warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
                 masks = mask.decode(codes).transpose(2, 0, 1)
         return Scene(
@@ -171,11 +159,12 @@ class CocoImages:
 
     def path(self, index: int) -> Path:
         """Return the file of picture `index`."""
-        return self.root / self.names[index].decode()
+        return self.root / str(self.names[index].decode())
 
     def per_class(self) -> list[int]:
         """Return the number of objects of each category, without crowds."""
-        return np.bincount(self.labels[~self.crowd], minlength=self.classes).tolist()
+        counts: list[int] = np.bincount(self.labels[~self.crowd], minlength=self.classes).tolist()
+        return counts
 
     def absent(self) -> list[Path]:
         """Return the listed pictures that do not exist."""
@@ -188,246 +177,3 @@ class CocoImages:
         for array in (*arrays, self.area, self.codes, self.ends, self.category_ids):
             found.update(np.ascontiguousarray(array).data)
         return found.hexdigest()
-
-
-def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
-    """Look for the annotations and the pictures of each part, and for pycocotools."""
-    import importlib.util
-
-    if importlib.util.find_spec("pycocotools") is None:
-        return Missing(Path("pycocotools"), "it is not installed: pip install 'fdsl[detection]'")
-    needed = [name for part in entry.parts.values() for name in (_annotations(part), f"{part}/")]
-    return look_in(folder_of(entry, data_root), needed)
-
-
-def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]) -> CocoImages:
-    """Read the annotations of one part.
-
-    Raises
-    ------
-    DamagedFile
-        If the file is not in COCO's format, or an id, a size, a box or a segmentation of it cannot
-        be; the message names the annotation.
-    """
-    part = entry.parts[split]
-    where = found.where / _annotations(part)
-    try:
-        instances = json.loads(content(entry, found.where, _annotations(part)))
-        return _Instances(where, found.where / part, instances).images(entry.classes)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        if isinstance(error, DamagedFile):
-            raise
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise DamagedFile(
-            f"{where} is not a file of COCO instances ({reason}); get {entry.title} again"
-        ) from None
-
-
-def _annotations(part: str) -> str:
-    return f"annotations/instances_{part}.json"
-
-
-class _Instances:
-    """The content of a JSON file, checked on the way to arrays."""
-
-    def __init__(self, where: Path, root: Path, content: dict[str, Any]) -> None:
-        self.where, self.root = where, root
-        pictures = _by_id(content["images"], "images")
-        self.pictures = dict(sorted(pictures.items()))
-        self.sizes = {
-            number: (_positive(picture, "height"), _positive(picture, "width"))
-            for number, picture in self.pictures.items()
-        }
-        self.categories = dict(sorted(_by_id(content["categories"], "categories").items()))
-        self.label_of = {number: label for label, number in enumerate(self.categories)}
-        self.annotations = _by_id(content["annotations"], "annotations")
-
-    def images(self, classes: int) -> CocoImages:
-        """Return the arrays, objects in the order of their pictures and then of their own numbers."""
-        if len(self.categories) != classes:
-            raise ValueError(f"{len(self.categories)} categories, the catalogue says {classes}")
-        rows = sorted(self._objects(), key=lambda row: row[:2])
-        counts = np.zeros(len(self.pictures), np.int64)
-        position = {number: k for k, number in enumerate(self.pictures)}
-        for row in rows:
-            counts[position[row[0]]] += 1
-        for (number, size), count in zip(self.sizes.items(), counts.tolist(), strict=True):
-            if count * size[0] * size[1] > LARGEST_SCENE_BYTES:
-                raise ValueError(
-                    f"picture {number} of {size[1]} × {size[0]} pixels has {count} objects, whose"
-                    f" masks take more than {LARGEST_SCENE_BYTES} bytes"
-                )
-        codes = [row.code for row in rows]
-        names = [str(picture["file_name"]) for picture in self.pictures.values()]
-        return CocoImages(
-            annotations=self.where,
-            root=self.root,
-            names=file_names(names, root=self.root, where=self.where),
-            image_ids=np.array(list(self.pictures), np.int64),
-            sizes=np.array(list(self.sizes.values()), np.int64).reshape(-1, 2),
-            category_ids=np.array(list(self.categories), np.int64),
-            category_names=tuple(str(each["name"]) for each in self.categories.values()),
-            first=np.concatenate([[0], np.cumsum(counts)]),
-            boxes=np.array([row.box for row in rows], np.float32).reshape(-1, 4),
-            labels=np.array([row.label for row in rows], np.int64),
-            crowd=np.array([row.crowd for row in rows], np.bool_),
-            area=np.array([row.area for row in rows], np.float64),
-            codes=np.frombuffer(b"".join(codes), np.uint8),
-            ends=np.cumsum([0, *map(len, codes)], dtype=np.int64),
-            dropped=len(self.annotations) - len(rows),
-        )
-
-    def _objects(self) -> Iterator[_Object]:
-        """Yield the objects whose clipped box is not empty."""
-        for number, annotation in self.annotations.items():
-            try:
-                found = self._object(number, annotation)
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
-                reason = f"{error} is missing or unknown" if isinstance(error, KeyError) else error
-                raise DamagedFile(
-                    f"{self.where}: annotation {number}: {reason}; get the annotations again"
-                ) from None
-            if found is not None:
-                yield found
-
-    def _object(self, number: int, annotation: dict[str, Any]) -> _Object | None:
-        picture = annotation["image_id"]
-        height, width = self.sizes[picture]
-        label = self.label_of[annotation["category_id"]]
-        crowd = annotation["iscrowd"]
-        if crowd not in (0, 1):
-            raise ValueError(f"iscrowd = {crowd!r}, expected 0 or 1")
-        x, y, w, h = _numbers(annotation["bbox"], "bbox", count=4).tolist()
-        code = run_lengths(annotation["segmentation"], height=height, width=width)
-        (area,) = _numbers([annotation["area"]], "area", count=1).tolist()
-        box = np.float32([max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)])
-        if box[0] >= box[2] or box[1] >= box[3]:
-            return None
-        return _Object(picture, number, label, box, bool(crowd), area, code)
-
-
-class _Object(NamedTuple):
-    picture: int
-    number: int
-    label: int
-    box: NDArray[np.float32]
-    crowd: bool
-    area: float
-    code: bytes
-
-
-def run_lengths(segmentation: Any, *, height: int, width: int) -> bytes:
-    """Return a segmentation of COCO as compressed run lengths, those of pycocotools.
-
-    Parameters
-    ----------
-    segmentation
-        Polygons [[x, y, x, y, …], …] whose union is the object; or {"size": [height, width],
-        "counts": run lengths down the columns, as a list of integers or compressed to text}.
-    height, width
-        Of the picture, in pixels.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these, has a polygon of fewer than 3 points, a number that is not finite, a
-        point farther outside than the picture is long or an outline beyond a million pixels
-        (pycocotools' memory grows with it), or run lengths that do not add up to height × width
-        (with which it would write beyond its memory).
-    """
-    from pycocotools import mask
-
-    if isinstance(segmentation, list):
-        if not segmentation:
-            raise ValueError("segmentation is empty")
-        polygons = [_numbers(polygon, "segmentation") for polygon in segmentation]
-        if odd := [p for p in polygons if len(p) < 6 or len(p) % 2]:
-            raise ValueError(f"a polygon has {len(odd[0])} numbers, expected 3 or more points")
-        reach = max(height, width)
-        for polygon in polygons:
-            if polygon.min() < -reach or polygon.max() > 2 * reach:
-                raise ValueError(
-                    f"a polygon reaches from {polygon.min()} to {polygon.max()}, far outside"
-                    f" {width} × {height} pixels"
-                )
-            outline = np.abs(polygon - np.roll(polygon, 2)).sum()
-            if outline > LARGEST_OUTLINE_PX:
-                raise ValueError(
-                    f"a polygon has an outline of {outline:.0f} pixels, more than"
-                    f" {LARGEST_OUTLINE_PX}"
-                )
-        return mask.merge(mask.frPyObjects(polygons, height, width))["counts"]
-    if not isinstance(segmentation, dict) or segmentation.get("size") != [height, width]:
-        raise ValueError(f"segmentation is neither polygons nor runs of size [{height}, {width}]")
-    counts = segmentation["counts"]
-    runs = uncompressed(counts) if isinstance(counts, str) else counts
-    if not isinstance(runs, list) or any(type(run) is not int or run < 0 for run in runs):
-        raise ValueError("segmentation.counts are not run lengths")
-    if sum(runs) != height * width:
-        raise ValueError(f"run lengths add up to {sum(runs)}, not to {height} × {width}")
-    return mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)["counts"]
-
-
-def uncompressed(text: str) -> list[int]:
-    """Return the run lengths that COCO compressed to text.
-
-    Each is a little-endian number of 5-bit groups, a sixth bit saying that another group follows,
-    all plus 48 as ASCII; from the fourth on it is the difference to the run two before (maskApi.c,
-    rleToString).
-
-    Raises
-    ------
-    ValueError
-        If a character is out of range or the text ends within a number.
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for character in text:
-        group = ord(character) - 48
-        if not 0 <= group < 64 or shift > 60:
-            raise ValueError(f"segmentation.counts hold {character!r}, which is no run length")
-        value |= (group & 31) << shift
-        shift += 5
-        if group & 32:
-            continue
-        if group & 16:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    if shift:
-        raise ValueError("segmentation.counts end within a run length")
-    return runs
-
-
-def _by_id(items: list[dict[str, Any]], name: str) -> dict[int, dict[str, Any]]:
-    """Return the items of a list by their ids, each once."""
-    found = {item["id"]: item for item in items}
-    if len(found) != len(items):
-        raise ValueError(f"an id stands twice in {name}")
-    if odd := [number for number in found if type(number) is not int]:
-        raise ValueError(f"id {odd[0]!r} in {name} is not an integer")
-    return found
-
-
-def _positive(item: dict[str, Any], key: str) -> int:
-    value = item[key]
-    if type(value) is not int or not 0 < value < 2**15:
-        raise ValueError(f"{key} = {value!r} of id {item['id']}, expected 1 to {2**15 - 1}")
-    return value
-
-
-def _numbers(values: Any, name: str, *, count: int | None = None) -> NDArray[np.float64]:
-    """Return a list of finite numbers as float64 (n,); ValueError for anything else."""
-    array = np.asarray(values) if isinstance(values, list) else np.empty((0, 0))
-    if array.ndim != 1 or array.dtype.kind not in "if" or not np.isfinite(array).all():
-        raise ValueError(f"{name} = {str(values)[:80]} is not a list of finite numbers")
-    if count is not None and len(array) != count:
-        raise ValueError(f"{name} = {values} has {len(array)} numbers, expected {count}")
-    return array.astype(np.float64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from fdsl.datasets.readers.location import Found, Missing
 from fdsl.datasets.readers.sources import ArrayImages, array_images
 from fdsl.datasets.subsets import few_labels
 from fdsl.io.storage import DamagedFile
-from fdsl.schema.catalogue import DownstreamDataset
+from fdsl.schema.catalogue import DownstreamDataset, Part
 
 PACKAGES = ("numpy", "scikit-learn")
 TEST_IMAGES = 360
@@ -29,7 +28,7 @@ def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:  #
     return Found(Path(package.origin).parent)
 
 
-def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]) -> ArrayImages:
+def read(entry: DownstreamDataset, found: Found, split: Part) -> ArrayImages:
     """Read the images of one part, uint8 (n, 8, 8), values 0 … 16 scaled to 0 … 255.
 
     scikit-learn gives no split. Ours takes 36 test images of each class by `few_labels` with a
@@ -44,9 +43,7 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
 
 
 def _table(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return pixels (n, 8, 8) and labels (n,) from scikit-learn's file; importing it to do so takes
-    2 s.
-    """
+    """Return pixels (n, 8, 8) and labels (n,) from the file; importing scikit-learn takes 2 s."""
     try:
         rows = np.loadtxt(path, delimiter=",")
         return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)

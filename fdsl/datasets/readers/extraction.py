@@ -1,16 +1,14 @@
-"""Unpacking tar files that other people made: plain files and folders inside the target, and
-nothing else.
-"""
+"""Unpack untrusted tar files: plain files and folders inside the target, and nothing else."""
 
 from __future__ import annotations
 
 import gzip
 import os
 import tarfile
-import zlib
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import IO
 
+from fdsl.datasets.readers.integrity import UNZIP_ERRORS
 from fdsl.io.storage import DamagedFile
 
 MAX_MEMBERS = 200_000
@@ -18,6 +16,8 @@ MAX_BYTES = 16 * 2**30
 LARGEST_HEADER = 2**20  # bytes before a member's content: its name, PAX, the map of a sparse file
 LONGEST_NAME = 255  # bytes between two slashes
 CHUNK_BYTES = 2**16
+# ValueError: names with a zero, numbers of a PAX header; RecursionError: headers about headers.
+TAR_ERRORS = (tarfile.TarError, FileExistsError, NotADirectoryError, ValueError, RecursionError)
 
 
 def unpack_tar(
@@ -53,27 +53,14 @@ def unpack_tar(
                     _unpack(tar, member, folder, archive, bounded)
     except DamagedFile:
         raise
-    except (
-        tarfile.TarError,
-        gzip.BadGzipFile,
-        EOFError,
-        zlib.error,
-        FileExistsError,
-        NotADirectoryError,
-        ValueError,  # names with a zero, numbers of a PAX header
-        RecursionError,  # headers about headers
-    ) as error:
-        raise DamagedFile(
-            f"{archive} cannot be unpacked ({error}); remove it and get it again"
-        ) from None
+    except (*UNZIP_ERRORS, *TAR_ERRORS) as error:
+        raise DamagedFile(f"{archive} cannot be unpacked ({error}); get it again") from None
 
 
 class _Bounded:
-    """A file of which at most `LARGEST_HEADER` bytes are read before `taken` is reset: tarfile
-    keeps headers in memory.
-    """
+    """Allows `LARGEST_HEADER` bytes until `taken` is reset: tarfile keeps headers in memory."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: gzip.GzipFile | BufferedReader) -> None:
         self._file = file
         self.taken = 0
         self.seek, self.tell = file.seek, file.tell
@@ -90,17 +77,13 @@ def _unpack(
     tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive: Path, bounded: _Bounded
 ) -> None:
     path = PurePosixPath(member.name)
+    holds = f"{archive} holds {member.name[:80]!r}"
     if path.is_absolute() or ".." in path.parts:
+        raise DamagedFile(f"{holds}, which leaves the folder it is unpacked into; get it again")
+    longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
+    if not member.name.isprintable() or longest > LONGEST_NAME:
         raise DamagedFile(
-            f"{archive} holds {member.name!r}, which leaves the folder it is unpacked into; get it"
-            " again"
-        )
-    if not member.name.isprintable() or any(
-        len(os.fsencode(part)) > LONGEST_NAME for part in path.parts
-    ):
-        raise DamagedFile(
-            f"{archive} holds {member.name[:80]!r}, a name that is too long or has control"
-            " characters; get it again"
+            f"{holds}, a name that is too long or has control characters; get it again"
         )
     target = folder / path
     bounded.taken = 0
@@ -108,12 +91,10 @@ def _unpack(
         target.mkdir(parents=True, exist_ok=True)
         return
     if not member.isreg() or member.issparse():
-        raise DamagedFile(
-            f"{archive} holds {member.name!r}, which is not a plain file; get it again"
-        )
+        raise DamagedFile(f"{holds}, which is not a plain file; get it again")
     content = tar.extractfile(member)
     if content is None:
-        raise DamagedFile(f"{archive} holds {member.name!r} without content; get it again")
+        raise DamagedFile(f"{holds} without content; get it again")
     target.parent.mkdir(parents=True, exist_ok=True)
     with content, target.open("xb") as file:
         while chunk := content.read(CHUNK_BYTES):

@@ -1,9 +1,8 @@
-"""Fashion-MNIST from idx files, gzipped or not: in data_root, or where Debian's package puts them."""
+"""Fashion-MNIST from idx files, gzipped or not, in data_root or in Debian's package."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +11,12 @@ from fdsl.datasets.readers.integrity import content
 from fdsl.datasets.readers.location import Found, Missing, folder_of, look_in
 from fdsl.datasets.readers.sources import ArrayImages, array_images
 from fdsl.io.storage import DamagedFile
-from fdsl.schema.catalogue import DownstreamDataset
+from fdsl.schema.catalogue import DownstreamDataset, Part
 
 PACKAGES = ("numpy",)
 PREFIX = {"train": "train", "test": "t10k"}
-NAMES = [
-    f"{prefix}-{kind}-ubyte"
-    for prefix in PREFIX.values()
-    for kind in ("images-idx3", "labels-idx1")
-]
+KINDS = ("images-idx3", "labels-idx1")
+NAMES = [f"{prefix}-{kind}-ubyte" for prefix in PREFIX.values() for kind in KINDS]
 
 
 def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
@@ -36,7 +32,7 @@ def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
     return Missing(first.where, first.reason + also)
 
 
-def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]) -> ArrayImages:
+def read(entry: DownstreamDataset, found: Found, split: Part) -> ArrayImages:
     """Read the images of one part, uint8 (n, 28, 28).
 
     Raises

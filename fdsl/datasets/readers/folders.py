@@ -1,13 +1,10 @@
-"""Pictures in folders: a folder per class (ImageNet and any dataset of one's own), no classes at
-all, Places with its lists.
-"""
+"""Images in folders: one per class (ImageNet, a user's own), unlabelled, or listed (Places)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import numpy as np
 
@@ -34,74 +31,59 @@ def find_folders(entry: DownstreamDataset, data_root: str | Path) -> Found | Mis
     return look_in(folder_of(entry, data_root), [*_own_list(entry), *folders])
 
 
-def read_folders(
-    entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
-) -> FileImages:
-    """List one part; a class's label is the rank of its name, so the order of a class list does not
-    matter.
+def read_folders(entry: DownstreamDataset, found: Found, split: Part) -> FileImages:
+    """List one split; a class's label is the rank of its name, whatever the order of a class list.
 
     Raises
     ------
     DamagedFile
-        If a class has no folder or no picture, or the parts have different classes.
+        If a class has no folder or no image, or the splits have different classes.
     ConfigError
         If the class list is not usable.
     """
-    part = _folders(entry)[split]
-    chosen = (
-        class_list(entry, found.where) if entry.class_list else _same_folders(entry, found.where)
-    )
+    root, part = found.where, _folders(entry)[split]
+    chosen = class_list(entry, root) if entry.class_list else _same_folders(entry, root)
     names: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(chosen):
         below = PurePosixPath(part, name)
-        pictures = _pictures(found.where / below)
-        names += [f"{below}/{picture}" for picture in pictures]
-        labels += [label] * len(pictures)
-    return file_images(found.where, names, labels, classes=entry.classes, where=found.where / part)
+        images = _images(root / below)
+        names += [f"{below}/{image}" for image in images]
+        labels += [label] * len(images)
+    return file_images(root, names, labels, classes=entry.classes, where=root / part)
 
 
-def read_unlabelled(
-    entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
-) -> FileImages:
-    """List every picture below the part's folder, however deep, in the order of their names; every
-    label is 0.
+def read_unlabelled(entry: DownstreamDataset, found: Found, split: Part) -> FileImages:
+    """List every image below the split's folder at any depth, sorted by name; every label is 0.
 
-    Linked pictures count, linked folders are not entered, hidden files and folders and other
-    suffixes are left out.
+    Linked images count; linked folders, hidden files and folders and other suffixes do not.
 
     Raises
     ------
     DamagedFile
-        If there is no picture.
+        If there is no image.
     """
     folder = found.where / entry.parts[split]
     names: list[str] = []
     for where, inside, files in os.walk(folder):
         inside[:] = [name for name in inside if not name.startswith(".")]
         below = PurePosixPath(Path(where).relative_to(found.where).as_posix())
-        names += [str(below / name) for name in files if _is_picture(name)]
+        names += [str(below / name) for name in files if _is_image(name)]
     if not names:
-        raise DamagedFile(f"{folder} holds no picture; allowed suffixes: {' '.join(SUFFIXES)}")
+        raise DamagedFile(f"{folder} holds no image; allowed suffixes: {' '.join(SUFFIXES)}")
     zeros = np.zeros(len(names), np.int64)
     return file_images(found.where, sorted(names), zeros, classes=entry.classes, where=folder)
 
 
 def find_places(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
-    """Look for Places365's lists, the two folders of pictures and the class list."""
-    needed = [
-        PLACES_CATEGORIES,
-        *PLACES_LISTS.values(),
-        *(f"{name}/" for name in PLACES_FOLDERS.values()),
-    ]
-    return look_in(folder_of(entry, data_root), [*needed, *_own_list(entry)])
+    """Look for Places365's lists, the two folders of images and the class list."""
+    needed = [PLACES_CATEGORIES, *PLACES_LISTS.values(), *_own_list(entry)]
+    folders = [f"{name}/" for name in PLACES_FOLDERS.values()]
+    return look_in(folder_of(entry, data_root), needed + folders)
 
 
-def read_places(
-    entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
-) -> FileImages:
-    """List one part of the chosen categories of Places365, or of all; labels are ranks among the
-    chosen names.
+def read_places(entry: DownstreamDataset, found: Found, split: Part) -> FileImages:
+    """List one split of all or the chosen categories of Places365; labels are ranks of their names.
 
     Raises
     ------
@@ -134,13 +116,12 @@ def read_places(
 
 
 def class_list(entry: DownstreamDataset, folder: Path) -> list[str]:
-    """Return the sorted class names of the entry's list, the user's or ours: one per line, `#`
-    starts a comment line.
+    """Return the sorted class names of the entry's list: one per line, `#` starts a comment line.
 
     Raises
     ------
     ConfigError
-        If the number of names is not the entry's number of classes, or a name stands twice.
+        If the number of names is not the entry's number of classes, or a name is repeated.
     """
     given = str(entry.class_list)
     if given.startswith(SHIPPED):
@@ -182,10 +163,9 @@ def _same_folders(entry: DownstreamDataset, folder: Path) -> list[str]:
     """Return the class folders, which both parts must have where there are two."""
     parts = {part: set(_subfolders(folder / part)) for part in _folders(entry).values()}
     first = next(iter(parts.values()))
-    if odd := set.union(*parts.values()) - set.intersection(*parts.values()):
-        raise DamagedFile(
-            f"{folder}: only one of {' and '.join(parts)} has the class folder {min(odd)!r}"
-        )
+    if odd := set[str]().union(*parts.values()) - first.intersection(*parts.values()):
+        both = " and ".join(parts)
+        raise DamagedFile(f"{folder}: only one of {both} has the class folder {min(odd)!r}")
     if len(first) != entry.classes:
         raise DamagedFile(
             f"{folder / next(iter(parts))} has {len(first)} class folders, {entry.title} has"
@@ -199,21 +179,17 @@ def _subfolders(folder: Path) -> list[str]:
         return [item.name for item in items if not item.name.startswith(".") and item.is_dir()]
 
 
-def _pictures(folder: Path) -> list[str]:
-    """Return the sorted picture names of one class folder; links count, hidden files and other
-    suffixes do not.
-    """
+def _images(folder: Path) -> list[str]:
+    """Return the sorted image names of a class folder, links too, no hidden files."""
     try:
-        with os.scandir(folder) as items:
-            names = sorted(item.name for item in items if _is_picture(item.name))
+        names = sorted(filter(_is_image, os.listdir(folder)))  # noqa: PTH208 - Paths are slow here
     except (FileNotFoundError, NotADirectoryError):
         raise DamagedFile(f"{folder} does not exist; unpack the dataset's archive again") from None
     if not names:
-        raise DamagedFile(
-            f"{folder} has no picture directly in it; allowed suffixes: {' '.join(SUFFIXES)}"
-        )
+        allowed = " ".join(SUFFIXES)
+        raise DamagedFile(f"{folder} has no image directly in it; allowed suffixes: {allowed}")
     return names
 
 
-def _is_picture(name: str) -> bool:
+def _is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")

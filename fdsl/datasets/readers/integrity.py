@@ -1,11 +1,10 @@
-"""Bytes that are what they should be: md5 digests of published files, checked before anything
-parses them.
-"""
+"""MD5 digests of published files, checked before anything parses them."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import zlib
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import DownstreamDataset
 
 LARGEST_UNZIPPED_BYTES = 256 * 2**20
+UNZIP_ERRORS = (gzip.BadGzipFile, EOFError, zlib.error)
 
 
 def md5(path: Path) -> str:
@@ -29,8 +29,7 @@ def content_md5(path: Path) -> str:
 
 
 def content(entry: DownstreamDataset, folder: Path, name: str) -> bytes:
-    """Return the bytes of a list or batch, gunzipped where it ends in `.gz`, after checking the
-    entry's digest of it.
+    """Return the bytes of a list or batch, gunzipped if it ends in `.gz`, once its digest matches.
 
     Raises
     ------
@@ -38,7 +37,7 @@ def content(entry: DownstreamDataset, folder: Path, name: str) -> bytes:
         If the file is missing, cannot be unzipped, or has another digest than `entry.files` says.
     """
     path = folder / name
-    data = _bytes(path)
+    data = _gunzipped(path) if path.suffix == ".gz" else _read(path)
     expected = entry.files.get(name.removesuffix(".gz"))
     found = hashlib.md5(data, usedforsecurity=False).hexdigest()
     if expected is not None and found != expected:
@@ -60,14 +59,8 @@ def text_lines(entry: DownstreamDataset, folder: Path, name: str) -> list[str]:
     try:
         text = content(entry, folder, name).decode()
     except UnicodeDecodeError as error:
-        raise DamagedFile(
-            f"{folder / name} is not UTF-8 text ({error}); get the file again"
-        ) from None
+        raise DamagedFile(f"{folder / name} is not UTF-8 ({error}); get it again") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _bytes(path: Path) -> bytes:
-    return _gunzipped(path) if path.suffix == ".gz" else _read(path)
 
 
 def _read(path: Path) -> bytes:
@@ -79,14 +72,12 @@ def _read(path: Path) -> bytes:
 
 def _gunzipped(path: Path) -> bytes:
     try:
-        with gzip.open(path) as file:
+        with gzip.GzipFile(fileobj=io.BytesIO(_read(path))) as file:
             data = file.read(LARGEST_UNZIPPED_BYTES + 1)
-    except FileNotFoundError:
-        raise DamagedFile(f"{path} is missing; unpack the dataset's archive again") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except UNZIP_ERRORS as error:
         raise DamagedFile(f"{path} cannot be unzipped ({error}); get the file again") from None
     if len(data) > LARGEST_UNZIPPED_BYTES:
         raise DamagedFile(
-            f"{path} unzips to more than {LARGEST_UNZIPPED_BYTES} bytes; get the file again"
+            f"{path} unzips to more than {LARGEST_UNZIPPED_BYTES} bytes: get it again"
         )
     return data

@@ -11,9 +11,7 @@ from fdsl.schema.catalogue import DownstreamDataset
 
 @dataclass(frozen=True)
 class Found:
-    """A dataset whose files are all there: their folder, and the names of the lists and batches
-    below it.
-    """
+    """A complete dataset: its folder, and the names of the lists and batches below it."""
 
     where: Path
     files: tuple[str, ...] = ()
@@ -38,13 +36,12 @@ def look_in(folder: Path, needed: Iterable[str], *, gzipped: bool = False) -> Fo
     files, absent = [], []
     for name in needed:
         if name.endswith("/"):
-            present = (folder / name).is_dir()
+            absent += [] if (folder / name).is_dir() else [name]
+        elif (folder / name).is_file():
+            files.append(name)
+        elif gzipped and (folder / f"{name}.gz").is_file():
+            files.append(f"{name}.gz")
         else:
-            allowed = (name, f"{name}.gz") if gzipped else (name,)
-            forms = [form for form in allowed if (folder / form).is_file()]
-            files += forms[:1]
-            present = bool(forms)
-        if not present:
             absent.append(name)
     if absent:
         return Missing(folder, f"without {', '.join(absent)}")

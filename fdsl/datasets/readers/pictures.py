@@ -81,17 +81,14 @@ def _crop(image: Image.Image, box: Box) -> Image.Image:
     left, top, right, bottom = box
     inside = (max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height))
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
-        raise ValueError(
-            f"the box {box} is empty or outside its {image.width} × {image.height} pixels"
-        )
+        size = f"{image.width} × {image.height}"
+        raise ValueError(f"the box {box} is empty or outside its {size} pixels")
     return image.crop(inside)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(DEEP_MODES):
-        raise ValueError(
-            f"mode {image.mode} has more than 8 bits per channel: convert the file to 8 bits"
-        )
+        raise ValueError(f"mode {image.mode} has more than 8 bits per channel: convert it to 8")
     if not image.has_transparency_data:
         return image.convert("RGB")
     colour = image.convert("RGBA")

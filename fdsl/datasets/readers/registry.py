@@ -1,6 +1,4 @@
-"""Which two functions serve a loader name of the catalogue: one that looks for files, one that
-reads a part.
-"""
+"""The readers by the catalogue's loader names: one function finds the files, one reads a split."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from pathlib import Path
 
 from fdsl.datasets.readers import (
     cifar,
-    coco,
+    coco_json,
     digits,
     fashion_mnist,
     folders,
@@ -19,21 +17,18 @@ from fdsl.datasets.readers import (
     voc,
     voc_multilabel,
 )
+from fdsl.datasets.readers.coco import CocoImages
 from fdsl.datasets.readers.location import Found, Missing
-from fdsl.datasets.readers.sources import ImageSource
+from fdsl.datasets.readers.sources import LabelledImages
 from fdsl.schema.catalogue import DownstreamDataset, Part
-
-Split = Part
 
 
 @dataclass(frozen=True)
 class Reader:
-    """How one kind of dataset is found and read, and the packages whose versions can change the
-    pixels.
-    """
+    """How one kind of dataset is found and read; versions of `packages` can change its pixels."""
 
     find: Callable[[DownstreamDataset, str | Path], Found | Missing]
-    read: Callable[[DownstreamDataset, Found, Split], ImageSource]
+    read: Callable[[DownstreamDataset, Found, Part], LabelledImages | CocoImages]
     packages: tuple[str, ...]
 
 
@@ -49,7 +44,7 @@ READERS = {
     "unlabelled_folder": Reader(folders.find_folders, folders.read_unlabelled, folders.PACKAGES),
     "arrow": Reader(tables.find, tables.read, tables.PACKAGES),
     "parquet": Reader(tables.find, tables.read, tables.PACKAGES),
-    "coco": Reader(coco.find, coco.read, coco.PACKAGES),
+    "coco": Reader(coco_json.find, coco_json.read, coco_json.PACKAGES),
     "fashion_mnist": Reader(fashion_mnist.find, fashion_mnist.read, fashion_mnist.PACKAGES),
     "digits": Reader(digits.find, digits.read, digits.PACKAGES),
 }

@@ -1,11 +1,11 @@
-"""Pictures in rows of Arrow and Parquet files, read with pyarrow alone.
+"""Images in rows of Arrow and Parquet files, read with pyarrow alone.
 
-A row holds the bytes of an encoded picture (a struct {bytes, path} or plain binary) and an integer
+A row holds the bytes of an encoded image (a struct {bytes, path} or plain binary) and an integer
 label; a shard of ours holds lossless pixels and its own checksum.
 
-Arrow files are memory-mapped, so a dataset may be larger than memory. Parquet cannot be read by
-row: the pictures of a part stay in memory, encoded as they are, and a part above
-`LARGEST_PARQUET_BYTES` is refused.
+Arrow files are memory-mapped, so a dataset may be larger than memory. Parquet has no random access
+by row: the encoded images of a split stay in memory, and more than `LARGEST_PARQUET_BYTES` of them
+are refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fdsl.datasets.readers.pictures import decode_picture
-from fdsl.datasets.readers.sources import checked_labels
+from fdsl.datasets.readers.sources import LabelledImages, checked_labels
 from fdsl.images.shards import KEY, Shard
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import Columns, DownstreamDataset
@@ -32,7 +32,7 @@ from fdsl.schema.catalogue import Columns, DownstreamDataset
 LARGEST_PARQUET_BYTES = 16 * 2**30
 ARROW_FILE = b"ARROW1"  # what an IPC file begins with; a stream, as `datasets` writes it, does not
 ROWS_AT_ONCE = 1024
-LARGEST_BATCH_BYTES = 2**30  # of ROWS_AT_ONCE pictures, which may all be the largest of the file
+LARGEST_BATCH_BYTES = 2**30  # of ROWS_AT_ONCE images, which may all be the largest of the file
 # Of one Parquet file, in which equal rows take no room; ImageNet-21k has 13 million in all.
 LARGEST_ROWS = 10**8
 
@@ -40,23 +40,24 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class RowImages:
-    """Images in rows of files; opened at once, and again in every process that this is sent to.
+class RowImages(LabelledImages):
+    """Images in rows of files; opened at once, and again in every process that unpickles this.
 
-    `names` are relative to `root`; `starts`, int64 (files + 1,), are the rows before each file;
-    `labels` int64 (n,).
+    Attributes
+    ----------
+    names
+        Of the files, relative to `root`.
+    starts
+        int64 (files + 1,): the number of rows before each file.
+    column
+        Holds the images.
     """
 
     root: Path
     names: tuple[str, ...]
     starts: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    classes: int
-    columns: Columns
+    column: str
     _opened: dict[int, Callable[[int], Pixels]] = field(default_factory=dict, repr=False)
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Pixels, int]:
         number = int(np.searchsorted(self.starts, index, side="right")) - 1
@@ -70,18 +71,8 @@ class RowImages:
             self._file(number)
         return self
 
-    def per_class(self) -> list[int]:
-        """Return the number of images of each class."""
-        return np.bincount(self.labels, minlength=self.classes).tolist()
-
-    def absent(self) -> list[Path]:
-        """Return the files that do not exist: none, they have been opened."""
-        return []
-
     def digest(self) -> str:
-        """Return the SHA-256 of names, sizes and rows of the files, and of the labels; pixels are
-        not read.
-        """
+        """Return the SHA-256 of labels and of the files' names, sizes and rows, not of pixels."""
         sizes = [(self.root / name).stat().st_size for name in self.names]
         content = hashlib.sha256(json.dumps([self.names, sizes, self.starts.tolist()]).encode())
         content.update(self.labels.astype("<i8").data)
@@ -89,7 +80,7 @@ class RowImages:
 
     def _file(self, number: int) -> Callable[[int], Pixels]:
         if number not in self._opened:
-            self._opened[number] = _pictures(self.root / self.names[number], self.columns.image)
+            self._opened[number] = _images(self.root / self.names[number], self.column)
         return self._opened[number]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,7 +88,7 @@ class RowImages:
 
 
 def open_rows(entry: DownstreamDataset, folder: Path, names: Sequence[str]) -> RowImages:
-    """Open the files `names` below `folder`: labels are read, pictures stay encoded.
+    """Open the files `names` below `folder`: labels are read, images stay encoded.
 
     Raises
     ------
@@ -109,30 +100,21 @@ def open_rows(entry: DownstreamDataset, folder: Path, names: Sequence[str]) -> R
         _require_small(entry, [folder / name for name in names], columns.image)
     labels = [_labels(folder / name, columns.label, entry) for name in names]
     starts = np.cumsum([0, *map(len, labels)], dtype=np.int64)
-    whole = checked_labels(
-        np.concatenate(labels), count=int(starts[-1]), classes=entry.classes, where=folder
-    )
-    return RowImages(folder, tuple(names), starts, whole, entry.classes, columns).open()
+    joined, count = np.concatenate(labels), int(starts[-1])
+    whole = checked_labels(joined, count=count, classes=entry.classes, where=folder)
+    return RowImages(whole, entry.classes, folder, tuple(names), starts, columns.image).open()
 
 
 def _require_small(entry: DownstreamDataset, paths: Sequence[Path], column: str) -> None:
-    """Refuse Parquet files whose pictures would fill the memory, before any is read."""
-    total = 0
-    for path in paths:
-        meta = _parquet(path).metadata
-        for group in range(meta.num_row_groups):
-            chunks = (meta.row_group(group).column(k) for k in range(meta.num_columns))
-            total += sum(
-                chunk.total_uncompressed_size
-                for chunk in chunks
-                if chunk.path_in_schema.split(".")[0] == column
-            )
+    """Refuse Parquet files whose images would fill the memory, before any is read."""
+    total = sum(
+        size
+        for path in paths
+        for leaf, size in _chunk_sizes(_parquet(path))
+        if leaf.split(".")[0] == column
+    )
     if total > LARGEST_PARQUET_BYTES:
-        raise DamagedFile(
-            f"{entry.title}: {total} bytes of pictures in Parquet files, which are kept in memory,"
-            f" are more than {LARGEST_PARQUET_BYTES}; save them as Arrow (save_to_disk of the"
-            " package datasets) and use the loader arrow"
-        )
+        raise _beyond_memory(f"{entry.title}: Parquet files of {total} bytes unpack")
 
 
 def _labels(path: Path, column: str, entry: DownstreamDataset) -> NDArray[np.int64]:
@@ -142,11 +124,8 @@ def _labels(path: Path, column: str, entry: DownstreamDataset) -> NDArray[np.int
             file = _parquet(path)
             schema = file.schema_arrow
             _require_column(path, schema, column)
-            if file.metadata.num_rows > LARGEST_ROWS:
-                raise DamagedFile(
-                    f"{path} has {file.metadata.num_rows:,} rows, at most {LARGEST_ROWS:,} are"
-                    " read; divide it"
-                )
+            if (rows := file.metadata.num_rows) > LARGEST_ROWS:
+                raise DamagedFile(f"{path} has {rows:,} rows, at most {LARGEST_ROWS:,} are read")
             values = file.read(columns=[column]).column(column)
         else:
             batches = _batches(path, column)
@@ -158,19 +137,18 @@ def _labels(path: Path, column: str, entry: DownstreamDataset) -> NDArray[np.int
     if not pa.types.is_integer(values.type) or values.null_count:
         raise DamagedFile(
             f"{path}: column {column!r} holds {values.type} with {values.null_count} empty rows,"
-            f" expected integers from 0 to {entry.classes - 1}; choose another column in the"
-            " entry's columns.label"
+            f" expected integers from 0 to {entry.classes - 1}; change the entry's columns.label"
         )
     names = _class_names(schema, column)
     if names is not None and len(names) != entry.classes:
         raise DamagedFile(
             f"{path} names {len(names)} classes, the entry of {entry.title} says {entry.classes}"
         )
-    return values.to_numpy().astype(np.int64)
+    return np.asarray(values.to_numpy(), np.int64)
 
 
 def _class_names(schema: pa.Schema, column: str) -> list[str] | None:
-    """Return the names of a ClassLabel that the package datasets notes in a file, or None."""
+    """Return the names of a ClassLabel in the metadata of the package datasets, or None."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         names = features[column]["names"]
@@ -179,7 +157,7 @@ def _class_names(schema: pa.Schema, column: str) -> list[str] | None:
     return names if isinstance(names, list) else None
 
 
-def _pictures(path: Path, column: str) -> Callable[[int], Pixels]:
+def _images(path: Path, column: str) -> Callable[[int], Pixels]:
     """Open one file; return what gives the image of a row."""
     with _damage_of(path):
         if path.suffix == ".parquet":
@@ -197,48 +175,53 @@ def _pictures(path: Path, column: str) -> Callable[[int], Pixels]:
             array.validate(full=True)
     starts = np.cumsum([0, *map(len, arrays)])
 
-    def picture(row: int) -> Pixels:
+    def image(row: int) -> Pixels:
         number = int(np.searchsorted(starts, row, side="right")) - 1
         content = arrays[number][row - int(starts[number])].as_buffer()
         if content is None:
-            raise DamagedFile(
-                f"{path}: row {row} holds no picture, at most a path; save the dataset with its"
-                " pictures embedded"
-            )
+            raise DamagedFile(f"{path}: row {row} holds no image, at most a path; embed the images")
         return decode_picture(content.to_pybytes(), name=f"{path}, row {row}")
 
-    return picture
+    return image
 
 
 def _unpacked(path: Path, file: pq.ParquetFile, leaf: str) -> list[pa.RecordBatch]:
-    """Return all pictures of a Parquet file, encoded; DamagedFile when equal ones that it holds
-    once fill the memory.
+    """Return all encoded images of a Parquet file.
+
+    Raises
+    ------
+    DamagedFile
+        When they fill the memory, as many equal rows that the file stores once can.
     """
-    meta = file.metadata
-    chunks = (
-        meta.row_group(group).column(number)
-        for group in range(meta.num_row_groups)
-        for number in range(meta.num_columns)
-    )
-    largest = max(
-        (c.total_uncompressed_size for c in chunks if c.path_in_schema == leaf), default=0
-    )
+    largest = max((size for name, size in _chunk_sizes(file) if name == leaf), default=0)
     at_once = min(max(LARGEST_BATCH_BYTES // max(largest, 1), 1), ROWS_AT_ONCE)
     batches, held = [], 0
     for batch in file.iter_batches(batch_size=at_once, columns=[leaf]):
         held += batch.nbytes
         if held > LARGEST_PARQUET_BYTES:
-            raise DamagedFile(
-                f"{path} unpacks to more than {LARGEST_PARQUET_BYTES} bytes of pictures, which are"
-                " kept in memory; save them as Arrow (save_to_disk of the package datasets) and"
-                " use the loader arrow"
-            )
+            raise _beyond_memory(f"{path} unpacks")
         batches.append(batch)
     return batches
 
 
+def _beyond_memory(what: str) -> DamagedFile:
+    return DamagedFile(
+        f"{what} to more than {LARGEST_PARQUET_BYTES} bytes of images, which are kept in memory;"
+        " save them as Arrow (save_to_disk of the package datasets) and use the loader arrow"
+    )
+
+
+def _chunk_sizes(file: pq.ParquetFile) -> Iterator[tuple[str, int]]:
+    """Yield column name and uncompressed bytes of every column chunk."""
+    meta = file.metadata
+    for group in range(meta.num_row_groups):
+        for number in range(meta.num_columns):
+            chunk = meta.row_group(group).column(number)
+            yield chunk.path_in_schema, chunk.total_uncompressed_size
+
+
 def _encoded(array: pa.Array) -> pa.Array:
-    """Return a column's encoded pictures as binary, null where a row has none."""
+    """Return a column's encoded images as binary, null where a row has none."""
     if not pa.types.is_struct(array.type):
         return array
     return array.flatten()[array.type.get_field_index("bytes")]
@@ -252,8 +235,8 @@ def _leaf(path: Path, schema: pa.Schema, column: str) -> str:
     held = kind.field("bytes").type if nested else kind
     if not (pa.types.is_binary(held) or pa.types.is_large_binary(held)):
         raise DamagedFile(
-            f"{path}: column {column!r} holds {kind}, expected encoded pictures (struct with bytes,"
-            " or binary); choose another column in the entry's columns.image"
+            f"{path}: column {column!r} holds {kind}, expected encoded images (struct with bytes,"
+            " or binary); change the entry's columns.image"
         )
     return f"{column}.bytes" if nested else column
 
@@ -274,9 +257,7 @@ def _batches(path: Path, column: str) -> list[pa.RecordBatch]:
     for batch in _each_batch(path):
         held += batch.column(column).nbytes if column in batch.schema.names else 0
         if held > path.stat().st_size:
-            raise pa.ArrowInvalid(
-                "its batches are packed or share their bytes, so that they could unpack to anything"
-            )
+            raise pa.ArrowInvalid("its batches are compressed or share bytes: no bound on memory")
         batches.append(batch)
     if not batches:
         raise pa.ArrowInvalid("it holds no rows")
@@ -308,6 +289,4 @@ def _damage_of(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise DamagedFile(f"{path} is missing; get the dataset's files again") from None
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFile(
-            f"{path} cannot be read ({error}); get the dataset's files again"
-        ) from None
+        raise DamagedFile(f"{path} cannot be read ({error}); get the file again") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,52 +17,72 @@ from fdsl.datasets.readers.pictures import Box, read_picture
 from fdsl.io.escaping import CONTROL
 from fdsl.io.storage import DamagedFile
 
+Labels = NDArray[np.int64]
+
 UNKNOWN = -1  # in the labels of an image that shows several classes
 
 
 class ImageSource(Protocol):
-    """What every reader of labelled images returns; it pickles and holds no file open."""
+    """Images by index, whose labels are known without decoding an image; safe to pickle.
+
+    An item is (uint8 (H, W) or (H, W, 3), label). `labels` is int64 (n,), 0 to classes - 1; or
+    (n, classes) where an image may show several classes: 1 present, 0 absent, -1 unknown, and then
+    an item's label is int64 (classes,).
+    """
 
     @property
     def classes(self) -> int: ...
 
     @property
-    def labels(self) -> NDArray[np.int64]: ...
+    def labels(self) -> Labels: ...
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> tuple[NDArray[np.uint8], Any]: ...
 
-    def per_class(self) -> list[int]: ...
-
-    def absent(self) -> list[Path]: ...
-
-    def digest(self) -> str: ...
-
 
 @dataclass(frozen=True, eq=False)
-class ArrayImages:
-    """Images that fit into memory, uint8 (n, H, W) or (n, H, W, 3), with labels int64 (n,) from 0
-    to classes - 1.
+class LabelledImages(ABC):
+    """One split of a downstream dataset as its reader returns it; holds no file open.
+
+    Attributes
+    ----------
+    labels
+        int64 (n,) from 0 to classes - 1, or (n, classes), as in `ImageSource`.
     """
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    labels: Labels
     classes: int
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        return self.images[index].copy(), int(self.labels[index])
+    @abstractmethod
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Any]:
+        """Return image `index`, uint8 (H, W) or (H, W, 3), and its label."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return a SHA-256 that changes with the content; the same wherever the files lie."""
 
     def per_class(self) -> list[int]:
         """Return the number of images of each class."""
-        return np.bincount(self.labels, minlength=self.classes).tolist()
+        counts: list[int] = np.bincount(self.labels, minlength=self.classes).tolist()
+        return counts
 
     def absent(self) -> list[Path]:
-        """Return the listed files that do not exist: none, all is in memory."""
+        """Return the listed files that do not exist."""
         return []
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayImages(LabelledImages):
+    """Images that fit into memory, uint8 (n, H, W) or (n, H, W, 3)."""
+
+    images: NDArray[np.uint8]
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        return self.images[index].copy(), int(self.labels[index])
 
     def digest(self) -> str:
         """Return the SHA-256 of shape, pixels and labels."""
@@ -72,36 +93,33 @@ class ArrayImages:
 
 
 @dataclass(frozen=True, eq=False)
-class FileImages:
-    """Image files that are decoded when asked for; holds names and labels, never a file handle or
-    pixels.
+class FileImages(LabelledImages):
+    """Image files, decoded on access; holds names and labels, never a file handle or pixels.
 
-    `names` are bytes (n,) relative to `root`; `boxes`, int32 (n, 4), are left, top, right, bottom,
-    or None for whole images. 1.3 million ImageNet names take about 40 MB.
+    1.3 million ImageNet names take about 40 MB.
+
+    Attributes
+    ----------
+    names
+        bytes (n,), relative to `root`.
+    boxes
+        int32 (n, 4): left, top, right, bottom in pixels; None for whole images.
     """
 
     root: Path
     names: NDArray[np.bytes_]
-    labels: NDArray[np.int64]
-    classes: int
     boxes: NDArray[np.int32] | None = None
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        return read_picture(self.path(index), box=self._box(index)), int(self.labels[index])
-
-    def per_class(self) -> list[int]:
-        """Return the number of images of each class."""
-        return np.bincount(self.labels, minlength=self.classes).tolist()
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Any]:
+        box = None if self.boxes is None else tuple(self.boxes[index].tolist())
+        return read_picture(self.path(index), box=box), int(self.labels[index])
 
     def path(self, index: int) -> Path:
         """Return the file of image `index`."""
         return self.root / os.fsdecode(self.names[index])
 
     def absent(self) -> list[Path]:
-        """Return the listed files that do not exist; one look per file, no decoding."""
+        """Return the listed files that do not exist; one stat per file, no decoding."""
         return absent_files(self.root, self.names)
 
     def digest(self) -> str:
@@ -112,27 +130,21 @@ class FileImages:
             content.update(self.boxes.astype("<i4").data)
         return content.hexdigest()
 
-    def _box(self, index: int) -> Box | None:
-        if self.boxes is None:
-            return None
-        left, top, right, bottom = self.boxes[index].tolist()
-        return left, top, right, bottom
-
 
 @dataclass(frozen=True, eq=False)
 class MultiLabelImages(FileImages):
     """Image files that show any number of classes: `labels` is int64 (n, classes).
 
-    1: the class is there; 0: it is not; `UNKNOWN`: not to be counted, neither in a loss nor in a
-    score.
+    1: present; 0: absent; `UNKNOWN`: counted neither in a loss nor in a score.
     """
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:  # type: ignore[override]
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Labels]:
         return read_picture(self.path(index)), self.labels[index].copy()
 
     def per_class(self) -> list[int]:
         """Return the number of images that show each class."""
-        return (self.labels == 1).sum(axis=0).tolist()
+        counts: list[int] = (self.labels == 1).sum(axis=0).tolist()
+        return counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +152,7 @@ class Subset:
     """Some images of a source, in the order of `indices`, int64 (n,)."""
 
     source: ImageSource
-    indices: NDArray[np.int64]
+    indices: Labels
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -150,10 +162,12 @@ class Subset:
 
     @property
     def classes(self) -> int:
+        """Number of classes of the source."""
         return self.source.classes
 
     @property
-    def labels(self) -> NDArray[np.int64]:
+    def labels(self) -> Labels:
+        """Labels of the chosen images."""
         return self.source.labels[self.indices]
 
 
@@ -167,9 +181,8 @@ def array_images(
     DamagedFile
         If images and labels differ in number or a label is out of range.
     """
-    return ArrayImages(
-        images, checked_labels(labels, count=len(images), classes=classes, where=where), classes
-    )
+    checked = checked_labels(labels, count=len(images), classes=classes, where=where)
+    return ArrayImages(checked, classes, images)
 
 
 def file_images(
@@ -191,7 +204,7 @@ def file_images(
     checked = checked_labels(labels, count=len(names), classes=classes, where=where)
     packed = file_names(names, root=root, where=where)
     corners = None if boxes is None else np.array(boxes, dtype=np.int32).reshape(-1, 4)
-    return FileImages(root, packed, checked, classes, corners)
+    return FileImages(checked, classes, root, packed, corners)
 
 
 def file_names(names: Sequence[str], *, root: Path, where: str | Path) -> NDArray[np.bytes_]:
@@ -200,18 +213,15 @@ def file_names(names: Sequence[str], *, root: Path, where: str | Path) -> NDArra
     Raises
     ------
     DamagedFile
-        Naming the list `where`, if a name leaves `root` or has control characters: a digest of
-        names joined by line feeds would not tell which is which, and a terminal would obey them.
+        Naming the list `where`, if a name leaves `root` or has control characters, which would make
+        a digest of joined names ambiguous and which a terminal would obey.
     """
     for name in names:
+        named = f"{where} names the file {name!r}"
         if name.startswith("/") or ".." in name.split("/"):
-            raise DamagedFile(
-                f"{where} names the file {name!r}, which is not below {root}; get the list again"
-            )
+            raise DamagedFile(f"{named}, which is not below {root}; get the list again")
         if CONTROL.search(name) or "\n" in name or "\t" in name:
-            raise DamagedFile(
-                f"{where} names the file {name!r}, which has control characters; rename it"
-            )
+            raise DamagedFile(f"{named}, which has control characters; rename it")
     return np.array([os.fsencode(name) for name in names], dtype=np.bytes_)
 
 
@@ -226,17 +236,18 @@ def absent_files(root: Path, names: NDArray[np.bytes_]) -> list[Path]:
     return [root / os.fsdecode(name) for name in absent]
 
 
-def checked_labels(
-    labels: ArrayLike, *, count: int, classes: int, where: str | Path
-) -> NDArray[np.int64]:
-    """Return labels as int64 (count,); DamagedFile, naming `where`, for another number or one out
-    of range.
+def checked_labels(labels: ArrayLike, *, count: int, classes: int, where: str | Path) -> Labels:
+    """Return labels as int64 (count,).
+
+    Raises
+    ------
+    DamagedFile
+        Naming `where`, if there are more or fewer than `count`, or a label is out of range.
     """
     array = np.asarray(labels, dtype=np.int64)
     if array.shape != (count,):
-        raise DamagedFile(
-            f"{where} gives {count} images but labels of shape {array.shape}; get the file again"
-        )
+        shapes = f"{count} images but labels of shape {array.shape}"
+        raise DamagedFile(f"{where} gives {shapes}; get the file again")
     if count and not (array.min() >= 0 and array.max() < classes):
         raise DamagedFile(
             f"{where} gives labels from {array.min()} to {array.max()}, expected 0 to"

@@ -1,7 +1,6 @@
-"""Datasets of rows in Arrow and Parquet files: the layouts of the Hugging Face Hub, of
-`save_to_disk`, and our shards.
+"""Arrow and Parquet datasets: layouts of the Hugging Face Hub, of `save_to_disk`, and our shards.
 
-Which files make a part is decided here, from names; `fdsl.datasets.readers.rows` opens them.
+Which files make a split is decided here, from names; `fdsl.datasets.readers.rows` opens them.
 """
 
 from __future__ import annotations
@@ -10,13 +9,12 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 from fdsl.datasets.readers.integrity import md5
 from fdsl.datasets.readers.location import Found, Missing, folder_of
-from fdsl.datasets.readers.sources import ImageSource
+from fdsl.datasets.readers.sources import LabelledImages
 from fdsl.io.storage import DamagedFile
-from fdsl.schema.catalogue import DownstreamDataset
+from fdsl.schema.catalogue import DownstreamDataset, Part
 
 PACKAGES = ("numpy", "pillow", "pyarrow")
 STATE = "state.json"  # of save_to_disk
@@ -24,9 +22,7 @@ NUMBERED = re.compile(r"-(\d+)-of-(\d+)(?=\.|-)")
 
 
 def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
-    """Look for at least one file of each part, and for all files of a numbered set such as
-    train-00001-of-00004.
-    """
+    """Look for files of each split, and for all of a numbered set such as train-00001-of-00004."""
     folder = folder_of(entry, data_root)
     if not folder.is_dir():
         return Missing(folder, "the folder does not exist")
@@ -46,15 +42,15 @@ def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
     return Found(folder, tuple(files))
 
 
-def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]) -> ImageSource:
-    """Open one part: labels are read, pictures stay encoded.
+def read(entry: DownstreamDataset, found: Found, split: Part) -> LabelledImages:
+    """Open one split: labels are read, images stay encoded.
 
     Raises
     ------
     DamagedFile
-        If a file is missing, damaged, of another digest than the entry's, or has not the columns;
-        if its own list of class names is not as long as the entry's number of classes; if labels
-        are out of range; if Parquet files are too large.
+        If a file is missing, damaged, has another digest than the entry's or lacks a column; if its
+        own list of class names is not as long as the entry's number of classes; if labels are out
+        of range; if Parquet files are too large.
     """
     # pyarrow is slow to import, and finding needs none of it
     from fdsl.datasets.readers.rows import open_rows
@@ -88,9 +84,7 @@ def _gap(names: Iterable[str]) -> str | None:
 
 
 def _names(entry: DownstreamDataset, folder: Path, where: str) -> list[str]:
-    """Return the files of a part: those that match a pattern, or those that save_to_disk's list
-    names, in its order.
-    """
+    """Return a split's files: those that match a pattern, or save_to_disk's list in its order."""
     if not (folder / where).is_dir():
         return _matching(folder, where)
     path = folder / where / STATE

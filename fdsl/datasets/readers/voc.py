@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 from xml.etree import ElementTree as ET
 
 from fdsl.datasets.readers.integrity import content, text_lines
@@ -19,32 +18,13 @@ from fdsl.datasets.readers.location import Found, Missing, folder_of, look_in
 from fdsl.datasets.readers.pictures import Box
 from fdsl.datasets.readers.sources import FileImages, file_images, file_names
 from fdsl.io.storage import DamagedFile
-from fdsl.schema.catalogue import DownstreamDataset
+from fdsl.schema.catalogue import DownstreamDataset, Part
 
 PACKAGES = ("numpy", "pillow")
 LISTS = {"train": "ImageSets/Main/train.txt", "test": "ImageSets/Main/val.txt"}
-CLASSES = (
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
-)
+CLASS_NAMES = """aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse
+motorbike person pottedplant sheep sofa train tvmonitor"""
+CLASSES = tuple(CLASS_NAMES.split())
 
 
 def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
@@ -52,9 +32,8 @@ def find(entry: DownstreamDataset, data_root: str | Path) -> Found | Missing:
     return look_in(folder_of(entry, data_root), [*LISTS.values(), "JPEGImages/", "Annotations/"])
 
 
-def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]) -> FileImages:
-    """Read the objects of one part, in the order of the list and of each annotation; `difficult`
-    ones are left out.
+def read(entry: DownstreamDataset, found: Found, split: Part) -> FileImages:
+    """Read one split's objects that are not `difficult`, in the order of list and annotation.
 
     Raises
     ------
@@ -76,9 +55,7 @@ def read(entry: DownstreamDataset, found: Found, split: Literal["train", "test"]
 
 
 def _objects(entry: DownstreamDataset, folder: Path, name: str) -> Iterator[tuple[int, Box]]:
-    """Yield class and box of each object that is not difficult; VOC counts pixels from 1 and
-    includes the last one.
-    """
+    """Yield class and box of non-difficult objects; VOC counts pixels from 1, inclusive."""
     data = content(entry, folder, name)
     try:
         text = data.decode()  # whatever it declares, so that no encoding hides what is looked for
@@ -93,10 +70,8 @@ def _objects(entry: DownstreamDataset, folder: Path, name: str) -> Iterator[tupl
             )
             if left > right or top > bottom:
                 raise ValueError(f"empty box {(left, top, right, bottom)}")
-            yield (
-                CLASSES.index(thing.findtext("name", "").strip()),
-                (left - 1, top - 1, right, bottom),
-            )
+            label = CLASSES.index(thing.findtext("name", "").strip())
+            yield label, (left - 1, top - 1, right, bottom)
     except (ET.ParseError, ValueError, OverflowError) as error:
         raise DamagedFile(
             f"{folder / name} is not a VOC annotation ({error}); get {entry.title} again"

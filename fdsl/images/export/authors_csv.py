@@ -1,6 +1,4 @@
-"""The parameter files of the released programs, one CSV per category: read strictly, and written as
-they write them.
-"""
+"""Parameter files of the released programs, one CSV per category: read strictly, written alike."""
 
 from __future__ import annotations
 
@@ -22,31 +20,19 @@ from fdsl.schema.base import choose
 SYSTEMS = {"fractaldb": "abcdef", "exfractaldb": "abcdefghijkl"}
 LARGEST_BYTES = 2**20  # a system of 256 maps takes 90 kB
 DIGITS = {"fractaldb": 5, "exfractaldb": 6, "rcdb": 5}
-# The key of the released program -> our column. The rest of its keys describe instance 0.
-RCDB_KEYS = {
+# The released program's keys in its order -> our columns; the others describe instance 0.
+RCDB_COLUMNS = {
     "Vertex": "vertices",
-    "Line_num": "polygons",
     "Perlin_noise": "noise",
     "line_width": "step",
-}
-RCDB_INSTANCE_0 = {
     "Center_rad": "radius",
+    "Line_num": "polygons",
     "Oval_rate_x": "oval_x",
     "Oval_rate_y": "oval_y",
     "start_pos_h": "centre_y",
     "start_pos_w": "centre_x",
 }
-RCDB_ORDER = (
-    "Vertex",
-    "Perlin_noise",
-    "line_width",
-    "Center_rad",
-    "Line_num",
-    "Oval_rate_x",
-    "Oval_rate_y",
-    "start_pos_h",
-    "start_pos_w",
-)
+RCDB_REQUIRED = ("Vertex", "Line_num", "Perlin_noise", "line_width")
 
 
 def file_name(formula: str, category: int) -> str:
@@ -55,14 +41,13 @@ def file_name(formula: str, category: int) -> str:
 
 
 def read_folder(folder: str | Path, *, formula: str) -> Parameters:
-    """Read the categories 0, 1, … from a folder; folders of the authors' threads inside it (csv0,
-    csv1, …) are looked into.
+    """Read the categories 0, 1, … from a folder and its subfolders (csv0, csv1, … of threads).
 
     Raises
     ------
     DamagedFile
-        If there is no category 0, a number is missing or stands twice, or a file cannot be used;
-        the message names the file.
+        If there is no category 0, a number is missing or repeated, or a file cannot be used; the
+        message names the file.
     """
     _known(formula)
     folder = Path(folder)
@@ -95,8 +80,7 @@ def read_file(path: str | Path, *, formula: str) -> Rows:
     size = Path(path).stat().st_size
     if size > LARGEST_BYTES:
         raise DamagedFile(
-            f"{path} has {size:,} bytes; a category takes at most {LARGEST_BYTES:,}: get the file"
-            " again"
+            f"{path} has {size:,} bytes; a category takes at most {LARGEST_BYTES:,}: get it again"
         )
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -114,21 +98,17 @@ def read_file(path: str | Path, *, formula: str) -> Rows:
 
 
 def write_folder(folder: str | Path, parameters: Parameters, *, formula: str) -> None:
-    """Write one CSV per category; a file that is there and differs is an error, the same one is
-    left alone.
-    """
+    """Write one CSV per category; DamagedFile if a different file is in the way."""
     _known(formula)
     for category in range(parameters.classes):
         path = Path(folder) / file_name(formula, category)
         content = text_of(parameters.of(category), formula=formula).encode()
-        if path.exists():
-            if path.read_bytes() != content:
-                raise DamagedFile(
-                    f"{path} is in the way and differs from category {category}: choose another"
-                    " folder"
-                )
-            continue
-        write_bytes(path, content)
+        if not path.exists():
+            write_bytes(path, content)
+        elif path.read_bytes() != content:
+            raise DamagedFile(
+                f"{path} is in the way and differs from category {category}: choose another folder"
+            )
 
 
 def text_of(rows: Rows, *, formula: str) -> str:
@@ -137,8 +117,8 @@ def text_of(rows: Rows, *, formula: str) -> str:
         names = [*SYSTEMS[formula], "p"]
         table = np.array([rows[name] for name in names], np.float64).T
         return "".join(",".join(f"{value:.18e}" for value in line) + "\n" for line in table)
-    columns = RCDB_KEYS | {k: v for k, v in RCDB_INSTANCE_0.items() if v in rows}
-    lines = [f"{key},{rows[columns[key]][0].item()}" for key in RCDB_ORDER if key in columns]
+    held = [(key, column) for key, column in RCDB_COLUMNS.items() if column in rows]
+    lines = [f"{key},{rows[column][0].item()}" for key, column in held]
     return "".join(line + "\r\n" for line in lines)  # as Python's csv module ends them
 
 
@@ -147,9 +127,8 @@ def _system(names: str, table: list[list[str]]) -> Rows:
     if wrong := [len(row) for row in table if len(row) != columns]:
         raise ValueError(f"a row has {wrong[0]} columns, not {columns}")
     values = np.array([[_number(cell) for cell in row] for row in table])
-    rows = ifs.columns(
-        names, np.ascontiguousarray(values[:, :-1]), values[:, -1].copy(), candidate=0
-    )
+    system, shares = np.ascontiguousarray(values[:, :-1]), values[:, -1].copy()
+    rows = ifs.columns(names, system, shares, candidate=0)
     ifs.read_system(names, rows)
     return rows
 
@@ -159,23 +138,21 @@ def _constants(table: list[list[str]]) -> Rows:
         raise ValueError(f"a row is not key,value: {wrong[0]}")
     values = dict(table)
     if len(values) < len(table):
-        raise ValueError("a key stands twice")
-    if missing := sorted(RCDB_KEYS.keys() - values.keys()):
+        raise ValueError("a key is repeated")
+    if missing := sorted(set(RCDB_REQUIRED) - values.keys()):
         raise ValueError(f"the keys {missing} are missing")
-    if foreign := sorted(values.keys() - RCDB_KEYS.keys() - RCDB_INSTANCE_0.keys()):
+    if foreign := sorted(values.keys() - RCDB_COLUMNS.keys()):
         raise ValueError(f"the keys {foreign} are unknown")
-    numbers = {key: _number(values[key]) for key in RCDB_KEYS}
-    for key, column in RCDB_KEYS.items():
+    columns: Rows = {}
+    for key in RCDB_REQUIRED:
+        column, number = RCDB_COLUMNS[key], _number(values[key])
         lowest, highest = LIMITS[column]
         whole = isinstance(lowest, int)
-        if not lowest <= numbers[key] <= highest or (whole and numbers[key] != int(numbers[key])):
+        if not lowest <= number <= highest or (whole and number != int(number)):
             kind = "a whole number" if whole else "a number"
             raise ValueError(f"{key} = {values[key]} must be {kind} from {lowest} to {highest}")
-    dtypes = {"vertices": np.int32, "polygons": np.int32}
-    return {
-        column: np.array([numbers[key]], dtypes.get(column, np.float64))
-        for key, column in RCDB_KEYS.items()
-    }
+        columns[column] = np.array([number], np.int32 if whole else np.float64)
+    return columns
 
 
 def _number(text: str) -> float:

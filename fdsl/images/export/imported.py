@@ -1,6 +1,4 @@
-"""Parameters from outside: a folder of the authors' CSV files, or the one file that `fdsl import`
-makes of it.
-"""
+"""Import parameters: read the authors' CSV files, or the one file `fdsl import` makes of them."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ def read_parameters(path: str | Path, *, formula: str) -> Parameters:
     if path.is_dir():
         return authors_csv.read_folder(path, formula=formula)
     if not path.exists():
-        raise FileNotFoundError(
-            f"{path} does not exist: give a folder of CSV files or a file of `fdsl import`"
-        )
+        raise FileNotFoundError(f"{path}: give a folder of CSV files or a file of `fdsl import`")
     parameters, about = read_table(path)
     if about.get("formula") != formula:
         raise DamagedFile(f"{path} holds parameters of {about.get('formula')}, not of {formula}")

@@ -1,6 +1,4 @@
-"""Names of image files: the folders of the authors' programs, each a rule from (category, instance)
-to a path and back.
-"""
+"""Names of image files as the authors' programs choose them: (category, instance) and back."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from fdsl.schema.base import choose
 
 @dataclass(frozen=True)
 class Layout:
-    """A rule for file names.
+    """A scheme of file names.
 
     Attributes
     ----------
@@ -24,24 +22,21 @@ class Layout:
         category has none.
     place
         The numbers of the pattern's groups to (category, instance).
-    example
-        For people.
     """
 
     pattern: str
     name: Callable[[int, int, int], str]
-    place: Callable[..., tuple[int, int]]
-    example: str
+    place: Callable[..., tuple[int, int]] = lambda category, instance: (category, instance)
     needs_vertices: bool = False
 
     def find(self, path: str) -> tuple[int, int] | None:
-        """Return category and instance of a path that ends as this rule says, else None."""
+        """Return (category, instance) of a path that matches, else None."""
         found = re.search(rf"(?:^|/){self.pattern}$", path)
         return self.place(*map(int, found.groups())) if found else None
 
 
 def fractaldb(*, weights: int, flips: int) -> Layout:
-    """FractalDB and 2D-OFDB: weight row, count and flip of the instance stand in the name."""
+    """FractalDB and 2D-OFDB: names hold weight row, count and flip of the instance."""
 
     def name(category: int, instance: int, _: int) -> str:
         row, flip = instance % weights, (instance // weights) % flips
@@ -51,18 +46,11 @@ def fractaldb(*, weights: int, flips: int) -> Layout:
     def place(category: int, row: int, count: int, flip: int) -> tuple[int, int]:
         return category, row + weights * (flip + flips * count)
 
-    return Layout(
-        r"\d{5,}/(\d{5,})_(\d\d+)_count_(\d+)_flip(\d)\.png",
-        name,
-        place,
-        "00000/00000_WW_count_C_flipF.png",
-    )
+    return Layout(r"\d{5,}/(\d{5,})_(\d\d+)_count_(\d+)_flip(\d)\.png", name, place)
 
 
 def exfractaldb(*, weights: int, folder: str) -> Layout:
-    """ExFractalDB and MV-FractalDB (folder images), 3D-OFDB (folder image): weight row and view
-    stand in the name.
-    """
+    """ExFractalDB, MV-FractalDB and 3D-OFDB: names hold weight row and view of the instance."""
 
     def name(category: int, instance: int, _: int) -> str:
         row, view = instance % weights, instance // weights
@@ -72,37 +60,29 @@ def exfractaldb(*, weights: int, folder: str) -> Layout:
         return category, row + weights * view
 
     pattern = rf"{folder}/\d{{6,}}/(\d{{6,}})_(\d{{5,}})_(\d{{3,}})\.png"
-    return Layout(pattern, name, place, f"{folder}/000000/000000_00000_000.png")
+    return Layout(pattern, name, place)
 
 
 RCDB = Layout(
     r"image/\d{5,}/(\d{5,})_(\d{4,})\.png",
     lambda category, instance, _: f"image/{category:05d}/{category:05d}_{instance:04d}.png",
-    lambda category, instance: (category, instance),
-    "image/00000/00000_0000.png",
 )
 VISUALATOM = Layout(
     r"(\d{5,})/vertex_\d{4,}_instance_(\d{4,})\.png",
     lambda category, instance, vertices: (
         f"{category:05d}/vertex_{vertices:04d}_instance_{instance:04d}.png"
     ),
-    lambda category, instance: (category, instance),
-    "00000/vertex_VVVV_instance_0000.png",
     needs_vertices=True,
 )
 PLAIN = Layout(
     r"\d{5,}/(\d{5,})_(\d{5,})\.png",
     lambda category, instance, _: f"{category:05d}/{category:05d}_{instance:05d}.png",
-    lambda category, instance: (category, instance),
-    "00000/00000_00000.png",
 )
 NAMES = ("auto", "fractaldb", "exfractaldb", "ofdb3d", "rcdb", "visualatom", "plain")
 
 
 def resolve(name: str, *, dataset: str, formula: str) -> str:
-    """Return the layout that "auto" stands for: the authors' own of the formula, else the plain
-    one.
-    """
+    """Resolve "auto" to the authors' layout of the formula, else to "plain"."""
     choose("layout", name, list(NAMES), where="fdsl render")
     if name != "auto":
         return name
@@ -112,9 +92,7 @@ def resolve(name: str, *, dataset: str, formula: str) -> str:
 
 
 def get(name: str, *, settings: dict[str, object]) -> Layout:
-    """Return a layout by its name (see `resolve`); `settings` say how many weights and flips an
-    instance's number counts.
-    """
+    """Return a layout by name; `settings` decide how many weights and flips an instance counts."""
     weighted = bool(settings.get("weighted", True)) and settings.get("instance_row") is None
     if name == "fractaldb":
         flips = 4 if settings.get("flips", True) else 1

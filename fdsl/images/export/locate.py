@@ -1,6 +1,4 @@
-"""What stands behind one image of a rendered folder or of a dataset: category, instance and
-parameters.
-"""
+"""Trace an image of a rendered folder or of a dataset to category, instance and parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ import numpy as np
 from fdsl.images.dataset import Dataset, build
 from fdsl.images.export import layouts
 from fdsl.images.export import manifest as manifest_file
-from fdsl.images.parameters import read_table
+from fdsl.images.parameters import read_table, require_index
 from fdsl.io.checksums import digest
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import SyntheticDataset
@@ -27,33 +25,25 @@ def folder_of(path: Path) -> Path:
     Raises
     ------
     DamagedFile
-        If no folder above it holds order.json.
+        If no folder above it holds spec.json.
     """
     for folder in [path, *path.absolute().parents]:
-        if (folder / manifest_file.ORDER).is_file():
+        if (folder / manifest_file.SPEC).is_file():
             return folder
     raise DamagedFile(
-        f"{path} does not lie in a folder of fdsl render: there is no {manifest_file.ORDER}"
-        " above it"
+        f"{path} does not lie in a folder of fdsl render: there is no {manifest_file.SPEC} above it"
     )
 
 
 def dataset_of(folder: Path) -> Dataset:
     """Return the dataset that a folder was rendered from, with the parameters that lie there."""
-    origin = manifest_file.read_order(folder)["origin"]
-    entry = SyntheticDataset(
-        title=origin["dataset"],
-        formula=origin["formula"],
-        classes=origin["classes"],
-        instances=origin["instances"],
-        settings=origin["settings"],
-    )
+    origin = manifest_file.read_spec(folder)["origin"]
+    name, seed = origin["dataset"], origin["seed"]
+    keys = ("formula", "classes", "instances", "settings")
+    entry = SyntheticDataset(title=name, **{key: origin[key] for key in keys})
     known, about = read_table(folder / manifest_file.PARAMETERS)
     if about.get("origin") != origin:
-        raise DamagedFile(
-            f"{folder / manifest_file.PARAMETERS} is of another dataset than {folder}"
-        )
-    name, seed = origin["dataset"], origin["seed"]
+        raise DamagedFile(f"{folder / manifest_file.PARAMETERS} is of another dataset")
     if "official" not in origin:
         return build(name, entry, seed=seed, threads=None, imported=known)
     dataset = build(name, entry, seed=seed, threads=origin["official"]["threads"])
@@ -62,20 +52,17 @@ def dataset_of(folder: Path) -> Dataset:
 
 
 def of_index(dataset: Dataset, index: int) -> dict[str, Any]:
-    """Return what stands behind image `index` of a dataset, as plain data."""
-    if not 0 <= index < len(dataset):
-        raise IndexError(f"image {index} is out of range 0 to {len(dataset) - 1} of {dataset.name}")
+    """Return category, instance, parameters and settings of image `index`, as plain data."""
+    require_index("image", index, len(dataset))
     category, instance = divmod(index, dataset.instances)
     rows = dataset.images.parameters.of(category)
     return {
-        "dataset": dataset.name,
-        "formula": dataset.formula,
-        "seed": dataset.seed,
+        **{key: dataset.origin[key] for key in ("dataset", "formula", "seed")},
         "index": index,
         "category": category,
         "instance": instance,
         "parameters": {name: np.asarray(values).tolist() for name, values in rows.items()},
-        "settings": dataset.settings.model_dump(mode="json"),
+        "settings": dataset.origin["settings"],
     }
 
 
@@ -90,27 +77,25 @@ def index_of_file(path: Path, *, member: str | None) -> tuple[Path, int]:
         the file's.
     """
     folder = folder_of(path)
-    order = manifest_file.read_order(folder)
-    origin = order["origin"]
+    spec = manifest_file.read_spec(folder)
+    origin = spec["origin"]
     inside = path.absolute().relative_to(folder.absolute()).as_posix()
-    if order["files"] == "png":
-        layout = layouts.get(order["layout"], settings=origin["settings"])
+    if spec["files"] == "png":
+        layout = layouts.get(spec["layout"], settings=origin["settings"])
         place = layout.find(inside)
     else:
-        place = _place_in_archive(path, member, order, _part_of(inside, path))
+        place = _place_in_archive(path, member, spec, _part_of(inside, path))
     if place is None or not (
         0 <= place[0] < origin["classes"] and 0 <= place[1] < origin["instances"]
     ):
         raise DamagedFile(f"{path} is not an image of {origin['dataset']} as {folder} holds it")
     index = place[0] * origin["instances"] + place[1]
-    _check_content(path, folder, index, order["images_per_file"])
+    _check_content(path, folder, index, spec["images_per_file"])
     return folder, index
 
 
 def _check_content(path: Path, folder: Path, index: int, images_per_file: int) -> None:
-    """Compare a file with what was written down of it; that of a part still being drawn is known by
-    its name alone.
-    """
+    """Compare a file with its recorded digest; an unfinished part has none."""
     part = index // images_per_file
     if not (folder / manifest_file.provenance_name(part)).exists():
         return
@@ -118,8 +103,7 @@ def _check_content(path: Path, folder: Path, index: int, images_per_file: int) -
     wanted = about["sha256"] or rows[index - part * images_per_file].png.hex()
     if digest(path) != wanted:
         raise DamagedFile(
-            f"{path} is damaged or another picture: its digest is not the one of image {index} of"
-            f" {folder}"
+            f"{path} is damaged or another picture: its digest is not image {index}'s of {folder}"
         )
 
 
@@ -131,11 +115,11 @@ def _part_of(inside: str, path: Path) -> int:
 
 
 def _place_in_archive(
-    path: Path, member: str | None, order: dict[str, Any], part: int
+    path: Path, member: str | None, spec: dict[str, Any], part: int
 ) -> tuple[int, int]:
-    """Find the image in a file of many; `member` is a row number, or a key of a tar."""
-    size, instances = order["images_per_file"], order["origin"]["instances"]
-    images = instances * order["origin"]["classes"]
+    """Return (category, instance) in an archive; `member` is a row number or a tar's key."""
+    size, instances = spec["images_per_file"], spec["origin"]["instances"]
+    images = instances * spec["origin"]["classes"]
     indices = range(part * size, min((part + 1) * size, images))
     if member is None:
         raise DamagedFile(
@@ -147,5 +131,6 @@ def _place_in_archive(
         if place[0] * instances + place[1] in indices:
             return place
     elif member.isdigit() and int(member) < len(indices):
-        return divmod(indices[int(member)], instances)
+        category, instance = divmod(indices[int(member)], instances)
+        return category, instance
     raise DamagedFile(f"{path} has no member {member}: rows go from 0 to {len(indices) - 1}")

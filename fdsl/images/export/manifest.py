@@ -1,35 +1,34 @@
-"""What a folder of rendered images says about itself.
+"""The files that describe a folder of rendered images.
 
-order.json        written first: all that decides the images, and how they are stored
-parameters.parquet  the parameters of all categories
-provenance-00000.parquet  written when part 0 is whole: file, digests, category and instance of each
-of its images manifest.json     written last: counts, versions, digests; where it is, the folder is
-complete
+spec.json: written first; all that decides the images, and how they are stored.
+parameters.parquet: the parameters of all categories.
+provenance-00000.parquet: written when part 0 is complete; file, digests, category and instance of
+each of its images.
+manifest.json: written last, when the folder is complete; counts, versions, digests.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from fdsl.images.export.writers import Row
+from fdsl.images.export.writers import StoredImage
 from fdsl.io.checksums import digest
 from fdsl.io.storage import DamagedFile, atomic_write, write_json
 from fdsl.schema.base import FrozenModel
 
-FORMAT = 1
+FORMAT = 2  # 1 had order.json
 KEY = b"fdsl"
-ORDER, MANIFEST = "order.json", "manifest.json"
+SPEC, MANIFEST = "spec.json", "manifest.json"
 PARAMETERS, BEGINNING = "parameters.parquet", "parameters-begun.parquet"
 
 
 class _Stated(FrozenModel):
-    """A part of an order.json, which may be somebody else's."""
+    """A part of a spec.json, which another program may have written."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -43,8 +42,8 @@ class _Origin(_Stated):
     settings: dict[str, Any]
 
 
-class _Order(_Stated):
-    format: Literal[1]
+class _Spec(_Stated):
+    format: Literal[2]
     origin: _Origin
     files: Literal["png", "arrow", "parquet", "webdataset"]
     layout: Literal["fractaldb", "exfractaldb", "ofdb3d", "rcdb", "visualatom", "plain"]
@@ -52,28 +51,25 @@ class _Order(_Stated):
     code: str
 
 
-def begin(folder: Path, order: dict[str, Any]) -> None:
-    """Claim an empty folder for an order, or find that it holds the beginning of the same one.
+def begin(folder: Path, spec: dict[str, Any]) -> None:
+    """Claim an empty folder for a spec, or check that its spec is the same.
 
     Raises
     ------
     DamagedFile
-        If the folder holds something else; the message names it and, for another order, both
-        values.
+        If the folder holds something else; the message names it, or the values that differ.
     """
-    path = folder / ORDER
+    path = folder / SPEC
     if not path.exists():
-        begun = set(
-            folder.glob(f".{ORDER}.*.tmp")
-        )  # by a run that was killed while it claimed the folder
-        if foreign := sorted(p.name for p in set(folder.iterdir()) - begun):
+        killed = set(folder.glob(f".{SPEC}.*.tmp"))  # left by a run that was claiming the folder
+        if foreign := sorted(p.name for p in set(folder.iterdir()) - killed):
             raise DamagedFile(
                 f"{folder} is not empty and not made by fdsl render: it holds {foreign[0]}. Choose"
                 " an empty folder"
             )
-        write_json(path, order)
+        write_json(path, spec)
         return
-    held, wanted = _flat(read_order(folder)), _flat(order)
+    held, wanted = _flat(read_spec(folder)), _flat(spec)
     for key in sorted(wanted.keys() | held.keys()):
         if held.get(key) != wanted.get(key):
             raise DamagedFile(
@@ -82,21 +78,21 @@ def begin(folder: Path, order: dict[str, Any]) -> None:
             )
 
 
-def read_order(folder: Path) -> dict[str, Any]:
-    """Return the order of a folder."""
-    path = folder / ORDER
+def read_spec(folder: Path) -> dict[str, Any]:
+    """Return the spec of a folder."""
+    path = folder / SPEC
     try:
-        order = json.loads(path.read_text(encoding="utf-8"))
-    # without its order nobody can go on with a folder: its deletion is no remedy
+        spec = json.loads(path.read_text(encoding="utf-8"))
+    # no run can continue without the spec, so deleting it is no remedy
     except (ValueError, RecursionError) as error:
         raise DamagedFile(f"{path} is not valid JSON ({error}). {_ELSEWHERE}") from None
     try:
-        _Order.model_validate(order)
+        _Spec.model_validate(spec)
     except ValidationError:
         raise DamagedFile(
-            f"{path} is not of fdsl render, or of another version of it. {_ELSEWHERE}"
+            f"{path} is not of fdsl render, or of another version. {_ELSEWHERE}"
         ) from None
-    return dict(order)
+    return dict(spec)
 
 
 def provenance_name(part: int) -> str:
@@ -104,8 +100,10 @@ def provenance_name(part: int) -> str:
     return f"provenance-{part:05d}.parquet"
 
 
-def write_provenance(folder: Path, part: int, rows: list[Row], *, archive: str | None) -> None:
-    """Write down a whole part; `archive` is its one file, if it has one."""
+def write_provenance(
+    folder: Path, part: int, rows: list[StoredImage], *, archive: str | None
+) -> None:
+    """Write the provenance of a complete part; `archive` is its one file, if it has one."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -121,8 +119,8 @@ def write_provenance(folder: Path, part: int, rows: list[Row], *, archive: str |
         pq.write_table(pa.table(columns, schema=schema), temporary)
 
 
-def read_provenance(folder: Path, part: int) -> tuple[list[Row], dict[str, Any]]:
-    """Read what is known about a part.
+def read_provenance(folder: Path, part: int) -> tuple[list[StoredImage], dict[str, Any]]:
+    """Read the provenance of a part.
 
     Raises
     ------
@@ -136,12 +134,12 @@ def read_provenance(folder: Path, part: int) -> tuple[list[Row], dict[str, Any]]
     try:
         table = pq.ParquetFile(path).read()
         about = json.loads((table.schema.metadata or {})[KEY])
-        values = zip(*(table[name].to_pylist() for name in Row._fields), strict=True)
-        rows = [Row(*row) for row in values]
+        values = zip(*(table[name].to_pylist() for name in StoredImage._fields), strict=True)
+        rows = [StoredImage(*row) for row in values]
         whole = about["part"] == part and about["content"] == _digest(rows)
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         raise DamagedFile(
-            f"{path} is not a provenance file, or is damaged ({error}). {_AGAIN}"
+            f"{path} is not a provenance file or damaged ({error}). {_AGAIN}"
         ) from None
     if not whole:
         raise DamagedFile(f"{path} does not hold what was written. {_AGAIN}")
@@ -149,20 +147,20 @@ def read_provenance(folder: Path, part: int) -> tuple[list[Row], dict[str, Any]]
 
 
 def verify_part(folder: Path, part: int, indices: range) -> bool:
-    """Say whether a part is complete; a part that should be and is not what was written is an error
-    that names the file.
+    """Return whether a part is complete.
+
+    Raises
+    ------
+    DamagedFile
+        Naming the file, if the part was complete and a file of it is missing or altered.
     """
     if not (folder / provenance_name(part)).exists():
         return False
     rows, about = read_provenance(folder, part)
     if [row.index for row in rows] != list(indices):
         raise DamagedFile(f"{folder / provenance_name(part)} is of another part. {_AGAIN}")
-    files = (
-        [(about["archive"], about["sha256"])]
-        if about["archive"]
-        else [(row.file, row.png.hex()) for row in rows]
-    )
-    for name, wanted in files:
+    archive = {about["archive"]: about["sha256"]} if about["archive"] else {}
+    for name, wanted in (archive or {row.file: row.png.hex() for row in rows}).items():
         path = folder / name
         if not path.exists():
             raise DamagedFile(
@@ -171,23 +169,24 @@ def verify_part(folder: Path, part: int, indices: range) -> bool:
             )
         if digest(path) != wanted:
             raise DamagedFile(
-                f"{path} is damaged: its digest is not the one that was written down. Delete it and"
-                f" {provenance_name(part)}, and run the same command again"
+                f"{path} is damaged: its digest differs. Delete it and {provenance_name(part)}, and"
+                " run the same command again"
             )
     return True
 
 
 def write_manifest(
-    folder: Path, order: dict[str, Any], *, parts: int, environment: Any
+    folder: Path, spec: dict[str, Any], *, parts: int, environment: Any
 ) -> dict[str, Any]:
-    """Sum up a folder whose parts are all complete and return what was written.
+    """Write and return the manifest of a folder whose parts are all complete.
 
-    `content` is the SHA-256 of the images' digests in order: it does not depend on format, file
+    `content` is the SHA-256 of the images' digests by index: it does not depend on format, file
     size or number of workers.
     """
     content = hashlib.sha256()
     images, blank, diverged, provenance = 0, 0, 0, []
-    for part, (rows, about) in _all(folder, parts):
+    for part in range(parts):
+        rows, about = read_provenance(folder, part)
         content.update(b"".join(row.pixels for row in rows))
         images += len(rows)
         blank += sum(row.blank for row in rows)
@@ -197,11 +196,11 @@ def write_manifest(
         if about["archive"]:
             held |= {"archive": about["archive"], "archive_sha256": about["sha256"]}
         provenance.append(held)
-    expected = order["origin"]["classes"] * order["origin"]["instances"]
+    expected = spec["origin"]["classes"] * spec["origin"]["instances"]
     if images != expected:
         raise DamagedFile(f"{folder} holds {images} images, not {expected}. {_AGAIN}")
     manifest = {
-        **order,
+        **spec,
         "images": images,
         "blank_images": blank,
         "diverged_images": diverged,
@@ -218,21 +217,16 @@ _AGAIN = "Delete it and run the same command again."
 _ELSEWHERE = "Choose another folder, or delete this one"
 
 
-def _flat(order: dict[str, Any], above: str = "") -> dict[str, Any]:
+def _flat(spec: dict[str, Any], above: str = "") -> dict[str, Any]:
     """Return the values of nested dictionaries by their dotted names."""
     values: dict[str, Any] = {}
-    for key, value in order.items():
-        inner = _flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value}
-        values |= inner
+    for key, value in spec.items():
+        nested = isinstance(value, dict)
+        values |= _flat(value, f"{above}{key}.") if nested else {above + key: value}
     return values
 
 
-def _all(folder: Path, parts: int) -> Iterator[tuple[int, tuple[list[Row], dict[str, Any]]]]:
-    for part in range(parts):
-        yield part, read_provenance(folder, part)
-
-
-def _digest(rows: list[Row]) -> str:
+def _digest(rows: list[StoredImage]) -> str:
     whole = hashlib.sha256()
     for row in rows:
         whole.update(repr(tuple(row)).encode())
@@ -242,12 +236,5 @@ def _digest(rows: list[Row]) -> str:
 def _schema() -> Any:
     import pyarrow as pa
 
-    kinds = [
-        *(pa.int64(),) * 3,
-        pa.string(),
-        pa.binary(),
-        pa.binary(),
-        pa.bool_(),
-        pa.bool_(),
-    ]
-    return pa.schema(list(zip(Row._fields, kinds, strict=True)))
+    kinds = [*[pa.int64()] * 3, pa.string(), *[pa.binary()] * 2, *[pa.bool_()] * 2]
+    return pa.schema(list(zip(StoredImage._fields, kinds, strict=True)))

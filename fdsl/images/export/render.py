@@ -1,6 +1,4 @@
-"""A whole dataset to files: exactly classes × instances images, restartable, the same for any
-number of workers.
-"""
+"""Render a whole dataset to files: restartable, the same for any number of workers."""
 
 from __future__ import annotations
 
@@ -30,8 +28,8 @@ Progress = Callable[..., Iterable[Any]]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is stored where."""
+class RenderJob:
+    """A dataset, the folder that it is rendered to, and how."""
 
     dataset: Dataset
     folder: Path
@@ -48,6 +46,7 @@ class Plan:
 
     @property
     def title(self) -> str:
+        """Name and seed, for messages."""
         return f"{self.dataset.name}, seed {self.dataset.seed}"
 
     def indices(self, part: int) -> range:
@@ -55,7 +54,7 @@ class Plan:
         start = part * self.images_per_file
         return range(start, min(start + self.images_per_file, len(self.dataset)))
 
-    def order(self) -> dict[str, Any]:
+    def spec(self) -> dict[str, Any]:
         """Return what decides the content of the folder; the number of workers does not."""
         return {
             "format": manifest_file.FORMAT,
@@ -77,7 +76,7 @@ def render(
     workers: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Draw all images of a dataset into a folder, or go on where an interrupted run stopped.
+    """Render all images of a dataset to a folder, or continue an interrupted run.
 
     Parameters
     ----------
@@ -88,13 +87,12 @@ def render(
         Names of the images: "auto" takes the authors' own of the formula (see
         fdsl.images.export.layouts).
     images_per_file
-        Images in a tar or table; with "png", images after which an interrupted run can go on. The
-        pixels do not depend on it.
+        Images in a tar or table; with "png", images between two points of restart. The pixels do
+        not depend on it.
     workers
         Processes that draw; 0 draws in this one.
     progress
-        Called as progress(items, total=, unit=, title=), yields the items and shows how far they
-        are.
+        Called as progress(items, total=, unit=, title=); yields the items and shows progress.
 
     Returns
     -------
@@ -108,31 +106,6 @@ def render(
     DamagedFile
         If something foreign, different or damaged is in the way; the message names it.
     """
-    plan = _plan(dataset, folder, format, layout, images_per_file, workers, progress)
-    if plan.folder.exists() and not plan.folder.is_dir():
-        raise DamagedFile(f"{plan.folder} is a file, not a folder: choose another name")
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    with locks.try_lock(plan.folder) as alone:
-        if not alone:
-            raise DamagedFile(f"{plan.folder} is being filled by another process: wait for it")
-        return _render(plan)
-
-
-def code(dataset: Dataset) -> str:
-    """Return the digest of the code that draws a dataset."""
-    kind = "images.official" if "official" in dataset.origin else "formulas"
-    return fingerprint(f"fdsl.{kind}.{dataset.formula}")
-
-
-def _plan(
-    dataset: Dataset,
-    folder: str | Path,
-    format: str,
-    layout: str,
-    images_per_file: int | None,
-    workers: int,
-    progress: Progress | None,
-) -> Plan:
     choose("format", format, list(FORMATS), where="fdsl render")
     size = writers.DEFAULT_IMAGES_PER_FILE[format] if images_per_file is None else images_per_file
     if size < 1 or workers < 0:
@@ -141,84 +114,96 @@ def _plan(
             " least 0"
         )
     name = layouts.resolve(layout, dataset=dataset.name, formula=dataset.formula)
-    return Plan(dataset, Path(folder), format, name, size, workers, progress or _silent)
+    job = RenderJob(dataset, Path(folder), format, name, size, workers, progress or _silent)
+    if job.folder.exists() and not job.folder.is_dir():
+        raise DamagedFile(f"{job.folder} is a file, not a folder: choose another name")
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with locks.try_lock(job.folder) as alone:
+        if not alone:
+            raise DamagedFile(f"{job.folder} is being filled by another process: wait for it")
+        return _render(job)
 
 
-def _render(plan: Plan) -> dict[str, Any]:
-    manifest_file.begin(plan.folder, plan.order())
-    _remove_leftovers(plan.folder)
-    known = _parameters(plan)
-    checked = plan.progress(
-        range(plan.count), total=plan.count, unit="parts", title=f"{plan.title}: looking for parts"
+def code(dataset: Dataset) -> str:
+    """Return the digest of the code that draws a dataset."""
+    kind = "images.official" if "official" in dataset.origin else "formulas"
+    return fingerprint(f"fdsl.{kind}.{dataset.formula}")
+
+
+def _render(job: RenderJob) -> dict[str, Any]:
+    manifest_file.begin(job.folder, job.spec())
+    _remove_leftovers(job.folder)
+    known = _parameters(job)
+    checked = job.progress(
+        range(job.count), total=job.count, unit="parts", title=f"{job.title}: looking for parts"
     )
-    missing = [p for p in checked if not manifest_file.verify_part(plan.folder, p, plan.indices(p))]
+    missing = [p for p in checked if not manifest_file.verify_part(job.folder, p, job.indices(p))]
     if missing:
-        (plan.folder / manifest_file.MANIFEST).unlink(missing_ok=True)
-    workspace = plan.folder / writers.WORKSPACE
+        (job.folder / manifest_file.MANIFEST).unlink(missing_ok=True)
+    workspace = job.folder / writers.WORKSPACE
     workspace.mkdir()
     try:
-        _draw(plan, missing, known)
+        _draw(job, missing, known)
     finally:
         shutil.rmtree(workspace)
-    if plan.layout == "rcdb" and plan.format == "png":
-        authors_csv.write_folder(plan.folder / "param", known, formula="rcdb")
+    if job.layout == "rcdb" and job.format == "png":
+        authors_csv.write_folder(job.folder / "param", known, formula="rcdb")
     return manifest_file.write_manifest(
-        plan.folder, plan.order(), parts=plan.count, environment=environment()
+        job.folder, job.spec(), parts=job.count, environment=environment()
     )
 
 
-def _draw(plan: Plan, missing: list[int], known: Parameters) -> None:
-    """Draw the missing parts in one stream, so that no worker waits at the end of a part."""
-    indices = (index for part in missing for index in plan.indices(part))
-    total = sum(len(plan.indices(part)) for part in missing)
-    stream = samples(plan.dataset.images, indices, workers=plan.workers, compression=COMPRESSION)
-    drawn = iter(plan.progress(stream, total=total, unit="images", title=plan.title))
-    named = _named(plan, drawn, known)
-    target = writers.Target(plan.folder, plan.title)
+def _draw(job: RenderJob, missing: list[int], known: Parameters) -> None:
+    """Draw the missing parts in one stream, so that no worker idles at the end of a part."""
+    indices = (index for part in missing for index in job.indices(part))
+    total = sum(len(job.indices(part)) for part in missing)
+    stream = samples(job.dataset.images, indices, workers=job.workers, compression=COMPRESSION)
+    drawn = iter(job.progress(stream, total=total, unit="images", title=job.title))
+    named = _named(job, drawn, known)
+    target = writers.Target(job.folder, job.title)
     for part in missing:
-        taken = itertools.islice(named, len(plan.indices(part)))
+        taken = itertools.islice(named, len(job.indices(part)))
         archive = None
-        if plan.format == "png":
+        if job.format == "png":
             rows = list(writers.write_pngs(target, taken))
         else:
-            archive = writers.archive_name(plan.format, part, plan.count)
-            rows = list(writers.write_archive(target, archive, taken, format=plan.format))
-        manifest_file.write_provenance(plan.folder, part, rows, archive=archive)
+            archive = writers.archive_name(job.format, part, job.count)
+            rows = list(writers.write_archive(target, archive, taken, format=job.format))
+        manifest_file.write_provenance(job.folder, part, rows, archive=archive)
     next(drawn, None)  # lets the progress and the workers end
 
 
-def _named(plan: Plan, drawn: Iterator[Sample], known: Parameters) -> Iterator[tuple[Sample, str]]:
-    """Put its file name beside every image."""
-    layout = layouts.get(plan.layout, settings=plan.dataset.settings.model_dump())
+def _named(
+    job: RenderJob, drawn: Iterator[Sample], known: Parameters
+) -> Iterator[tuple[Sample, str]]:
+    """Yield each image with its file name."""
+    layout = layouts.get(job.layout, settings=job.dataset.settings.model_dump())
     if layout.needs_vertices and "vertices" not in known.columns:
-        raise ConfigError(f"layout {plan.layout} needs categories with a number of vertices")
+        raise ConfigError(f"layout {job.layout} needs categories with a number of vertices")
     for sample in drawn:
         vertices = int(known.of(sample.category)["vertices"][0]) if layout.needs_vertices else 0
         yield sample, layout.name(sample.category, sample.instance, vertices)
 
 
-def _parameters(plan: Plan) -> Parameters:
-    """Return the parameters, found now or by an interrupted run; they are kept in the folder, and
-    every so often on the way.
-    """
-    path, dataset = plan.folder / manifest_file.PARAMETERS, plan.dataset
-    searched = isinstance(dataset.images.parameters, SearchedParameters)
-    beginning = plan.folder / manifest_file.BEGINNING
+def _parameters(job: RenderJob) -> Parameters:
+    """Return the parameters, searched now or by an interrupted run, which saved them regularly."""
+    path, dataset = job.folder / manifest_file.PARAMETERS, job.dataset
+    search = dataset.images.parameters
+    beginning = job.folder / manifest_file.BEGINNING
     for held in (path, beginning):
         if held.exists():
             known, about = read_table(held)
             if about.get("origin") != dataset.origin:
-                raise DamagedFile(
-                    f"{held} is of another dataset. Delete it and run the same command again."
-                )
-            if searched:
-                dataset.images.parameters.recall(known)
+                raise DamagedFile(f"{held} is of another dataset. Delete it and run again.")
+            if isinstance(search, SearchedParameters):
+                search.recall(known)
             if held == path:
                 return known
-    found = dataset.search(workers=max(1, plan.workers))
-    title = f"{plan.title}: categories"
-    for category in plan.progress(found, total=dataset.classes, unit="categories", title=title):
-        if searched and (category + 1) % CATEGORIES_BETWEEN_WRITES == 0:
+    found = dataset.search(workers=max(1, job.workers))
+    title = f"{job.title}: categories"
+    for category in job.progress(found, total=dataset.classes, unit="categories", title=title):
+        due = (category + 1) % CATEGORIES_BETWEEN_WRITES == 0
+        if due and isinstance(search, SearchedParameters):
             _write_parameters(beginning, dataset, category + 1)
     _write_parameters(path, dataset, dataset.classes)
     beginning.unlink(missing_ok=True)
@@ -232,7 +217,7 @@ def _write_parameters(path: Path, dataset: Dataset, classes: int) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed run had not finished, from a folder that is known to be ours."""
+    """Remove unfinished files of a killed run."""
     shutil.rmtree(folder / writers.WORKSPACE, ignore_errors=True)
     for path in folder.glob(".*.tmp"):
         path.unlink()

@@ -1,6 +1,4 @@
-"""Images on their way to files: drawn, digested and packed as PNG in worker processes, handed over
-in order.
-"""
+"""Draw, hash and encode images as PNG in worker processes; yield them in order."""
 
 from __future__ import annotations
 
@@ -28,10 +26,9 @@ CHUNKS_PER_WORKER = 3  # in work or waiting, so that memory does not grow with t
 class Sample(NamedTuple):
     """One drawn image."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index
     category: int
     instance: int
-    shape: tuple[int, ...]
     png: bytes
     pixels: bytes  # SHA-256 of shape and pixels
     blank: bool  # one value everywhere
@@ -54,15 +51,15 @@ def samples(
         for index in indices:
             yield draw(images, index, compression)
         return
-    # parameters go along with the images that need them, so that a worker's memory does not grow
-    # with the dataset
-    streamed = isinstance(images, StreamedImages)
+    # parameters travel with the chunks that need them: a worker's memory must not grow with the
+    # dataset
+    streamed = images if isinstance(images, StreamedImages) else None
     content = pickle.dumps((None if streamed else images, compression))
     with process_pool(workers, initializer=_begin, initargs=(content,)) as pool:
         waiting: deque[Future[list[Sample]]] = deque()
         try:
             for chunk in _chunks(indices, _chunk_size(images)):
-                part = images.part(chunk) if streamed else None
+                part = streamed.part(chunk) if streamed else None
                 waiting.append(pool.submit(_draw_chunk, chunk, part))
                 if len(waiting) >= CHUNKS_PER_WORKER * workers:
                     yield from waiting.popleft().result()
@@ -75,17 +72,9 @@ def samples(
 
 def draw(images: DrawnImages, index: int, compression: int) -> Sample:
     """Draw one image."""
-    image, category, instance, diverged = images.draw_and_tell(index)
-    return Sample(
-        index,
-        category,
-        instance,
-        image.shape,
-        png(image, compression),
-        digest(image),
-        bool(image.min() == image.max()),
-        diverged,
-    )
+    image, category, instance, diverged = images.draw_checked(index)
+    content, blank = png(image, compression), bool(image.min() == image.max())
+    return Sample(index, category, instance, content, digest(image), blank, diverged)
 
 
 def png(image: NDArray[np.uint8], compression: int) -> bytes:
@@ -119,9 +108,7 @@ def _draw_chunk(indices: list[int], part: StreamedImages | None) -> list[Sample]
 
 
 def prepare(images: DrawnImages, index: int) -> None:
-    """See to it that the kernels of some images are compiled, but not in this process, so that it
-    stays small; `index` is one of them.
-    """
+    """Compile the kernels of `images`, by drawing `index`, in another process to save memory."""
     from fdsl.raster.first_use import compile_apart
 
     name = f"{type(images).__name__}-{images.dataset.formula}"

@@ -1,6 +1,4 @@
-"""One part of a rendered dataset in each of the formats: many PNG files, one tar, one Parquet or
-one Arrow file.
-"""
+"""Write one part of a rendered dataset: many PNG files, or one tar, Parquet or Arrow file."""
 
 from __future__ import annotations
 
@@ -20,24 +18,18 @@ from fdsl.io.storage import DamagedFile, sync
 ROWS_PER_GROUP = 256
 WORKSPACE = ".partial"
 DEFAULT_IMAGES_PER_FILE = {"png": 1000, "webdataset": 5000, "parquet": 5000, "arrow": 5000}
-HUGGING_FACE = {
-    "info": {
-        "features": {
-            "image": {"_type": "Image"},
-            **{
-                key: {"_type": "Value", "dtype": "int64"}
-                for key in ("label", "category", "instance")
-            },
-            "sha256": {"_type": "Value", "dtype": "binary"},
-        }
-    }
+_INTEGER = {"_type": "Value", "dtype": "int64"}
+FEATURES = {
+    "image": {"_type": "Image"},
+    **dict.fromkeys(("label", "category", "instance"), _INTEGER),
+    "sha256": {"_type": "Value", "dtype": "binary"},
 }
 
 
-class Row(NamedTuple):
-    """Where one image went, for the provenance."""
+class StoredImage(NamedTuple):
+    """The provenance of one image that was written."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index
     category: int
     instance: int
     file: str
@@ -48,22 +40,20 @@ class Row(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A folder being filled, and what it is filled with, for messages."""
+    """The folder to write to, and the dataset's title for messages."""
 
     folder: Path
     title: str
 
 
 def archive_name(format: str, part: int, parts: int) -> str:
-    """Return the name of a part's one file, which is what `datasets.load_dataset(folder)` looks
-    for.
-    """
+    """Return the name of a part's file, as `datasets.load_dataset(folder)` expects it."""
     ending = "tar" if format == "webdataset" else format
     return f"data/train-{part:05d}-of-{parts:05d}.{ending}"
 
 
-def write_pngs(target: Target, samples: Iterator[tuple[Sample, str]]) -> Iterator[Row]:
-    """Write one PNG file for each image; its name stands beside it. Durable when the iterator ends."""
+def write_pngs(target: Target, samples: Iterator[tuple[Sample, str]]) -> Iterator[StoredImage]:
+    """Write each image to a PNG file of the given name; durable when the iterator ends."""
     written = []
     for sample, name in samples:
         path = target.folder / name
@@ -76,26 +66,24 @@ def write_pngs(target: Target, samples: Iterator[tuple[Sample, str]]) -> Iterato
             workspace.write_bytes(sample.png)
             workspace.replace(path)
         written.append(path)
-        yield _row(sample, name)
+        yield _stored(sample, name)
     for path in [*written, *{path.parent for path in written}]:
         sync(path)
 
 
 def write_archive(
     target: Target, name: str, samples: Iterator[tuple[Sample, str]], *, format: str
-) -> Iterator[Row]:
-    """Write all images into one file, which appears whole when the iterator ends."""
-    write = {"webdataset": _write_tar, "parquet": _write_table, "arrow": _write_table}[format]
+) -> Iterator[StoredImage]:
+    """Write all images into one file, which appears complete when the iterator ends."""
+    write = _write_tar if format == "webdataset" else _write_table
     with _placing(target, name) as workspace:
-        for sample, _ in write(workspace, samples, format):
-            yield _row(sample, name)
+        for sample in write(workspace, samples, format):
+            yield _stored(sample, name)
 
 
 @contextmanager
 def _placing(target: Target, name: str) -> Iterator[Path]:
-    """Yield a path to write to; move it into place, unless an equal file is there. A different one
-    is an error.
-    """
+    """Yield a path to write to and move it into place; only an equal file may exist there."""
     path, workspace = target.folder / name, target.folder / WORKSPACE / Path(name).name
     yield workspace
     sync(workspace)
@@ -109,12 +97,10 @@ def _placing(target: Target, name: str) -> Iterator[Path]:
     sync(path.parent)
 
 
-def _write_tar(
-    path: Path, samples: Iterator[tuple[Sample, str]], _: str
-) -> Iterator[tuple[Sample, str]]:
+def _write_tar(path: Path, samples: Iterator[tuple[Sample, str]], _: str) -> Iterator[Sample]:
     """WebDataset: for each image a PNG, its label and its provenance, under one key."""
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for sample, name in samples:
+        for sample, _ in samples:
             key = f"{sample.category:06d}_{sample.instance:06d}"
             about = {
                 "index": sample.index,
@@ -130,27 +116,21 @@ def _write_tar(
                 member = tarfile.TarInfo(f"{key}.{ending}")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
-            yield sample, name
+            yield sample
 
 
 def _write_table(
     path: Path, samples: Iterator[tuple[Sample, str]], format: str
-) -> Iterator[tuple[Sample, str]]:
-    """Columns image (PNG bytes and a name), label, category, instance, sha256 of the pixels; in the
-    notation of `datasets`.
-    """
+) -> Iterator[Sample]:
+    """Write a table that the package datasets reads: PNG, labels, SHA-256 of the pixels."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    integers = [(name, pa.int64()) for name in ("label", "category", "instance")]
     schema = pa.schema(
-        [
-            ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-            ("label", pa.int64()),
-            ("category", pa.int64()),
-            ("instance", pa.int64()),
-            ("sha256", pa.binary()),
-        ],
-        metadata={"huggingface": json.dumps(HUGGING_FACE)},
+        [("image", picture), *integers, ("sha256", pa.binary())],
+        metadata={"huggingface": json.dumps({"info": {"features": FEATURES}})},
     )
     open_writer: Any = pq.ParquetWriter if format == "parquet" else pa.ipc.new_stream
     with open_writer(str(path), schema) as writer:
@@ -168,22 +148,14 @@ def _write_table(
             if len(rows) == ROWS_PER_GROUP:
                 writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
                 rows = []
-            yield sample, name
+            yield sample
         if rows:
             writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
 
 
-def _row(sample: Sample, name: str) -> Row:
-    return Row(
-        sample.index,
-        sample.category,
-        sample.instance,
-        name,
-        hashlib.sha256(sample.png).digest(),
-        sample.pixels,
-        sample.blank,
-        sample.diverged,
-    )
+def _stored(sample: Sample, name: str) -> StoredImage:
+    digest = hashlib.sha256(sample.png).digest()
+    return StoredImage(**{**sample._asdict(), "file": name, "png": digest})
 
 
 def _in_the_way(path: Path, target: Target, index: int | None = None) -> DamagedFile:

@@ -1,18 +1,21 @@
-"""The datasets as the released programs draw them, so that anyone can check ours against the
-originals.
+"""The datasets as the released programs draw them, to check ours against the originals.
 
-The programs draw from one sequence after another: category k depends on all candidates before it,
-and with RCDB and VisualAtom every image depends on all images before it. So these datasets are slow
-to begin and are drawn in order; the other datasets of this package have no order.
+The programs consume one random sequence: category k depends on all candidates before it, and with
+RCDB and VisualAtom every image depends on all images before it. So these datasets are slow to start
+and are drawn in order; the other datasets of this package have random access.
 """
 
 from __future__ import annotations
 
+from fdsl.images.official.fractaldb import OfficialFractalDB
+from fdsl.images.official.rcdb import OfficialRCDB
+from fdsl.images.official.visualatom import OfficialVisualAtom
 from fdsl.images.streamed import DrawnImages
 from fdsl.schema.base import ConfigError, choose
 from fdsl.schema.catalogue import SyntheticDataset
 
-FORMULAS = ("fractaldb", "rcdb", "visualatom")
+CONTOURS = {"rcdb": OfficialRCDB, "visualatom": OfficialVisualAtom}
+FORMULAS = ("fractaldb", *CONTOURS)
 
 
 def images(dataset: SyntheticDataset, *, threads: int, seed: int = 0) -> DrawnImages:
@@ -36,36 +39,16 @@ def images(dataset: SyntheticDataset, *, threads: int, seed: int = 0) -> DrawnIm
     where = f"official mode of {dataset.title or dataset.formula}"
     choose("formula", dataset.formula, list(FORMULAS), where=where)
     if dataset.formula == "fractaldb":
-        from fdsl.images.official.fractaldb import OfficialFractalDB
-
         # 2D-OFDB: the released code draws weight row 0 of each category, our catalogue none
         settings = {k: v for k, v in dataset.settings.items() if (k, v) != ("weighted", False)}
         dataset = dataset.model_copy(update={"settings": settings})
         return OfficialFractalDB(dataset, seed=seed, where=where)
     if seed != 0:
-        raise ConfigError(
-            f"{where}: seed = {seed} is not used, the released program has its own: leave it out"
-        )
-    if dataset.formula == "rcdb":
-        from fdsl.images.official.rcdb import OfficialRCDB
-
-        return OfficialRCDB(dataset, threads=threads, where=where)
-    from fdsl.images.official.visualatom import OfficialVisualAtom
-
-    return OfficialVisualAtom(dataset, threads=threads, where=where)
+        raise ConfigError(f"{where}: seed = {seed} is not used, the program has its own: omit it")
+    return CONTOURS[dataset.formula](dataset, threads=threads, where=where)
 
 
 def settings_names(formula: str) -> list[str]:
     """Return the names of the settings of a formula's official mode."""
     choose("formula", formula, list(FORMULAS), where="official mode")
-    if formula == "fractaldb":
-        from fdsl.images.official.fractaldb import Settings as FractalDBSettings
-
-        return list(FractalDBSettings.model_fields)
-    if formula == "rcdb":
-        from fdsl.images.official.rcdb import Settings as RCDBSettings
-
-        return list(RCDBSettings.model_fields)
-    from fdsl.images.official.visualatom import Settings as VisualAtomSettings
-
-    return list(VisualAtomSettings.model_fields)
+    return list(CONTOURS.get(formula, OfficialFractalDB).SETTINGS.model_fields)

@@ -1,6 +1,4 @@
-"""What the released programs of RCDB and VisualAtom share: one sequence per thread, in which every
-image stands behind all before it.
-"""
+"""The shared part of the released RCDB and VisualAtom: one random sequence for all of a thread."""
 
 from __future__ import annotations
 
@@ -14,16 +12,17 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from fdsl.images.official.python_random import PythonRandom
-from fdsl.images.parameters import Rows
+from fdsl.images.parameters import Rows, require_index
 from fdsl.images.streamed import DrawnImages
-from fdsl.schema.base import ConfigError, FrozenModel
+from fdsl.schema.base import ConfigError, FrozenModel, validate
 from fdsl.schema.catalogue import SyntheticDataset
 
+Floats = NDArray[np.float64]
 Values = dict[str, float]
 
 
 class ContourSettings(FrozenModel):
-    """What both released programs let a user choose; lengths are pixels at any size."""
+    """Settings of both released programs; lengths are pixels at any size."""
 
     RANGES: ClassVar[tuple[str, ...]]  # settings of two ascending numbers
 
@@ -49,15 +48,13 @@ class ContourSettings(FrozenModel):
 class Angles(NamedTuple):
     """Cosines and sines of the vertices, by the C library's functions as in the originals."""
 
-    cosines: NDArray[np.float64]
-    sines: NDArray[np.float64]
+    cosines: Floats
+    sines: Floats
 
 
 @dataclass
-class Walk:
-    """The place in one thread's sequence: before instance `instance` of `category`, whose values
-    are drawn.
-    """
+class Cursor:
+    """A position in one thread's sequence: before `instance` of `category`, its values drawn."""
 
     random: PythonRandom
     category: int
@@ -69,39 +66,32 @@ class Walk:
 
 @dataclass
 class Thread:
-    """One thread's categories, where each of them begins in the sequence as far as it is known, and
-    where it was left.
-    """
+    """One thread's sequence: its first category, known starts of categories, current position."""
 
     first: int
     begins: list[dict[str, Any]] = field(default_factory=list)
-    walk: Walk | None = None
+    cursor: Cursor | None = None
 
 
 class SequentialContours(DrawnImages):
-    """Images that are drawn in order; going back begins the category again, going on passes over
-    what lies between.
-    """
+    """Images drawn in order; seeking back restarts a category, seeking ahead skips images."""
 
+    SETTINGS: type[ContourSettings]
     BACKGROUND: int
     POLYGONS: str  # name of the constant that counts them
     settings: ContourSettings
 
-    def __init__(
-        self, dataset: SyntheticDataset, settings: ContourSettings, *, threads: int, where: str
-    ) -> None:
+    def __init__(self, dataset: SyntheticDataset, *, threads: int, where: str) -> None:
+        settings = validate(self.SETTINGS, dataset.settings, where=where)
         if threads < 1 or dataset.classes % threads:
             raise ConfigError(
                 f"{where}: threads = {threads} makes {dataset.classes // max(1, threads) * threads}"
-                f" of {dataset.classes} classes, as the released program does: use a divisor of the"
-                " number of classes"
+                f" of {dataset.classes} classes, as the released program does: use a divisor"
             )
-        drawn = _Drawn(self, dataset.classes)
-        super().__init__(dataset, drawn, seed=0, settings=settings)
+        super().__init__(dataset, _Constants(self, dataset.classes), seed=0, settings=settings)
         self._each = dataset.classes // threads
-        self._threads = [
-            Thread(t * self._each, [PythonRandom(t + 1).state]) for t in range(threads)
-        ]
+        starts = [[PythonRandom(t + 1).state] for t in range(threads)]
+        self._threads = [Thread(t * self._each, start) for t, start in enumerate(starts)]
 
     @abstractmethod
     def draw_category(self, random: PythonRandom) -> tuple[Values, Values]:
@@ -112,16 +102,12 @@ class SequentialContours(DrawnImages):
         """Draw the situation of the next instance."""
 
     @abstractmethod
-    def trace(self, walk: Walk) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
-        """Return x and y of the vertices before the first polygon, and the shift that they are
-        drawn with.
-        """
+    def trace(self, cursor: Cursor) -> tuple[Floats, Floats, float, float]:
+        """Return x and y of the vertices before the first polygon, and their shift in x and y."""
 
     @abstractmethod
-    def grow(self, walk: Walk, noise: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what is subtracted along the angle, (2, vertices), from Perlin noise (2,
-        vertices).
-        """
+    def grow(self, cursor: Cursor, noise: Floats) -> Floats:
+        """Return what Perlin noise (2, vertices) subtracts along the angle, (2, vertices)."""
 
     @abstractmethod
     def draw_gray(self, random: PythonRandom) -> int:
@@ -134,96 +120,87 @@ class SequentialContours(DrawnImages):
     def draw_centre(self, random: PythonRandom) -> Values:
         """Draw the centre, y before x."""
         size, reach = self.settings.image_size_px, self.settings.centre_range_px
-        return {
-            name: (size + random.randint(-reach, reach)) / 2 for name in ("centre_y", "centre_x")
-        }
+        names = ("centre_y", "centre_x")
+        return {name: (size + random.randint(-reach, reach)) / 2 for name in names}
 
     def image(self, *, category: int, instance: int) -> NDArray[np.uint8]:
-        """Return one image, uint8 (image_size_px, image_size_px); far ahead in a thread this takes
-        a while.
-        """
-        if not (0 <= category < self.classes and 0 <= instance < self.dataset.instances):
-            raise IndexError(
-                f"category {category}, instance {instance} is not one of "
-                f"{self.classes} × {self.dataset.instances} images"
-            )
-        walk = self._seek(category, instance)
-        image = self._polygons(walk)
-        self._next(walk)
+        """Return one image, uint8 (image_size_px, image_size_px); slow far ahead in a thread."""
+        require_index("category", category, self.classes)
+        require_index("instance", instance, self.dataset.instances)
+        cursor = self._seek(category, instance)
+        image = self._polygons(cursor)
+        self._next(cursor)
         return image
 
     def constants(self, category: int) -> Values:
-        """Return the constants of a category with the situation of its instance 0, as the released
-        CSVs hold them.
-        """
+        """Return a category's constants with its instance 0's values, as in the released CSVs."""
         thread = self._threads[category // self._each]
         if category - thread.first >= len(thread.begins):
             self._seek(category, 0)
-        walk = self._begin(thread, category)
-        return {**walk.constants, **walk.situation}
+        cursor = self._begin(thread, category)
+        return {**cursor.constants, **cursor.situation}
 
-    def _seek(self, category: int, instance: int) -> Walk:
-        """Go to the place before an instance."""
+    def _seek(self, category: int, instance: int) -> Cursor:
+        """Move to the position before an instance."""
         thread = self._threads[category // self._each]
-        walk = thread.walk
-        ahead = walk is not None and (walk.category, walk.instance) <= (category, instance)
+        cursor = thread.cursor
+        ahead = cursor is not None and (cursor.category, cursor.instance) <= (category, instance)
         known = min(category - thread.first, len(thread.begins) - 1)
-        if walk is None or not ahead or walk.category < thread.first + known:
-            walk = thread.walk = self._begin(thread, thread.first + known)
-        while (walk.category, walk.instance) < (category, instance):
-            if walk.instance == self.dataset.instances:
-                walk = thread.walk = self._begin(thread, walk.category + 1)
+        if cursor is None or not ahead or cursor.category < thread.first + known:
+            cursor = thread.cursor = self._begin(thread, thread.first + known)
+        while (cursor.category, cursor.instance) < (category, instance):
+            if cursor.instance == self.dataset.instances:
+                cursor = thread.cursor = self._begin(thread, cursor.category + 1)
                 continue
-            self._pass_polygons(walk)
-            self._next(walk)
-        return walk
+            self._pass_polygons(cursor)
+            self._next(cursor)
+        return cursor
 
-    def _begin(self, thread: Thread, category: int) -> Walk:
+    def _begin(self, thread: Thread, category: int) -> Cursor:
         random = PythonRandom(0)
         random.state = thread.begins[category - thread.first]
         constants, situation = self.draw_category(random)
         angles = _angles(int(constants["vertices"]))
-        return Walk(random, category, 0, constants, situation, angles)
+        return Cursor(random, category, 0, constants, situation, angles)
 
-    def _next(self, walk: Walk) -> None:
-        """Go behind an instance whose polygons are drawn."""
-        walk.situation = self.draw_situation(walk.random)
-        walk.instance += 1
-        thread = self._threads[walk.category // self._each]
-        behind = walk.category - thread.first + 1
-        if walk.instance == self.dataset.instances and len(thread.begins) == behind:
-            thread.begins.append(walk.random.state)
+    def _next(self, cursor: Cursor) -> None:
+        """Move behind an instance whose polygons are drawn."""
+        cursor.situation = self.draw_situation(cursor.random)
+        cursor.instance += 1
+        thread = self._threads[cursor.category // self._each]
+        behind = cursor.category - thread.first + 1
+        if cursor.instance == self.dataset.instances and len(thread.begins) == behind:
+            thread.begins.append(cursor.random.state)
 
-    def _pass_polygons(self, walk: Walk) -> None:
-        numbers = 2 * int(walk.constants["vertices"])
-        for _ in range(int(walk.constants[self.POLYGONS])):
-            self.draw_gray(walk.random)
-            walk.random.random(numbers)
+    def _pass_polygons(self, cursor: Cursor) -> None:
+        numbers = 2 * int(cursor.constants["vertices"])
+        for _ in range(int(cursor.constants[self.POLYGONS])):
+            self.draw_gray(cursor.random)
+            cursor.random.random(numbers)
 
-    def _polygons(self, walk: Walk) -> NDArray[np.uint8]:
+    def _polygons(self, cursor: Cursor) -> NDArray[np.uint8]:
         from fdsl.raster import lines, noise
 
         size = self.settings.image_size_px
         canvas = np.full(size**2, self.BACKGROUND, np.uint8)
-        vertices = int(walk.constants["vertices"])
-        angles = walk.angles
-        x, y, shift_x, shift_y = self.trace(walk)
+        vertices = int(cursor.constants["vertices"])
+        x, y, shift_x, shift_y = self.trace(cursor)
         values = np.empty(2 * vertices, np.float32)
         ends = np.empty((vertices, 4), np.int64)
-        for _ in range(int(walk.constants[self.POLYGONS])):
-            gray = self.draw_gray(walk.random)
-            arguments = (walk.random.random(2 * vertices) * 10_000.0).astype(np.float32)
+        for _ in range(int(cursor.constants[self.POLYGONS])):
+            gray = self.draw_gray(cursor.random)
+            arguments = (cursor.random.random(2 * vertices) * 10_000.0).astype(np.float32)
             noise.fill_perlin(arguments, values)
-            steps = self.grow(walk, values.astype(np.float64).reshape(2, vertices))
-            x -= angles.cosines * steps[0]
-            y -= angles.sines * steps[1]
+            steps = self.grow(cursor, values.astype(np.float64).reshape(2, vertices))
+            x -= cursor.angles.cosines * steps[0]
+            y -= cursor.angles.sines * steps[1]
             ends[:, 0], ends[:, 1] = x + shift_x, y + shift_y
             ends[:, 2:] = np.roll(ends[:, :2], -1, axis=0)
             lines.draw_lines(ends, size, gray, canvas)
         return canvas.reshape(size, size)
 
 
-class _Drawn:
+class _Constants:
     """The constants of the categories as parameter rows."""
 
     def __init__(self, images: SequentialContours, classes: int) -> None:
@@ -232,8 +209,7 @@ class _Drawn:
 
     def of(self, category: int) -> Rows:
         """Return the one row of a category."""
-        if not 0 <= category < self.classes:
-            raise IndexError(f"category {category} is out of range 0 to {self.classes - 1}")
+        require_index("category", category, self.classes)
         constants = self._images.constants(category)
         return {name: np.array([value]) for name, value in constants.items()}
 
@@ -241,7 +217,4 @@ class _Drawn:
 def _angles(vertices: int) -> Angles:
     turn = (math.pi * 2) / vertices
     turns = [turn * v for v in range(vertices)]
-    return Angles(
-        np.array([math.cos(a) for a in turns]),
-        np.array([math.sin(a) for a in turns]),
-    )
+    return Angles(np.array(list(map(math.cos, turns))), np.array(list(map(math.sin, turns))))

@@ -1,6 +1,4 @@
-"""Python's `random` with whole arrays of numbers at once: the Mersenne twister of numpy, in the
-state that Python's seeding gives it.
-"""
+"""Python's `random` in whole arrays: NumPy's Mersenne twister in the state of Python's seeding."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ from numpy.typing import NDArray
 
 
 class PythonRandom:
-    """The methods of `random.Random(seed)` that the released programs call; each takes as many
-    words as Python's does.
-    """
+    """Methods of `random.Random(seed)`; each consumes as many words of the sequence as Python's."""
 
     def __init__(self, seed: int) -> None:
         words = random.Random(seed).getstate()[1]
@@ -28,12 +24,12 @@ class PythonRandom:
 
     @property
     def state(self) -> dict[str, Any]:
-        """The place in the sequence; set it to go back there."""
-        return self._bits.state
+        """The position in the sequence; set it to return there."""
+        return dict(self._bits.state)
 
     @state.setter
     def state(self, value: dict[str, Any]) -> None:
-        self._bits.state = value
+        self._bits.state = value  # type: ignore[assignment]  # NumPy's TypedDict
 
     def __getstate__(self) -> dict[str, Any]:
         return self.state
@@ -48,12 +44,11 @@ class PythonRandom:
         return self._generator.random(count)
 
     def uniform(self, low: float, high: float) -> float:
+        """Return a float from low to high."""
         return low + (high - low) * self._generator.random()
 
     def randint(self, low: int, high: int) -> int:
-        """Return an integer from low to high, both included: as many bits as it needs, again while
-        they are too large.
-        """
+        """Return an integer from low to high, inclusive, by rejection as Python does."""
         count = high - low + 1
         shift = 32 - count.bit_length()
         while (drawn := int(self._bits.random_raw()) >> shift) >= count:
@@ -61,4 +56,5 @@ class PythonRandom:
         return low + drawn
 
     def expovariate(self, rate: float) -> float:
+        """Return an exponentially distributed float of the given rate."""
         return -math.log(1.0 - self._generator.random()) / rate

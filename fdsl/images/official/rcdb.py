@@ -7,18 +7,20 @@ refuses from 3.12 on).
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from fdsl.images.official.contours import ContourSettings, SequentialContours, Values, Walk
+from fdsl.images.official.contours import (
+    ContourSettings,
+    Cursor,
+    Floats,
+    SequentialContours,
+    Values,
+)
 from fdsl.images.official.python_random import PythonRandom
-from fdsl.schema.base import validate
-from fdsl.schema.catalogue import SyntheticDataset
 
 
 class Settings(ContourSettings):
-    """What the released program lets a user choose; lengths are pixels at any size."""
+    """Settings of the released program; lengths are pixels at any size."""
 
     RANGES = ("vertices", "polygons", "noise", "step", "radius")
 
@@ -31,17 +33,12 @@ class Settings(ContourSettings):
 
 
 class OfficialRCDB(SequentialContours):
-    """Images of the released program on white; the value 256 of a gray level is drawn as 255, which
-    is the background's.
-    """
+    """Images of the released program on white; gray level 256 becomes 255, the background's."""
 
     BACKGROUND = 255
     POLYGONS = "polygons"
+    SETTINGS = Settings
     settings: Settings
-
-    def __init__(self, dataset: SyntheticDataset, *, threads: int, where: str) -> None:
-        settings = validate(Settings, dataset.settings, where=where)
-        super().__init__(dataset, settings, threads=threads, where=where)
 
     def draw_category(self, random: PythonRandom) -> tuple[Values, Values]:
         """Draw in the original's order: vertices, polygons, noise, step, radius, ovals, centre."""
@@ -69,14 +66,14 @@ class OfficialRCDB(SequentialContours):
         """Draw 0 to half the image size, which is cut off at 255."""
         return min(255, random.randint(0, self.settings.image_size_px // 2))
 
-    def trace(self, walk: Walk) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
+    def trace(self, cursor: Cursor) -> tuple[Floats, Floats, float, float]:
         """Vertices around the origin, drawn with a shift to the centre."""
-        now = walk.situation
-        x = walk.angles.cosines * now["radius"] * now["oval_x"]
-        y = walk.angles.sines * now["radius"] * now["oval_y"]
+        now = cursor.situation
+        x = cursor.angles.cosines * now["radius"] * now["oval_x"]
+        y = cursor.angles.sines * now["radius"] * now["oval_y"]
         return x, y, now["centre_x"], now["centre_y"]
 
-    def grow(self, walk: Walk, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    def grow(self, cursor: Cursor, noise: Floats) -> Floats:
         """The noise of mean -coefficient, less the step."""
-        coefficient = walk.constants["noise"]
-        return noise * coefficient * 2 - coefficient - walk.constants["step"]
+        coefficient = cursor.constants["noise"]
+        return noise * coefficient * 2 - coefficient - cursor.constants["step"]

@@ -1,6 +1,4 @@
-"""VisualAtom as released: visual_atomic_renderer/render_VisualAtom.py of the code of "Visual atoms"
-(CVPR 2023).
-"""
+"""VisualAtom as released: visual_atomic_renderer/render_VisualAtom.py of its CVPR 2023 code."""
 
 from __future__ import annotations
 
@@ -8,19 +6,20 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from fdsl.images.official.contours import ContourSettings, SequentialContours, Values, Walk
+from fdsl.images.official.contours import (
+    ContourSettings,
+    Cursor,
+    Floats,
+    SequentialContours,
+    Values,
+)
 from fdsl.images.official.python_random import PythonRandom
-from fdsl.schema.base import validate
-from fdsl.schema.catalogue import SyntheticDataset
 
 
 class Settings(ContourSettings):
-    """What the released program lets a user choose, with the values of its recommended script;
-    lengths are pixels at any size.
-    """
+    """Settings of the released program, defaults of its recommended script; lengths in pixels."""
 
     RANGES = ("vertices", "orbits", "noise", "step", "radius", "frequency_1", "frequency_2")
 
@@ -50,16 +49,11 @@ class OfficialVisualAtom(SequentialContours):
 
     BACKGROUND = 0
     POLYGONS = "orbits"
+    SETTINGS = Settings
     settings: Settings
 
-    def __init__(self, dataset: SyntheticDataset, *, threads: int, where: str) -> None:
-        settings = validate(Settings, dataset.settings, where=where)
-        super().__init__(dataset, settings, threads=threads, where=where)
-
     def draw_category(self, random: PythonRandom) -> tuple[Values, Values]:
-        """Draw in the original's order: vertices, orbits, noise, step, radius, waves, ovals,
-        centre.
-        """
+        """Draw in the original's order: vertices to radius, waves, ovals, centre."""
         settings = self.settings
         constants = {
             "vertices": random.randint(*settings.vertices),
@@ -83,25 +77,23 @@ class OfficialVisualAtom(SequentialContours):
         """Draw 0 to 255; 0 is the background's."""
         return random.randint(0, 255)
 
-    def trace(self, walk: Walk) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
+    def trace(self, cursor: Cursor) -> tuple[Floats, Floats, float, float]:
         """Vertices around the centre itself, drawn without a shift."""
-        fixed, now = walk.constants, walk.situation
-        x = walk.angles.cosines * fixed["radius"] * fixed["oval_x"] + now["centre_x"]
-        y = walk.angles.sines * fixed["radius"] * fixed["oval_y"] + now["centre_y"]
+        fixed, now = cursor.constants, cursor.situation
+        x = cursor.angles.cosines * fixed["radius"] * fixed["oval_x"] + now["centre_x"]
+        y = cursor.angles.sines * fixed["radius"] * fixed["oval_y"] + now["centre_y"]
         return x, y, 0.0, 0.0
 
-    def grow(self, walk: Walk, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    def grow(self, cursor: Cursor, noise: Floats) -> Floats:
         """The noise less its coefficient, both waves and the step, in this order."""
-        fixed = walk.constants
+        fixed = cursor.constants
         vertices = int(fixed["vertices"])
-        first, second = (
-            _wave(vertices, int(fixed[wave])) for wave in ("frequency_1", "frequency_2")
-        )
+        first, second = (_wave(vertices, int(fixed[f"frequency_{k}"])) for k in (1, 2))
         return noise * fixed["noise"] - fixed["noise"] - first - second - fixed["step"]
 
 
 @lru_cache(maxsize=4)
-def _wave(vertices: int, frequency: int) -> NDArray[np.float64]:
+def _wave(vertices: int, frequency: int) -> Floats:
     """Half the sine of the frequency at each vertex."""
     turn = (math.pi * 2) / vertices
     return np.array([0.5 * math.sin(turn * v * frequency) for v in range(vertices)])

@@ -1,9 +1,8 @@
-"""A finished result with all that it was made from as an RO-Crate, after the profile Provenance Run
-Crate 0.5.
+"""A finished result with all that it was made from as a Provenance Run Crate 0.5 (an RO-Crate).
 
-The profile extends Workflow Run Crate 0.5: https://w3id.org/ro/wfrun/provenance/0.5. What no record
-tells is left out. Equal inputs give equal bytes: nothing is read from a clock, and the date of
-publication is the end of the latest job.
+The profile extends Workflow Run Crate 0.5: https://w3id.org/ro/wfrun/provenance/0.5. What is not in
+a record is left out. Equal inputs give equal bytes: no clock is read, and the date of publication
+is the end of the latest job.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from fdsl.lineage.crate.archive import pack
 from fdsl.lineage.crate.content import Content
 from fdsl.lineage.crate.entities import Entities
 from fdsl.lineage.expected import Asked
-from fdsl.lineage.results_dir import Place
+from fdsl.lineage.results_dir import ResultsDir
 from fdsl.schema.yaml_files import workflow_folder
 from fdsl.workflow.plan import Plan
 
 
 @dataclass(frozen=True)
 class Made:
-    """What is in a crate; `warnings` say where it does not belong together."""
+    """The content of a crate; `warnings` list inconsistencies."""
 
     files: int
     jobs: int
@@ -36,28 +35,25 @@ class Made:
 
 
 def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> Made:
-    """Write a crate as a folder or, if `out` ends in .zip, as an archive; whole or not at all, and
-    never over something.
+    """Write a crate as a folder or, if `out` ends in .zip, as an archive, atomically.
 
     Parameters
     ----------
     result
         A table, figure, claims.csv, … in a results folder, with the records behind it.
     out
-        Must not be there.
+        Must not exist.
     plan
-        The present configuration: it tells the licences of real pictures, and which jobs it would
-        make in another way.
+        The present configuration, for the licences of real images and for warnings.
     largest_bytes
-        Results that are larger are described, with size and digest, and not carried.
+        Larger results are described with size and digest, but not included.
 
     Raises
     ------
     DamagedFile
-        If something that would be carried is not what its record says, a record on the way is
-        damaged, or `out` is in the way.
+        If a file or record to include is damaged, or `out` exists.
     ValueError
-        If this is no checkout, so that there is no Snakefile to carry.
+        If this is no checkout, so that there is no Snakefile to include.
     """
     if out.exists():
         raise DamagedFile(f"{out} is in the way: delete it, or choose another name with --out")
@@ -68,12 +64,11 @@ def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> M
             " not an installed package"
         )
     found = chain(result)
-    content = Content.gather(found, Place.around(result), checkout, largest_bytes)
+    content = Content.gather(found, ResultsDir.around(result), checkout, largest_bytes)
     published = _latest(found) or _modified(result)
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(
-        tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}.", suffix=".tmp")
-    )
+    parent = out.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{out.name}.", suffix=".tmp"))
     try:
         Entities(found, content, plan).described(published).write(folder)
         if out.suffix == ".zip":
@@ -91,36 +86,25 @@ def _latest(found: Chain) -> str | None:
 
 
 def _modified(path: Path) -> str:
-    """Return when a file was changed last, which stands in for the end of jobs whose records tell
-    no time.
-    """
+    """Return when a file changed, in place of the end of jobs whose records hold no time."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
 
 
 def _warnings(found: Chain, content: Content, plan: Plan) -> Iterator[str]:
-    """Say where the crate's code and configuration are not those that made its result, and what is
-    not in it.
-    """
+    """Yield where the crate's code and configuration did not make its result, and what it lacks."""
     jobs = Asked.by(plan).jobs
     asked = {name: jobs[name] for name in found.records if name in jobs}
-    code = [n for n, job in asked.items() if job.code not in {None, found.records[n].get("code")}]
-    order = [
-        n for n, job in asked.items() if found.records[n].get("order") not in (None, job.order)
-    ]
-    if code:
-        yield (
-            f"{len(code)} jobs were done by other code than the crate carries; the first is"
-            f" {min(code)}"
-        )
-    if order:
-        yield (
-            f"{len(order)} jobs were done for other orders than the crate's configuration gives;"
-            f" the first is {min(order)}"
-        )
-    if strange := sorted(found.records.keys() - asked.keys()):
-        yield (
-            f"{len(strange)} jobs are asked for by nothing in the crate's configuration; the first"
-            f" is {strange[0]}"
-        )
-    if left := sorted(n for n in content.sha256 if n not in content.carried):
-        yield f"{len(left)} files are described, but not carried; the first is {left[0]}"
+    records = found.records
+    groups = {
+        "jobs were done by other code than the crate carries": [
+            n for n, job in asked.items() if job.code not in {None, records[n].get("code")}
+        ],
+        "jobs were done for other specs than the crate's configuration gives": [
+            n for n, job in asked.items() if records[n].get("spec") not in (None, job.spec)
+        ],
+        "jobs are asked for by nothing in the crate's configuration": records.keys() - asked.keys(),
+        "files are described, but not carried": content.sha256.keys() - content.carried.keys(),
+    }
+    for text, names in groups.items():
+        if names:
+            yield f"{len(names)} {text}; the first is {min(names)}"

@@ -1,4 +1,4 @@
-"""A folder as one file."""
+"""A folder as a reproducible .zip file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that a crate speaks of: carried, or described alone."""
+"""The files of a crate: included, or only described."""
 
 from __future__ import annotations
 
@@ -9,32 +9,24 @@ from pathlib import Path
 from fdsl.io.storage import DamagedFile
 from fdsl.lineage.chain import Chain
 from fdsl.lineage.digests import digests
-from fdsl.lineage.results_dir import Place
+from fdsl.lineage.results_dir import ResultsDir
 
-# Of the checkout, besides everything in workflow and fdsl.
-BESIDES = (
-    "Snakefile",
-    "config.yaml",
-    "README.md",
-    "LICENSE",
-    "CITATION.cff",
-    "constraints.txt",
-    "environment.yml",
-    "pyproject.toml",
-)
+# Of the checkout, in addition to workflow and fdsl.
+METADATA = ("README.md", "LICENSE", "CITATION.cff", "pyproject.toml")
+BESIDES = ("Snakefile", "config.yaml", "constraints.txt", "environment.yml", *METADATA)
 CODE = ("fdsl", "workflow")
 
 
 @dataclass(frozen=True)
 class Content:
-    """The files that a crate speaks of, by their names in it.
+    """The files of a crate, by their names in it.
 
     Attributes
     ----------
     carried
-        Where they lie.
+        Paths of the included files.
     sha256, size
-        Of those that are carried, and of others as far as a record tells.
+        Of the included files, and of others as recorded.
     """
 
     carried: Mapping[str, Path]
@@ -42,38 +34,39 @@ class Content:
     size: Mapping[str, int]
 
     @classmethod
-    def gather(cls, found: Chain, place: Place, checkout: Path, largest: int) -> Content:
-        """Read and check everything that is to be carried."""
-        told = dict(_told(found))
-        results = {
-            name: path
-            for name in sorted({*found.files, *found.records, *told, *_forms(found.target, place)})
-            if (path := place.find(name)) is not None and path.is_file()
-        }
-        small = {
-            name: path
-            for name, path in results.items()
-            if name in found.records or path.stat().st_size <= largest
-        }
-        carried = {**dict(_checkout(checkout)), **small}
+    def gather(cls, found: Chain, results: ResultsDir, checkout: Path, largest: int) -> Content:
+        """Read and check everything that is to be included.
+
+        Raises
+        ------
+        DamagedFile
+            If a file cannot be read or differs from its record.
+        """
+        recorded = dict(_recorded(found))
+        names = {*found.files, *found.records, *recorded, *_forms(found.target, results)}
+        paths = {name: results.find(name) for name in sorted(names)}
+        there = {name: path for name, path in paths.items() if path is not None and path.is_file()}
+        sizes = {name: path.stat().st_size for name, path in there.items()}
+        carried = dict(_checkout(checkout))
+        carried |= {n: p for n, p in there.items() if n in found.records or sizes[n] <= largest}
         by_path = digests(carried.values())
         sha256 = {name: by_path[path] for name, path in carried.items() if path in by_path}
         for name, path in carried.items():
             if name not in sha256:
                 raise DamagedFile(f"{path} cannot be read")
-            if name in told and told[name][0] != sha256[name]:
+            if name in recorded and recorded[name][0] != sha256[name]:
+                now, then = sha256[name][:12], recorded[name][0][:12]
                 raise DamagedFile(
-                    f"{path} has sha256 {sha256[name][:12]}, its record says {told[name][0][:12]}:"
-                    " nothing was written. `fdsl verify` shows what else is wrong; delete the file"
-                    " and run snakemake again"
+                    f"{path} has sha256 {now}, its record says {then}: nothing was written. `fdsl"
+                    " verify` shows what else is wrong; delete the file and run snakemake again"
                 )
-        size = {name: path.stat().st_size for name, path in {**results, **carried}.items()}
-        said = {name: bytes_ for name, (_, bytes_) in told.items() if bytes_ is not None}
-        return cls(carried, {n: s for n, (s, _) in told.items()} | sha256, said | size)
+        size = {name: bytes_ for name, (_, bytes_) in recorded.items() if bytes_ is not None}
+        size |= sizes | {name: path.stat().st_size for name, path in carried.items()}
+        return cls(carried, {n: digest for n, (digest, _) in recorded.items()} | sha256, size)
 
 
-def _told(found: Chain) -> Iterator[tuple[str, tuple[str, int | None]]]:
-    """Yield digest and size of all files that the chain speaks of."""
+def _recorded(found: Chain) -> Iterator[tuple[str, tuple[str, int | None]]]:
+    """Yield recorded digest and size of all files of a chain."""
     for file in found.files.values():
         if file.sha256 is not None:
             yield file.name, (file.sha256, file.size)
@@ -82,12 +75,12 @@ def _told(found: Chain) -> Iterator[tuple[str, tuple[str, int | None]]]:
             yield name, (about["sha256"], about.get("bytes"))
 
 
-def _forms(target: str, place: Place) -> Iterator[str]:
+def _forms(target: str, results: ResultsDir) -> Iterator[str]:
     """Yield the other forms of a result, such as .md and .html of a table."""
-    path = place.find(target)
+    path = results.find(target)
     if path is not None:
         for form in sorted(path.parent.glob(f"{path.stem}.*")):
-            yield place.name(form)
+            yield results.name(form)
 
 
 def _checkout(folder: Path) -> Iterator[tuple[str, Path]]:

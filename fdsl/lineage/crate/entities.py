@@ -1,4 +1,4 @@
-"""What a crate says of files, jobs, tools and the run as a whole, in the terms of its profile."""
+"""The entities of a crate: files, jobs, tools and the run, in the terms of its profile."""
 
 from __future__ import annotations
 
@@ -27,17 +27,8 @@ PROFILES = {
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 MIT = "https://spdx.org/licenses/MIT"
 COMPLETED = "http://schema.org/CompletedActionStatus"
-MACHINE = (
-    "processor",
-    "cores",
-    "memory_mib",
-    "gpus",
-    "system",
-    "device",
-    "gpu",
-    "processes",
-    "threads",
-)
+HARDWARE = ("processor", "cores", "memory_mib", "gpus", "system", "device", "gpu")
+MACHINE = (*HARDWARE, "processes", "threads")
 NOT_SOFTWARE = {*MACHINE, "machine", "nvidia_driver", "cuda", "cudnn"}
 FORMATS = {
     "": "text/plain",
@@ -55,33 +46,19 @@ FORMATS = {
     ".yml": "application/yaml",
 }
 Reference = dict[str, str]
-STAGES = (
-    "sample_parameters",
-    "render_shard",
-    "compose",
-    "fetch_downstream",
-    "released",
-    "pretrain",
-    "attention",
-    "finetune",
-    "probe",
-    "detect",
-    "table",
-    "figure",
-    "claims",
-    "page",
-)
+IMAGES = ("sample_parameters", "render_shard", "compose", "fetch_downstream")
+TRAININGS = ("released", "pretrain", "attention", "finetune", "probe", "detect")
+STAGES = (*IMAGES, *TRAININGS, "table", "figure", "claims", "page")
 
 
 class Entities:
-    """Makes the entities, in an order of their own."""
+    """Creates the entities of a chain."""
 
     def __init__(self, found: Chain, content: Content, plan: Plan) -> None:
         from rocrate.rocrate import ROCrate
 
         self.found, self.content, self.plan = found, content, plan
         self.crate: ROCrate = ROCrate(version="1.1")
-        self.software: dict[str, Reference] = {}
 
     def described(self, published: str) -> ROCrate:
         """Return the crate, ready to be written."""
@@ -94,28 +71,8 @@ class Entities:
         self._licences()
         records = self.found.records
         jobs = {name: self._job(name, record) for name, record in records.items()}
-        tools = {name: self._tool(record) for name, record in records.items()}
-        steps = self._steps(tools)
-        controls = [
-            self._context(
-                f"#control-{name}",
-                "ControlAction",
-                name=f"orchestration of {record['kind']} {record.get('run', '')}".strip(),
-                instrument=steps[record["kind"]],
-                object=jobs[name],
-            )
-            for name, record in records.items()
-        ]
         run = self._run()
-        engine = self._context("#snakemake", "SoftwareApplication", **self._engine())
-        organised = self._context(
-            "#engine-run",
-            "OrganizeAction",
-            name="Run of Snakemake",
-            instrument=engine,
-            object=controls,
-            result=run,
-        )
+        organised = self._organised(run, jobs)
         root = self.crate.root_dataset
         root["datePublished"] = published
         root["name"] = f"{PurePosixPath(self.found.target).name} of fdsl, with its provenance"
@@ -127,6 +84,22 @@ class Entities:
         root["conformsTo"] = [{"@id": address} for address in PROFILES]
         root["mentions"] = [run, organised, *jobs.values()]
         return self.crate
+
+    def _organised(self, run: Reference, jobs: Mapping[str, Reference]) -> Reference:
+        """Add Snakemake's orchestration of the jobs."""
+        records = self.found.records
+        steps = self._steps({name: self._tool(record) for name, record in records.items()})
+        controls = []
+        for name, record in records.items():
+            about: dict[str, Any] = {"instrument": steps[record["kind"]], "object": jobs[name]}
+            title = f"orchestration of {_title(record)}"
+            controls.append(self._context(f"#control-{name}", "ControlAction", name=title, **about))
+        versions = {r.get("environment", {}).get("snakemake") for r in records.values()}
+        known = {"softwareVersion": str(*versions)} if len(versions) == 1 and all(versions) else {}
+        about = {"name": "Snakemake", "url": "https://snakemake.github.io", **known}
+        engine = self._context("#snakemake", "SoftwareApplication", **about)
+        about = {"instrument": engine, "object": controls, "result": run}
+        return self._context("#engine-run", "OrganizeAction", name="Run of Snakemake", **about)
 
     def _workflow(self) -> None:
         self.crate.add_workflow(
@@ -144,40 +117,32 @@ class Entities:
         )
 
     def _files(self) -> None:
-        """Add what is carried as files, and what is only spoken of as works."""
+        """Add the included files as files, and the others as works."""
         for name, path in sorted(self.content.carried.items()):
             if name != "Snakefile":
                 about = {"about": {"@id": "./"}} if name == "README.md" else {}
                 properties = {"name": PurePosixPath(name).name, **self._about(name), **about}
                 self.crate.add_file(path, name, properties=properties)
-        for name in sorted(self._spoken() - self.content.carried.keys()):
-            self._context(
-                f"#{name}",
-                "CreativeWork",
-                name=name,
-                description="Not carried in this crate.",
-                **self._about(name),
-            )
-
-    def _spoken(self) -> set[str]:
         inputs = {n for record in self.found.records.values() for n in record.get("inputs", {})}
-        return {*self.content.sha256, *inputs, *self.found.files} - self.found.records.keys()
+        names = {*self.content.sha256, *inputs, *self.found.files} - self.found.records.keys()
+        for name in sorted(names - self.content.carried.keys()):
+            properties = {"description": "Not carried in this crate.", **self._about(name)}
+            self._context(f"#{name}", "CreativeWork", name=name, **properties)
 
     def _about(self, name: str) -> dict[str, str]:
         """Return size, digest and format of a file, as far as they are known."""
         suffix = PurePosixPath(name).suffix
         format_ = FORMATS.get(suffix) or mimetypes.types_map.get(suffix)
         size = self.content.size.get(name)
-        return {
-            **({"contentSize": str(size)} if size is not None else {}),
-            **({"sha256": self.content.sha256[name]} if name in self.content.sha256 else {}),
-            **({"encodingFormat": format_} if format_ else {}),
+        about = {
+            "contentSize": None if size is None else str(size),
+            "sha256": self.content.sha256.get(name),
+            "encodingFormat": format_,
         }
+        return {key: value for key, value in about.items() if value is not None}
 
     def _licences(self) -> None:
-        """Say under which terms the real pictures and published weights stand that are behind the
-        result.
-        """
+        """Add the licences of the real images and published weights behind the result."""
         for name in sorted(self.found.manifests):
             entry = self.plan.config.downstream.get(PurePosixPath(name).stem)
             if entry is not None and name in self.content.carried:
@@ -197,41 +162,27 @@ class Entities:
 
     def _job(self, name: str, record: Mapping[str, Any]) -> Reference:
         """Add what one job did: from what, with which settings and seed, on what, when."""
-        settings = {
-            key: record[key]
-            for key in ("order", "seed")
-            if key in record and record[key] is not None
-        }
-        given = [
-            self._context(
-                f"#{key}-{name}",
-                "PropertyValue",
-                name=key,
-                value=(
-                    value if isinstance(value, int | float) else json.dumps(value, sort_keys=True)
-                ),
-            )
-            for key, value in settings.items()
-        ]
+        given = []
+        for key in ("spec", "seed"):
+            if (value := record.get(key)) is not None:
+                text = json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+                given.append(self._context(f"#{key}-{name}", "PropertyValue", name=key, value=text))
         environment = record.get("environment", {})
         machine = ", ".join(f"{key} {environment[key]}" for key in MACHINE if key in environment)
         return self._context(
             f"#job-{name}",
             "CreateAction",
-            name=f"{record['kind']} {record.get('run', '')}".strip(),
+            name=_title(record),
             description=f"Code {record.get('code', 'unknown')}; {machine}",
             instrument=self._tool(record),
             object=[*(self._ref(item) for item in sorted(record.get("inputs", {}))), *given],
-            result=[
-                *(self._ref(item) for item in sorted(record.get("outputs", {}))),
-                self._ref(name),
-            ],
+            result=[self._ref(item) for item in (*sorted(record.get("outputs", {})), name)],
             actionStatus=COMPLETED,
             **_times([record]),
         )
 
     def _tool(self, record: Mapping[str, Any]) -> Reference:
-        """Add the verb that did a job; another code, machine or set of versions is another tool."""
+        """Add the command of a job; other code, machine or versions are another tool."""
         environment = record.get("environment", {})
         code = str(record.get("code", "unknown"))
         key = checksums.digest_json([record["kind"], code, environment])[:12]
@@ -249,15 +200,11 @@ class Entities:
     def _packages(self, environment: Mapping[str, Any]) -> Iterator[Reference]:
         for name, version in sorted(environment.items()):
             if name not in NOT_SOFTWARE and name != "fdsl":
-                yield self._context(
-                    f"#{name}-{version}",
-                    "SoftwareApplication",
-                    name=name,
-                    softwareVersion=str(version),
-                )
+                about = {"name": name, "softwareVersion": str(version)}
+                yield self._context(f"#{name}-{version}", "SoftwareApplication", **about)
 
     def _steps(self, tools: Mapping[str, Reference]) -> dict[str, Reference]:
-        """Add the rules of the workflow that were used, in the order of the way of the data."""
+        """Add the rules that were used, in the order of the data flow."""
         kinds: dict[str, list[Reference]] = {}
         for name, record in self.found.records.items():
             known = kinds.setdefault(record["kind"], [])
@@ -265,26 +212,18 @@ class Entities:
                 known.append(tools[name])
         steps = {}
         for position, kind in enumerate(sorted(kinds, key=_stage)):
-            steps[kind] = self._context(
-                f"Snakefile#{kind}",
-                "HowToStep",
-                name=kind,
-                position=str(position),
-                workExample=kinds[kind],
-            )
+            about = {"name": kind, "position": str(position), "workExample": kinds[kind]}
+            steps[kind] = self._context(f"Snakefile#{kind}", "HowToStep", **about)
         workflow = self.crate.mainEntity
         workflow["step"] = _single(list(steps.values()))
         workflow["hasPart"] = _single([tool for known in kinds.values() for tool in known])
         return steps
 
     def _run(self) -> Reference:
-        """Add the run of the workflow as a whole: from what a user gives to the result."""
+        """Add the run of the whole workflow, from the user's files to the result."""
         found, carried = self.found, self.content.carried
-        made = [
-            *found.records.get(
-                f"{PurePosixPath(found.target).with_suffix('')}.record.json", {}
-            ).get("outputs", {})
-        ]
+        record = f"{PurePosixPath(found.target).with_suffix('')}.record.json"
+        made = sorted(found.records.get(record, {}).get("outputs", {}))
         given = ["config.yaml", PUBLISHED, *sorted(found.manifests)]
         return self._context(
             "#run",
@@ -293,26 +232,17 @@ class Entities:
             description=f"{len(found.records)} jobs, orchestrated by Snakemake",
             instrument={"@id": "Snakefile"},
             object=[self._ref(name) for name in given if name in carried],
-            result=[self._ref(name) for name in sorted(made) or [found.target]],
+            result=[self._ref(name) for name in made or [found.target]],
             actionStatus=COMPLETED,
             **_times(found.records.values()),
         )
 
-    def _engine(self) -> dict[str, Any]:
-        versions = {r.get("environment", {}).get("snakemake") for r in self.found.records.values()}
-        known = (
-            {"softwareVersion": versions.pop()}
-            if len(versions) == 1 and None not in versions
-            else {}
-        )
-        return {"name": "Snakemake", "url": "https://snakemake.github.io", **known}
-
     def _ref(self, name: str) -> Reference:
-        """Return the reference to a file: one that is carried, or one that is only spoken of."""
+        """Return the reference to a file, included or only described."""
         return {"@id": name if name in self.content.carried else f"#{name}"}
 
     def _context(self, identifier: str, type_: str, /, **properties: Any) -> Reference:
-        """Add an entity that is no file, once, and return the reference to it."""
+        """Add an entity that is no file, unless it exists, and return its reference."""
         from rocrate.model.contextentity import ContextEntity  # type: ignore[import-untyped]
 
         if self.crate.get(identifier) is None:
@@ -322,8 +252,12 @@ class Entities:
 
 
 def _single(value: Any) -> Any:
-    """Return the only element of a list, as JSON-LD is compacted, and anything else as it is."""
+    """Return the only element of a list, as in compacted JSON-LD, and anything else unchanged."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _title(record: Mapping[str, Any]) -> str:
+    return f"{record['kind']} {record.get('run', '')}".strip()
 
 
 def _stage(kind: str) -> tuple[int, str]:
@@ -331,7 +265,7 @@ def _stage(kind: str) -> tuple[int, str]:
 
 
 def _times(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return when the first of some jobs began and the last ended, where every one of them tells."""
+    """Return start and end of a group of jobs; nothing if a record lacks its times."""
     found = list(records)
     if not all({"started", "finished"} <= record.keys() for record in found):
         return {}

@@ -23,7 +23,7 @@ NOTE_IN = 0.2
 
 def draw(inputs: FigureInputs) -> Drawn:
     """Draw the first images of each dataset at its published settings."""
-    from fdsl.images.synthetic import preview
+    from fdsl.images.streamed import preview
 
     figure = inputs.figure
     assert isinstance(figure, Samples)

@@ -13,8 +13,8 @@ from oracles.downstream_layouts import pixels
 from PIL import Image
 
 from fdsl.datasets.downstream import MissingData, check, load
-from fdsl.datasets.readers.coco import run_lengths, uncompressed
-from fdsl.datasets.splits import load_parts
+from fdsl.datasets.readers.run_lengths import run_lengths, uncompressed
+from fdsl.datasets.splits import load_splits
 from fdsl.io.storage import DamagedFile
 
 pytest.importorskip("pycocotools")
@@ -272,4 +272,4 @@ def test_what_is_missing_is_named(copy, monkeypatch):
 def test_it_is_not_for_classification(copy):
     entry, root = copy
     with pytest.raises(ValueError, match=r"COCO 2017 .* is not for fine-tuning"):
-        load_parts(entry, root, manifest={}, train_labels=None, test_images=None, seed=0)
+        load_splits(entry, root, manifest={}, train_labels=None, test_images=None, seed=0)

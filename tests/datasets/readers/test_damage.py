@@ -106,7 +106,7 @@ def test_annotations_without_labels(tmp_path):
     entry, _ = layouts.cars(tmp_path)
     path = tmp_path / "stanford_cars/cars_test_annos_withlabels.mat"
     savemat(path, {"annotations": [1, 2]})
-    with pytest.raises(DamagedFile, match="annotations without fname and class"):
+    with pytest.raises(DamagedFile, match="lacks fname or class"):
         load(entry, tmp_path, split="test")
     savemat(path, {"other": [1, 2]})
     with pytest.raises(DamagedFile, match="not a MATLAB 5 file with the variable 'annotations'"):
@@ -119,7 +119,7 @@ def test_flower_numbers_out_of_range(tmp_path):
     entry, _ = layouts.flowers(tmp_path)
     path = tmp_path / "flowers-102/setid.mat"
     savemat(path, {"trnid": [1], "valid": [2], "tstid": [10]})
-    with pytest.raises(DamagedFile, match=r"setid\.mat names pictures 10 to 10 of 9"):
+    with pytest.raises(DamagedFile, match=r"setid\.mat names images 10 to 10 of 9"):
         load(with_digest(entry, "setid.mat", path.read_bytes()), tmp_path, split="test")
 
 

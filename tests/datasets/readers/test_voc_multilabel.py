@@ -6,7 +6,7 @@ from oracles import downstream_layouts as layouts
 from oracles.downstream_layouts import pixels
 
 from fdsl.datasets.downstream import MissingData, check, load
-from fdsl.datasets.splits import load_parts
+from fdsl.datasets.splits import load_splits
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.base import ConfigError
 
@@ -48,11 +48,11 @@ def test_parts_are_whole_or_cut_to_the_first_but_never_drawn_by_class(tmp_path):
     entry, _ = layouts.voc_multilabel(tmp_path)
     manifest = check(entry, tmp_path)
     sizes = {"manifest": manifest, "seed": 0}
-    parts = load_parts(entry, tmp_path, train_labels=None, test_images=2, **sizes)
+    parts = load_splits(entry, tmp_path, train_labels=None, test_images=2, **sizes)
     assert parts.test.labels.shape == (2, 20)
     assert parts.test[1][1].shape == (20,)
     with pytest.raises(ValueError, match=r"train_labels = 2 of Pascal VOC 2012 .* several labels"):
-        load_parts(entry, tmp_path, train_labels=2, test_images=None, **sizes)
+        load_splits(entry, tmp_path, train_labels=2, test_images=None, **sizes)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_pictures_without_labels_have_nothing_to_be_tested_on(tmp_path):
     with pytest.raises(ValueError, match=r"split = 'test' is unknown.*has: train"):
         load(entry, tmp_path, split="test")
     with pytest.raises(ValueError, match="is not for fine-tuning"):
-        load_parts(entry, tmp_path, manifest={}, train_labels=None, test_images=None, seed=0)
+        load_splits(entry, tmp_path, manifest={}, train_labels=None, test_images=None, seed=0)
     (tmp_path / "empty/PASS_dataset").mkdir(parents=True)
-    with pytest.raises(DamagedFile, match="holds no picture"):
+    with pytest.raises(DamagedFile, match="holds no image"):
         load(entry, tmp_path / "empty", split="train")
     with pytest.raises(MissingData, match="the folder does not exist"):
         load(entry, tmp_path / "nowhere", split="train")

@@ -51,7 +51,8 @@ def test_files_look_as_the_authors_write_them(tmp_path):
 def test_an_official_category_is_written_with_its_instance_0(tmp_path):
     dataset = fdsl.load("rcdb1k", official=True, classes=2, instances=1)
     text = authors_csv.text_of(dataset.images.parameters.of(0), formula="rcdb")
-    assert [line.split(",")[0] for line in text.split("\r\n")][:-1] == list(authors_csv.RCDB_ORDER)
+    keys = [line.split(",")[0] for line in text.split("\r\n")]
+    assert keys[:-1] == list(authors_csv.RCDB_COLUMNS)
     (tmp_path / "00000.csv").write_bytes(text.encode())
     rows = authors_csv.read_file(tmp_path / "00000.csv", formula="rcdb")
     assert rows["vertices"] == dataset.images.parameters.of(0)["vertices"]
@@ -81,7 +82,7 @@ def test_folders_of_threads_are_looked_into(tmp_path):
         ("rcdb", RCDB.replace("Vertex,49", "Vertex,4.5"), "whole number"),
         ("rcdb", RCDB.replace("Vertex", "Vertices"), r"keys \['Vertex'\] are missing"),
         ("rcdb", RCDB + "Colour,1\r\n", r"\['Colour'\] are unknown"),
-        ("rcdb", RCDB + "Vertex,49\r\n", "stands twice"),
+        ("rcdb", RCDB + "Vertex,49\r\n", "is repeated"),
         ("rcdb", RCDB.replace("49", "1e300"), "Vertex = 1e300 must be a whole number from 1 to"),
         ("rcdb", RCDB.replace("89", "4000000000"), "Line_num = 4000000000 must be a whole"),
         ("fractaldb", "9" * 200_000 + ",1\n", "field larger than field limit"),

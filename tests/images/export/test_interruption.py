@@ -23,7 +23,8 @@ def slow(items, *, unit, **_):
         if unit == "images" and item.index == 50:
             print("50", flush=True)
             sys.stdin.read()
-render(fdsl.load("fractaldb1k", **small), sys.argv[1], format=sys.argv[2], images_per_file=int(sys.argv[3]), progress=slow)
+dataset, (folder, format, size) = fdsl.load("fractaldb1k", **small), sys.argv[1:4]
+render(dataset, folder, format=format, images_per_file=int(size), progress=slow)
 """
 
 

@@ -68,8 +68,8 @@ def test_a_file_that_is_not_what_was_written_is_refused(tmp_path, format):
     with pytest.raises(DamagedFile, match=f"{files[0].name} is damaged or another picture"):
         locate.index_of_file(files[0], member=member)
     assert locate.index_of_file(files[1], member=member)
-    (tmp_path / "order.json").write_text('{"format": 1}')
-    with pytest.raises(DamagedFile, match=r"order\.json is not of fdsl render"):
+    (tmp_path / "spec.json").write_text('{"format": 1}')
+    with pytest.raises(DamagedFile, match=r"spec\.json is not of fdsl render"):
         locate.index_of_file(files[1], member=member)
 
 
@@ -81,8 +81,8 @@ ORIGIN = {
     "seed": 0,
     "settings": {},
 }
-ORDER = {
-    "format": 1,
+SPEC = {
+    "format": 2,
     "origin": ORIGIN,
     "files": "png",
     "layout": "plain",
@@ -92,30 +92,30 @@ ORDER = {
 
 
 @pytest.mark.parametrize(
-    "order",
+    "spec",
     [
         [],
         "x",
-        ORDER | {"images_per_file": 0},
-        ORDER | {"layout": "../x"},
-        ORDER | {"files": "zip"},
-        ORDER | {"origin": []},
-        ORDER | {"origin": ORIGIN | {"classes": "2"}},
-        ORDER | {"origin": ORIGIN | {"instances": 0}},
-        ORDER | {"origin": ORIGIN | {"seed": -1}},
-        ORDER | {"origin": ORIGIN | {"settings": [1]}},
-        ORDER | {"origin": ORIGIN | {"dataset": None}},
+        SPEC | {"images_per_file": 0},
+        SPEC | {"layout": "../x"},
+        SPEC | {"files": "zip"},
+        SPEC | {"origin": []},
+        SPEC | {"origin": ORIGIN | {"classes": "2"}},
+        SPEC | {"origin": ORIGIN | {"instances": 0}},
+        SPEC | {"origin": ORIGIN | {"seed": -1}},
+        SPEC | {"origin": ORIGIN | {"settings": [1]}},
+        SPEC | {"origin": ORIGIN | {"dataset": None}},
     ],
 )
-def test_what_a_folder_of_others_says_of_itself_is_checked(order, tmp_path):
-    (tmp_path / "order.json").write_text(json.dumps(ORDER))
-    assert manifest_file.read_order(tmp_path) == ORDER
-    (tmp_path / "order.json").write_text(json.dumps(order))
-    with pytest.raises(DamagedFile, match=r"order\.json is not of fdsl render"):
-        manifest_file.read_order(tmp_path)
-    (tmp_path / "order.json").write_text("[" * 100_000)
-    with pytest.raises(DamagedFile, match=r"order\.json is not valid JSON"):
-        manifest_file.read_order(tmp_path)
+def test_what_a_folder_of_others_says_of_itself_is_checked(spec, tmp_path):
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+    assert manifest_file.read_spec(tmp_path) == SPEC
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    with pytest.raises(DamagedFile, match=r"spec\.json is not of fdsl render"):
+        manifest_file.read_spec(tmp_path)
+    (tmp_path / "spec.json").write_text("[" * 100_000)
+    with pytest.raises(DamagedFile, match=r"spec\.json is not valid JSON"):
+        manifest_file.read_spec(tmp_path)
 
 
 def test_foreign_files_are_refused_by_name(folders, tmp_path):

@@ -152,7 +152,7 @@ def test_a_foreign_folder_is_left_alone(tmp_path):
 
 
 def test_a_run_killed_while_it_claimed_the_folder_is_gone_on_with(tmp_path):
-    (tmp_path / ".order.json.abc.tmp").write_bytes(b"{")
+    (tmp_path / ".spec.json.abc.tmp").write_bytes(b"{")
     assert render(dataset(), tmp_path)["images"] == 90
     assert not list(tmp_path.glob(".*"))
 
@@ -187,7 +187,7 @@ def test_a_damaged_file_of_a_complete_part_is_refused_by_name(tmp_path, format, 
         render(dataset(), tmp_path, format=format, images_per_file=20)
 
 
-@pytest.mark.parametrize("name", ["provenance-00001.parquet", "parameters.parquet", "order.json"])
+@pytest.mark.parametrize("name", ["provenance-00001.parquet", "parameters.parquet", "spec.json"])
 @pytest.mark.parametrize("damage", ["cut", "foreign"])
 def test_damaged_bookkeeping_is_refused_by_name(tmp_path, name, damage):
     render(dataset(), tmp_path, images_per_file=20)
@@ -287,7 +287,7 @@ def test_colour_and_blank_images_are_stored(tmp_path):
 
     images = dataset(classes=2, instances=1)
     images.images.draw = Two().draw
-    images.images.draw_and_tell = lambda index: (*Two().draw(index), False)
+    images.images.draw_checked = lambda index: (*Two().draw(index), False)
     manifest = render(images, tmp_path, format="parquet")
     assert manifest["blank_images"] == 1
     found = [image for image, _ in stored(tmp_path, "parquet")]

@@ -85,5 +85,5 @@ def test_other_channels_and_nothing_to_learn_are_refused(train):
     with pytest.raises(ValueError, match="a network of 4 channels"):
         TestScenes(train, channels=4)
     empty = type(train)(**{**train.__dict__, "crowd": np.ones_like(train.crowd)})
-    with pytest.raises(ValueError, match="no picture shows an object"):
+    with pytest.raises(ValueError, match="no image shows an object"):
         TrainingScenes(empty, SceneTransform(channels=1, flip=0.0), seed=0)

@@ -6,8 +6,7 @@ import yaml
 
 from fdsl.schema.base import ConfigError
 from fdsl.schema.probe import Probe
-from fdsl.schema.probe_files import read_probe
-from fdsl.schema.recipe_files import Source
+from fdsl.schema.recipe_files import Source, read_probe
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 WRITTEN = yaml.safe_load((WORKFLOW / "probe.yaml").read_text())

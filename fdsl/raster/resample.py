@@ -1,8 +1,8 @@
-"""Compiled resizing of training images, bit for bit as Pillow does it.
+"""Resize images as Pillow does, bit for bit.
 
-The released training code augments with Pillow. Its fixed-point resampling
-(src/libImaging/Resample.c of python-pillow, MIT-CMU licence) is restated here for one or three
-channels; Pillow itself works on three or four for every gray image that came from an image folder.
+The released training code augments with Pillow. This is Pillow's fixed-point resampling
+(src/libImaging/Resample.c of python-pillow, MIT-CMU licence) for one or three channels; Pillow
+itself computes three or four for every gray image that came from an image folder.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from fdsl.raster import kernel
 
 FRACTION_BITS = 22  # of the fixed-point weights: 32 - 8 (pixel) - 2 (headroom)
 _HALF = 1 << (FRACTION_BITS - 1)
@@ -39,9 +40,7 @@ def resize(image: Pixels, height: int, width: int, *, cubic: bool) -> Pixels:
         code ran on. Newer ones choose the order by cost, which rounds differently in the last bit.)
     """
     rows, columns, _ = image.shape
-    planes = image.transpose(
-        1, 2, 0
-    )  # (W, C, H): resampling runs along the first axis, over contiguous rows
+    planes = image.transpose(1, 2, 0)  # (W, C, H): resampling runs along the first axis
     if columns != width:
         planes = _resample(planes, width, cubic=cubic)
     planes = planes.transpose(2, 1, 0)  # (H, C, width)
@@ -59,13 +58,12 @@ def _resample(planes: Pixels, size: int, *, cubic: bool) -> Pixels:
     spans = np.empty((size, 2), np.int64)
     _fill_weights(length, cubic, weights, spans)
     matrix = np.ascontiguousarray(planes).reshape(length, -1)
-    _weigh_rows(
-        matrix, weights, spans, np.empty(matrix.shape[1], np.int32), resampled.reshape(size, -1)
-    )
+    sums = np.empty(matrix.shape[1], np.int32)
+    _weigh_rows(matrix, weights, spans, sums, resampled.reshape(size, -1))
     return resampled
 
 
-@njit("void(int64, boolean, int32[:, ::1], int64[:, ::1])", cache=True, nogil=True)
+@kernel("void(int64, boolean, int32[:, ::1], int64[:, ::1])")
 def _fill_weights(length, cubic, weights, spans):
     """Fixed-point weights and [first, last) input of each output.
 
@@ -98,11 +96,9 @@ def _fill_weights(length, cubic, weights, spans):
         spans[place, 0], spans[place, 1] = first, last
 
 
-@njit(
+@kernel(
     "void(Array(uint8, 2, 'C', readonly=True), int32[:, ::1], int64[:, ::1], int32[::1], "
-    "uint8[:, ::1])",
-    cache=True,
-    nogil=True,
+    "uint8[:, ::1])"
 )
 def _weigh_rows(rows, weights, spans, sums, out):
     """out[i] = rounded, clipped sum of weights[i, k] · rows[first_i + k]; `sums` is scratch."""

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fdsl.augment import resample
+from fdsl.raster import resample
 
 SIDES = st.integers(1, 70)
 

@@ -1,4 +1,4 @@
-"""The verbs about where results come from: what they print, and how they exit."""
+"""The commands about provenance: what they print, and how they exit."""
 
 import json
 from pathlib import Path
