@@ -3,13 +3,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lineage.finished import asked, finish
+from lineage.finished import expected, finish
 
 
 @pytest.fixture(scope="session")
 def wanted():
     """What the checkout's configuration asks for."""
-    return asked()
+    return expected()
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,9 @@ import json
 import random
 from pathlib import Path
 
-from fdsl.workflow.plan import Plan
-
 from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
-from fdsl.lineage.expected import Asked
+from fdsl.lineage.expected import Expected
 from fdsl.schema.yaml_files import read_yaml, workflow_folder
 from fdsl.workflow.load import load
 
@@ -27,20 +25,14 @@ ENVIRONMENT = {
 CELL = ("FractalDB-1k", "Digits, 200 labels")
 
 
-def plan(**changes):
-    """Return the plan of config.yaml with changes."""
-    path = workflow_folder().parent / "config.yaml"
-    return Plan(load({**read_yaml(path), **changes}))
+def expected(**changes):
+    """Return what config.yaml with changes makes."""
+    return Expected.by(job_table(**changes))
 
 
-def asked(**changes):
-    """Return what config.yaml with changes asks for."""
-    return Asked.by(plan(**changes))
-
-
-def finish(asked, target=TABLE):
+def finish(wanted, target=TABLE):
     """Make a target and everything that it is made from, in the working directory."""
-    jobs = asked.jobs
+    jobs = wanted.jobs
     makers = {path: job for job in jobs.values() for path in (job.record, *job.outputs)}
     done = set()
 

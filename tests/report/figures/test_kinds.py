@@ -1,38 +1,34 @@
 """Every kind of figure, from invented records; what it plots stands beside it."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
-from fdsl.workflow.plan import Plan
 from PIL import Image
+from workflow.configured import job_table
 
 from fdsl.images import parameters
 from fdsl.io.storage import DamagedFile
 from fdsl.report.figures.attention_maps import read_maps
 from fdsl.report.figures.inputs import FigureInputs, write
 from fdsl.report.html import read_fragment
-from fdsl.schema.yaml_files import read_yaml, workflow_folder
-from fdsl.workflow.load import load
 
 
 @pytest.fixture(scope="session")
-def plan():
-    return Plan(load(read_yaml(workflow_folder().parent / "config.yaml") | {"scale": "laptop"}))
+def laptop_jobs():
+    return job_table(scale="laptop")
 
 
 @pytest.fixture
-def draw(plan, folder, published_csv):
+def draw(laptop_jobs, folder, published_csv):
     """A function that draws a figure of the main paper at laptop scale; returns what it plots."""
 
     def drawn(name, *, records=(), files=(), **words):
-        order = json.loads(plan.reports.drawing(name))
-        order["figure"] |= words
+        spec = laptop_jobs.job("figure", figure=name).spec
+        spec["figure"] |= words
         given = {"records": list(records), "files": list(files), "published": published_csv}
         out = folder / f"results/figures/{name}.png"
         out.parent.mkdir(parents=True, exist_ok=True)
-        write(FigureInputs.model_validate(order | given), out=out)
+        write(FigureInputs.model_validate(spec | given), out=out)
         with Image.open(out) as picture:
             assert min(picture.size) > 300
         assert out.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
@@ -114,28 +110,28 @@ def test_curves_are_those_of_the_runs(draw, folder):
         draw("training_curves", files=[path])
 
 
-def test_scaling_is_drawn_against_the_sizes_of_the_scale(draw, plan, record):
+def test_scaling_is_drawn_against_the_sizes_of_the_scale(draw, laptop_jobs, record):
     records = [
         record(name, "digits", 0, 30 + number, images=100, scale="laptop")
-        for number, name in enumerate(plan.runs.figure("scaling").datasets)
+        for number, name in enumerate(laptop_jobs.runs.figure("scaling").datasets)
     ]
     table = draw("scaling", records=records)
     ours = table[table["seeds"] > 0].set_index("bar")
-    entry = plan.config.dataset("laptop", "fractaldb100")
+    entry = laptop_jobs.config.dataset("laptop", "fractaldb100")
     found = ours.loc["fractaldb100", ["categories", "instances", "reproduced"]]
     assert list(found) == [entry.classes, entry.instances, 30.0]
 
 
-def test_histograms_count_every_category(draw, plan, folder):
+def test_histograms_count_every_category(draw, laptop_jobs, folder):
     files = []
-    for name in plan.runs.figure("parameter_distributions").datasets:
-        entry = plan.config.dataset("laptop", name)
-        found = list(parameters.sample(entry, seed=plan.config.user.dataset_seed))
+    for name in laptop_jobs.runs.figure("parameter_distributions").datasets:
+        entry = laptop_jobs.config.dataset("laptop", name)
+        found = list(parameters.sample(entry, seed=laptop_jobs.config.user.dataset_seed))
         files.append(folder / f"{name}.parquet")
         parameters.write(files[-1], parameters.stack(found), dataset=entry, seed=0)
     table = draw("parameter_distributions", files=files)
     vertices = table[(table["dataset"] == "RCDB-1k") & (table["parameter"] == "vertices")]
-    assert vertices["count"].sum() == plan.config.dataset("laptop", "rcdb1k").classes
+    assert vertices["count"].sum() == laptop_jobs.config.dataset("laptop", "rcdb1k").classes
 
 
 def test_damaged_attention_is_named(draw, folder):
