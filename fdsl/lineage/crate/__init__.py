@@ -97,7 +97,7 @@ def _warnings(found: Chain, content: Content, table: Jobs) -> Iterator[str]:
     records = found.records
     groups = {
         "jobs were done by other code than the crate carries": [
-            n for n, job in asked.items() if job.code not in {None, records[n].get("code")}
+            n for n, job in asked.items() if job.repeating_code not in {"", records[n].get("code")}
         ],
         "jobs were done for other specs than the crate's configuration gives": [
             n for n, job in asked.items() if records[n].get("spec") not in (None, job.spec)
