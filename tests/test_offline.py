@@ -99,7 +99,8 @@ from train.tiny_training import dino_recipe, finetune, pretrain, pretrain_dino, 
 folder = Path(sys.argv[1])
 pretrain(folder / "a", recipe=recipe(epochs=1))
 pretrain_dino(folder / "b", recipe=dino_recipe(epochs=1))
-finetune(folder / "c", recipe=recipe(epochs=1), pretraining="stripes", weights=folder / "a/model.safetensors")
+weights = folder / "a/model.safetensors"
+finetune(folder / "c", recipe=recipe(epochs=1), pretraining="stripes", weights=weights)
 """
 
 

@@ -22,7 +22,7 @@ OFFLINE = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
 
 
 class _Printable(logging.Formatter):
-    """Names of files and words of their authors go into the log without what a terminal would obey."""
+    """Escapes control characters, so that file names cannot drive a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))

@@ -20,25 +20,26 @@ Changes = Annotated[
 ]
 
 
-def assignment(text: str) -> tuple[str, Any]:
-    """Parse KEY=VALUE, the value as YAML.
+def assignments(texts: list[str] | None) -> dict[str, Any]:
+    """Return the values of options KEY=VALUE, with VALUE read as YAML.
 
     Raises
     ------
-    ConfigError
-        If there is no key, or the value is not YAML.
+    typer.BadParameter
+        If a text is not of this form.
     """
     import yaml
 
-    from fdsl.schema.base import ConfigError
-
-    key, separator, value = text.partition("=")
-    if not (key and separator):
-        raise ConfigError(f"{text!r} must have the form KEY=VALUE")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text}: not valid YAML: {error}") from None
+    values = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{text!r} is not KEY=VALUE")
+        try:
+            values[key] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError) as error:
+            raise typer.BadParameter(f"{text!r}: {error}") from None
+    return values
 
 
 def read_config(config: Path | None, changes: list[str] | None, **forced: Any) -> Any:
@@ -57,5 +58,4 @@ def read_config(config: Path | None, changes: list[str] | None, **forced: Any) -
     from fdsl.workflow.load import load
 
     path = config or workflow_folder().parent / "config.yaml"
-    changed = dict(assignment(text) for text in changes or [])
-    return load({**read_yaml(path), **changed, **forced}, where=str(path))
+    return load({**read_yaml(path), **assignments(changes), **forced}, where=str(path))

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from fdsl.cli.configuration import Changes, ConfigFile, read_config
+
 PANEL = "Inspection"
 
 RatesFile = Annotated[
@@ -33,10 +35,8 @@ def forecast(
     gpu: Annotated[
         str | None, typer.Option(help="A GPU of published/gpu_rates.csv, or the measured one.")
     ] = None,
-    config: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Change a key of config.yaml; repeatable."),
-    ] = None,
+    config: ConfigFile = None,
+    set_: Changes = None,
     rates: RatesFile = None,
 ) -> None:
     """Estimate the cost of targets from nothing: jobs, core-hours, GPU-hours, disk and memory.
@@ -46,17 +46,14 @@ def forecast(
     reserved ones. Not counted: failed attempts, queueing, temporary checkpoints, and finished jobs.
     """
     from fdsl.cli.console import PlainConsole
-    from fdsl.cli.inspect import assignments
     from fdsl.forecast.forecast import forecast as add_up
     from fdsl.forecast.forecast import with_images
     from fdsl.forecast.published import Published
     from fdsl.forecast.rates import load as load_rates
     from fdsl.forecast.table import to_terminal
-    from fdsl.schema.yaml_files import read_yaml, workflow_folder
-    from fdsl.workflow.load import load
+    from fdsl.schema.yaml_files import workflow_folder
 
-    values = read_yaml(Path("config.yaml")) | assignments(config)
-    checked = load(values | ({"scale": scale} if scale else {}))
+    checked = read_config(config, set_, **({"scale": scale} if scale else {}))
     known: dict[str, Any] = {
         "rates": load_rates(rates),
         "published": Published.read(workflow_folder() / "published"),
@@ -124,8 +121,6 @@ def _save(datasets: list[str] | None, *, seconds: float, seed: int, path: Path |
     from fdsl.forecast.measure import measure
     from fdsl.io.storage import DamagedFile, write_json
     from fdsl.schema.base import ConfigError
-    from fdsl.schema.yaml_files import read_yaml
-    from fdsl.workflow.load import load
 
     if datasets:
         raise typer.BadParameter("--save measures every dataset: give none")
@@ -136,7 +131,7 @@ def _save(datasets: list[str] | None, *, seconds: float, seed: int, path: Path |
         except (ConfigError, DamagedFile):
             remedy = "delete it, or choose another name with --rates"
             raise DamagedFile(f"{target} is in the way: it holds no rates; {remedy}") from None
-    for step in measure(load(read_yaml(Path("config.yaml"))), seconds=seconds, seed=seed):
+    for step in measure(read_config(None, None), seconds=seconds, seed=seed):
         if isinstance(step, str):
             typer.echo(step, err=True)
         else:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fdsl.cli.inspect import Dataset, assignments
+from fdsl.cli.configuration import assignments
+from fdsl.cli.inspect import Dataset
 
 PANEL = "Images"
 

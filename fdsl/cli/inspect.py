@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from fdsl.cli.configuration import assignments
+
 PANEL = "Inspection"
 
 Dataset = Annotated[
@@ -205,25 +207,3 @@ def _entry(kind: Literal["synthetic", "downstream"], name: str, *, where: str) -
     model = SyntheticDataset if kind == "synthetic" else DownstreamDataset
     entries = catalog(workflow_folder(), kind, model)
     return entries[choose("dataset", name, entries, where=where)]
-
-
-def assignments(texts: list[str] | None) -> dict[str, Any]:
-    """Return the values of options KEY=VALUE, with VALUE read as YAML.
-
-    Raises
-    ------
-    typer.BadParameter
-        If a text is not of this form.
-    """
-    import yaml
-
-    values = {}
-    for text in texts or []:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{text!r} is not KEY=VALUE")
-        try:
-            values[key] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError) as error:
-            raise typer.BadParameter(f"{text!r}: {error}") from None
-    return values

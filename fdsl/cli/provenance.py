@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from fdsl.cli.configuration import Changes, ConfigFile, read_config
 
 PANEL = "Provenance"
 PER_MIB = 2**20
 
 Result = Annotated[Path, typer.Argument(help="A result, such as results/tables/table3.csv.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of config.yaml; repeatable."),
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="Another config.yaml than the checkout's.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +51,7 @@ def verify(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     config: ConfigFile = None,
-    set_: Set = None,
+    set_: Changes = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Hashing threads; default: cores.")
     ] = None,
@@ -70,11 +65,12 @@ def verify(
     from json import dumps
 
     from fdsl.io.escaping import printable
-    from fdsl.lineage.expected import Asked
+    from fdsl.lineage.expected import Expected
     from fdsl.lineage.verify import Status
     from fdsl.lineage.verify import verify as check
+    from fdsl.workflow.jobs import Jobs
 
-    found = check(folder, Asked.by(_plan(config, set_)), threads=threads)
+    found = check(folder, Expected.by(Jobs(read_config(config, set_))), threads=threads)
     if json:
         typer.echo(dumps(asdict(found), indent=2))
     else:
@@ -99,23 +95,15 @@ def crate(
         typer.Option(min=0, help="Larger files are described with their digest and left out."),
     ] = 10,
     config: ConfigFile = None,
-    set_: Set = None,
+    set_: Changes = None,
 ) -> None:
     """Pack a finished table or figure with its whole provenance as a Workflow Run RO-Crate."""
     from fdsl.lineage.crate import write_crate
+    from fdsl.workflow.jobs import Jobs
 
-    made = write_crate(result, out, _plan(config, set_), largest_bytes=int(largest_mib * PER_MIB))
+    made = write_crate(
+        result, out, Jobs(read_config(config, set_)), largest_bytes=int(largest_mib * PER_MIB)
+    )
     typer.echo(f"{out}: {made.files} files, {made.jobs} jobs")
     for warning in made.warnings:
         typer.echo(f"fdsl: {warning}", err=True)
-
-
-def _plan(config: Path | None, changes: list[str] | None) -> Any:
-    """Return the plan of a configuration file with changes."""
-    from fdsl.cli.inspect import assignments
-    from fdsl.schema.yaml_files import read_yaml, workflow_folder
-    from fdsl.workflow.load import load
-    from fdsl.workflow.plan import Plan
-
-    path = config or workflow_folder().parent / "config.yaml"
-    return Plan(load(read_yaml(path) | assignments(changes), where=str(path)))

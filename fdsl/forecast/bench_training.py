@@ -174,7 +174,7 @@ def _training(
         optimizer.zero_grad(set_to_none=True)
         with autocast(device, recipe.precision):
             logits = network(images)
-        functional.cross_entropy(logits.float(), targets).backward()  # type: ignore[no-untyped-call]
+        functional.cross_entropy(logits.float(), targets).backward()
         optimizer.step()
         wait()
 

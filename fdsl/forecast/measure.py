@@ -148,8 +148,8 @@ def _children_s() -> float:
 
 def _judging(settings: Probe) -> rates.Judging:
     """Time k-NN and linear probe on clusters of points."""
-    import sklearn.linear_model  # type: ignore[import-untyped] # noqa: F401  imported before the clock starts
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    import sklearn.linear_model  # noqa: F401  imported before the clock starts
+    from threadpoolctl import threadpool_limits
 
     from fdsl.train.probe import score
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from fdsl.io import records as record_files
 from fdsl.lineage.chain import mapping
-from fdsl.lineage.expected import Asked, Job
+from fdsl.lineage.expected import Expected
 from fdsl.lineage.folder import Folder
 from fdsl.lineage.results_dir import ResultsDir
 from fdsl.lineage.structure import fault
+from fdsl.workflow.jobs import Job
 
 SHOWN = 3  # differences between two specs that a message names
 
@@ -68,7 +69,7 @@ class Verification:
         return any(f.status is Status.DAMAGED or (strict and f.asked) for f in self.findings)
 
 
-def verify(folder: Path, asked: Asked, *, threads: int | None = None) -> Verification:
+def verify(folder: Path, expected: Expected, *, threads: int | None = None) -> Verification:
     """Compare every file below a results folder with its digest, and its record with its job.
 
     Parameters
@@ -91,9 +92,9 @@ def verify(folder: Path, asked: Asked, *, threads: int | None = None) -> Verific
     there.read()
     damaged = dict(_damaged(there))
     findings = [
-        *(Finding(Status.DAMAGED, n, why, asked.covers(n)) for n, why in damaged.items()),
-        *_outdated(there, asked.jobs, damaged),
-        *_foreign(there, asked),
+        *(Finding(Status.DAMAGED, n, why, expected.covers(n)) for n, why in damaged.items()),
+        *_outdated(there, expected.jobs, damaged),
+        *_foreign(there, expected),
     ]
     others = [name for name in there.names if name not in there.records]
     covered = [name for name in there.names if name in there.digests]
@@ -102,7 +103,7 @@ def verify(folder: Path, asked: Asked, *, threads: int | None = None) -> Verific
         files=len(covered),
         size_bytes=sum(p.stat().st_size for p in map(there.disk, covered) if p.is_file()),
         undigested=tuple(n for n in others if not there.has_digest(n)),
-        absent=tuple(sorted(asked.jobs.keys() - set(there.names))),
+        absent=tuple(sorted(expected.jobs.keys() - set(there.names))),
     )
 
 
@@ -136,7 +137,7 @@ def _outdated(
     there: Folder, wanted: Mapping[str, Job], damaged: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Yield results that Snakemake would make again, and records in the place of others."""
-    makers = {output: job for job in wanted.values() for output in job.outputs}
+    makers = {path: job for job in wanted.values() for path in job.outputs.values()}
     known: dict[str, str] = {}
 
     def reason(job: Job) -> str:
@@ -147,8 +148,8 @@ def _outdated(
         return known[job.record]
 
     def _inherited(job: Job) -> str:
-        for name in job.inputs or ():
-            maker = makers.get(name) or wanted.get(name)
+        for name in job.recorded_inputs:
+            maker = makers.get(name)
             if name in damaged:
                 return f"its input {name} is damaged"
             if maker is not None and reason(maker):
@@ -163,26 +164,27 @@ def _outdated(
         if other:
             yield Finding(Status.FOREIGN, name, other, asked=True)
         elif why := reason(job):
-            left = (path for path in (name, *job.outputs) if there.disk(path).exists())
+            left = (path for path in job.outputs.values() if there.disk(path).exists())
             yield Finding(Status.STALE, next(left), why, asked=True)
 
 
 def _begun(there: Folder, job: Job) -> bool:
     """Return whether a job has left a record or an output."""
-    return job.record in there.records or any(there.disk(path).exists() for path in job.outputs)
+    return any(there.disk(path).exists() for path in job.outputs.values())
 
 
 def _about_something_else(record: Mapping[str, Any], job: Job) -> str:
     """Return in which way a record belongs to another job; empty if it does not."""
-    for entry, wanted in (("kind", job.kind), ("run", job.spec.get("run"))):
+    for entry, wanted in (("kind", job.rule), ("run", job.spec.get("run"))):
         if wanted is not None and record.get(entry) != wanted:
             return f"its {entry} is {record.get(entry)!r}, not {wanted!r}"
-    if job.inputs is None:
+    if job.rule == "import_weights":  # its record names the published file
         return ""
+    inputs = set(job.recorded_inputs)
     named = mapping(record.get("inputs")).keys()
-    if named == set(job.inputs):
+    if named == inputs:
         return ""
-    missing, more = sorted(set(job.inputs) - named), sorted(named - set(job.inputs))
+    missing, more = sorted(inputs - named), sorted(named - inputs)
     first = [f"not from {missing[0]}"] if missing else []
     first += [f"from {more[0]}"] if more else []
     counts = f"({len(missing)} missing, {len(more)} more)"
@@ -198,7 +200,7 @@ def _own_reason(there: Folder, job: Job, damaged: Mapping[str, str]) -> str:
         return "its record holds no spec, as those of earlier versions"
     if record["spec"] != job.spec:
         return f"another spec: {_difference(record['spec'], job.spec)}"
-    if job.code is not None and record.get("code") != job.code:
+    if job.repeating_code not in {"", record.get("code")}:
         return f"other code: {record.get('code')}, now {job.code}"
     for name, digest in mapping(record.get("inputs")).items():
         now = there.digests.get(name)
@@ -227,9 +229,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _foreign(there: Folder, asked: Asked) -> Iterator[Finding]:
+def _foreign(there: Folder, expected: Expected) -> Iterator[Finding]:
     """Yield files that no job makes: a record for all files that it names, others one by one."""
-    strange = [name for name in there.names if not asked.covers(name)]
+    strange = [name for name in there.names if not expected.covers(name)]
     records = {name for name in strange if name in there.records}
     stated = {x.path for x in there.statements if x.by in records}
     folders = tuple(
@@ -240,7 +242,7 @@ def _foreign(there: Folder, asked: Asked) -> Iterator[Finding]:
             last = name.rpartition("/")[2]
             half = last.startswith(".") and last.endswith(".tmp")
             killed = "left by a job that was killed, or is running"
-            why = killed if half else _unasked(name, asked.scale)
+            why = killed if half else _unasked(name, expected.scale)
             yield Finding(Status.FOREIGN, name, why, asked=False)
 
 

@@ -13,7 +13,7 @@ PATIENCE_S = 600
 
 @dataclass(frozen=True)
 class ProcessGrid:
-    """The processes that share one training: `processes` (1 … 1024) on each of `nodes` (1 … 999)."""
+    """Processes that share a training: `processes` (1 … 1024) on each of `nodes` (1 … 999)."""
 
     nodes: int
     processes: int

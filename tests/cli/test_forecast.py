@@ -49,11 +49,11 @@ def test_a_forecast_says_what_and_from_what():
 
 
 def test_keys_of_the_configuration_can_be_changed():
-    slow = ok("forecast", TABLE3, "--scale", "paper", "--config", "loader_workers=0")
+    slow = ok("forecast", TABLE3, "--scale", "paper", "--set", "loader_workers=0")
     fast = ok("forecast", TABLE3, "--scale", "paper")
     assert "loader_workers: 0" in slow
     assert "loader_workers: 0" not in fast
-    assert "at paper scale" in ok("forecast", TABLE3, "--config", "scale=paper")
+    assert "at paper scale" in ok("forecast", TABLE3, "--set", "scale=paper")
 
 
 def test_rates_of_this_machine_are_named(tmp_path):

@@ -1,4 +1,4 @@
-"""Fetching: digest first, safe unpacking, whole or not at all; the network is a server of the test."""
+"""Fetching: digest first, safe unpacking, atomic; the network is a server of the test."""
 
 import functools
 import hashlib

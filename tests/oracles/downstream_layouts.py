@@ -213,7 +213,8 @@ def _voc_object(name: str, *box: Any, difficult: int = 0, part: bool = False) ->
         f"<{s}>{v}</{s}>" for s, v in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
     )
     inner = "<part><name>head</name><bndbox><xmin>1</xmin></bndbox></part>" if part else ""
-    return f"<object><name>{name}</name><difficult>{difficult}</difficult>{inner}<bndbox>{sides}</bndbox></object>"
+    head = f"<name>{name}</name><difficult>{difficult}</difficult>"
+    return f"<object>{head}{inner}<bndbox>{sides}</bndbox></object>"
 
 
 def places(root: Path) -> tuple[DownstreamDataset, dict[str, list[Path]]]:
@@ -299,7 +300,7 @@ def fashion_mnist(
 
 
 def voc_multilabel(root: Path) -> tuple[DownstreamDataset, dict[str, np.ndarray]]:
-    """Write three pictures per part and the 20 class lists: 1 present, -1 absent, 0 difficult only."""
+    """Write three pictures per part and 20 class lists: 1 present, -1 absent, 0 difficult."""
     folder, real = root / "VOCdevkit" / "VOC2012", real_pictures("imagenet")
     for name in ("JPEGImages", "ImageSets/Main"):
         (folder / name).mkdir(parents=True)

@@ -16,7 +16,7 @@ from fdsl.report import claims, tables
 from fdsl.report.csv_files import to_csv
 from fdsl.report.gallery import exhibits
 from fdsl.report.html import document
-from fdsl.report.templates import escape_latex, render
+from fdsl.report.templating import escape_latex, render
 from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.study.paper import Study
 from fdsl.schema.study.report_scale import ReportScale

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from jinja2 import UndefinedError
 
-from fdsl.report.templates import escape_latex, render
+from fdsl.report.templating import escape_latex, render
 
 
 def test_nothing_in_a_text_is_executed():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fdsl.cli.jobs.running import RunningJob
 from fdsl.io import storage
 from fdsl.workflow.sources import data_folder
@@ -31,7 +33,7 @@ def compose(job: RunningJob) -> None:
 
     composition = Composition.model_validate(job.spec["composed"])
     manifests = {path.stem: storage.read_checksummed(path) for path in job.inputs("manifests")}
-    sources = {
+    sources: dict[str, list[Any]] = {
         name: [
             load_verified(
                 job.config.downstream[name],

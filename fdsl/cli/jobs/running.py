@@ -78,7 +78,7 @@ class RunningJob:
         made = [path for name, path in self.job.outputs.items() if name != "record"]
         content = {
             "kind": self.job.rule,
-            "run": "/".join(v for k, v in self.job.wildcards.items() if k != "scale"),
+            "run": self.job.name or self.job.rule,
             "seed": self.spec.get("seed"),
             **entries,
             **self.job_start,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fdsl.cli.jobs import job_inputs
 from fdsl.cli.jobs.running import RunningJob
 
@@ -61,14 +63,16 @@ def detect(job: RunningJob) -> None:
     from fdsl.train.detection.objective import DetectionTask
 
     entry, root, manifest = job_inputs.downstream(job, job.spec["downstream"])
+    train_images: Any = load_verified(entry, root, manifest=manifest, split="train")
+    test_images: Any = load_verified(entry, root, manifest=manifest, split="test")
     task = DetectionTask(
         kind="detect",
         **job_inputs.task(job),
         **job_inputs.start(job),
         **job_inputs.checkpoints(job),
         recipe=DetectionRecipe.model_validate(job.spec["recipe"]),
-        train=load_verified(entry, root, manifest=manifest, split="train"),
-        test=load_verified(entry, root, manifest=manifest, split="test"),
+        train=train_images,
+        test=test_images,
         classes=job.spec["classes"],
     )
     train(task)

@@ -19,10 +19,10 @@ from fdsl.lineage.chain import Chain, chain
 from fdsl.lineage.crate.archive import pack
 from fdsl.lineage.crate.content import Content
 from fdsl.lineage.crate.entities import Entities
-from fdsl.lineage.expected import Asked
+from fdsl.lineage.expected import Expected
 from fdsl.lineage.results_dir import ResultsDir
 from fdsl.schema.yaml_files import workflow_folder
-from fdsl.workflow.plan import Plan
+from fdsl.workflow.jobs import Jobs
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Made:
     warnings: tuple[str, ...]
 
 
-def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> Made:
+def write_crate(result: Path, out: Path, table: Jobs, *, largest_bytes: int) -> Made:
     """Write a crate as a folder or, if `out` ends in .zip, as an archive, atomically.
 
     Parameters
@@ -43,7 +43,7 @@ def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> M
         A table, figure, claims.csv, … in a results folder, with the records behind it.
     out
         Must not exist.
-    plan
+    table
         The present configuration, for the licences of real images and for warnings.
     largest_bytes
         Larger results are described with size and digest, but not included.
@@ -70,7 +70,7 @@ def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> M
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{out.name}.", suffix=".tmp"))
     try:
-        Entities(found, content, plan).described(published).write(folder)
+        Entities(found, content, table).described(published).write(folder)
         if out.suffix == ".zip":
             pack(folder, out)
         else:
@@ -78,7 +78,7 @@ def write_crate(result: Path, out: Path, plan: Plan, *, largest_bytes: int) -> M
             folder.rename(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Made(len(content.carried), len(found.records), tuple(_warnings(found, content, plan)))
+    return Made(len(content.carried), len(found.records), tuple(_warnings(found, content, table)))
 
 
 def _latest(found: Chain) -> str | None:
@@ -90,14 +90,14 @@ def _modified(path: Path) -> str:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
 
 
-def _warnings(found: Chain, content: Content, plan: Plan) -> Iterator[str]:
+def _warnings(found: Chain, content: Content, table: Jobs) -> Iterator[str]:
     """Yield where the crate's code and configuration did not make its result, and what it lacks."""
-    jobs = Asked.by(plan).jobs
+    jobs = Expected.by(table).jobs
     asked = {name: jobs[name] for name in found.records if name in jobs}
     records = found.records
     groups = {
         "jobs were done by other code than the crate carries": [
-            n for n, job in asked.items() if job.code not in {None, records[n].get("code")}
+            n for n, job in asked.items() if job.repeating_code not in {"", records[n].get("code")}
         ],
         "jobs were done for other specs than the crate's configuration gives": [
             n for n, job in asked.items() if records[n].get("spec") not in (None, job.spec)

@@ -12,8 +12,8 @@ from fdsl import __version__
 from fdsl.io import checksums
 from fdsl.lineage.chain import Chain
 from fdsl.lineage.crate.content import Content
-from fdsl.lineage.expected import PUBLISHED
-from fdsl.workflow.plan import Plan
+from fdsl.workflow.inputs import PUBLISHED
+from fdsl.workflow.jobs import Jobs
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
@@ -47,17 +47,17 @@ FORMATS = {
 }
 Reference = dict[str, str]
 IMAGES = ("sample_parameters", "render_shard", "compose", "fetch_downstream")
-TRAININGS = ("released", "pretrain", "attention", "finetune", "probe", "detect")
+TRAININGS = ("import_weights", "pretrain", "attention", "finetune", "probe", "detect")
 STAGES = (*IMAGES, *TRAININGS, "table", "figure", "claims", "page")
 
 
 class Entities:
     """Creates the entities of a chain."""
 
-    def __init__(self, found: Chain, content: Content, plan: Plan) -> None:
+    def __init__(self, found: Chain, content: Content, table: Jobs) -> None:
         from rocrate.rocrate import ROCrate
 
-        self.found, self.content, self.plan = found, content, plan
+        self.found, self.content, self.config = found, content, table.config
         self.crate: ROCrate = ROCrate(version="1.1")
 
     def described(self, published: str) -> ROCrate:
@@ -144,13 +144,13 @@ class Entities:
     def _licences(self) -> None:
         """Add the licences of the real images and published weights behind the result."""
         for name in sorted(self.found.manifests):
-            entry = self.plan.config.downstream.get(PurePosixPath(name).stem)
+            entry = self.config.downstream.get(PurePosixPath(name).stem)
             if entry is not None and name in self.content.carried:
                 self._terms(name, entry.title, entry.licence)
         for name, record in self.found.records.items():
-            published = self.plan.config.released.get(str(record.get("run")))
+            published = self.config.published_weights.get(str(record.get("run")))
             weights = str(PurePosixPath(name).with_name("model.safetensors"))
-            if record["kind"] == "released" and published is not None:
+            if record["kind"] == "import_weights" and published is not None:
                 self._terms(weights, published.title, published.licence)
 
     def _terms(self, name: str, title: str, licence: str) -> None:

@@ -18,7 +18,7 @@ from fdsl.io.storage import DamagedFile
 
 
 def with_digest(entry, name, data):
-    """Return the entry as if the published file were `data`, to reach what comes after the digest."""
+    """Return the entry as if the published file were `data`, to pass the digest check."""
     return entry.model_copy(update={"files": {**entry.files, name: hashlib.md5(data).hexdigest()}})
 
 

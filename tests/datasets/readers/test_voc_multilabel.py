@@ -1,4 +1,4 @@
-"""VOC 2012 with several labels, and pictures without labels: what comes out, and what is refused."""
+"""VOC 2012 with several labels, and pictures without labels."""
 
 import numpy as np
 import pytest
