@@ -164,7 +164,8 @@ def _outdated(
         if other:
             yield Finding(Status.FOREIGN, name, other, asked=True)
         elif why := reason(job):
-            left = (path for path in job.outputs.values() if there.disk(path).exists())
+            files = (name, *job.outputs.values())
+            left = (path for path in files if there.disk(path).exists())
             yield Finding(Status.STALE, next(left), why, asked=True)
 
 

@@ -48,7 +48,7 @@ FORMATS = {
 Reference = dict[str, str]
 IMAGES = ("sample_parameters", "render_shard", "compose", "fetch_downstream")
 TRAININGS = ("import_weights", "pretrain", "attention", "finetune", "probe", "detect")
-STAGES = (*IMAGES, *TRAININGS, "table", "figure", "claims", "page")
+STAGES = (*IMAGES, *TRAININGS, "table", "figure", "claims", "runs", "page")
 
 
 class Entities:
