@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from lineage.finished import CELL, TABLE, asked, finish
+from lineage.finished import CELL, TABLE, expected, finish
 from typer.testing import CliRunner
 
 from fdsl.cli import app
@@ -13,7 +13,7 @@ from fdsl.cli import app
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    finish(asked())
+    finish(expected())
 
 
 def invoke(*arguments):

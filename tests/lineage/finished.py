@@ -7,11 +7,12 @@ import json
 import random
 from pathlib import Path
 
+from workflow.configured import job_table
+
 from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
 from fdsl.lineage.expected import Expected
-from fdsl.schema.yaml_files import read_yaml, workflow_folder
-from fdsl.workflow.load import load
+from fdsl.workflow.jobs import on_disk
 
 TABLE = "results/tables/table3.csv"
 ENVIRONMENT = {
@@ -33,14 +34,14 @@ def expected(**changes):
 def finish(wanted, target=TABLE):
     """Make a target and everything that it is made from, in the working directory."""
     jobs = wanted.jobs
-    makers = {path: job for job in jobs.values() for path in (job.record, *job.outputs)}
+    makers = {path: job for job in jobs.values() for path in job.outputs.values()}
     done = set()
 
     def make(job):
         if job.record in done:
             return
         done.add(job.record)
-        for path in job.inputs or ():
+        for path in job.recorded_inputs:
             if path in makers:
                 make(makers[path])
         run(job)
@@ -52,40 +53,46 @@ def finish(wanted, target=TABLE):
 def run(job):
     """Leave what a job leaves."""
     rng = random.Random(job.record)
-    for path in job.outputs:
+    made = outputs(job)
+    for path in made:
         storage.write_bytes(path, content(job, path, rng))
-    for path in job.outputs:  # the small digest beside a big file
-        if job.kind in {"sample_parameters", "render_shard"} and path.endswith(".json"):
-            big = Path(job.outputs[0])
-            storage.write_json(path, {"file": big.name, **checksums.digest_and_size(big)})
-    inputs = {path: checksums.digest(disk(path)) for path in job.inputs or ()}
+    if "digest" in job.outputs:  # the small digest beside a large file
+        large = Path(made[0])
+        digest = {"file": large.name, **checksums.digest_and_size(large)}
+        storage.write_json(job.outputs["digest"], digest)
+    inputs = {path: checksums.digest(on_disk(path)) for path in job.recorded_inputs}
     record_files.write(
         job.record,
         {
-            "kind": job.kind,
-            "run": job.spec.get("run", Path(job.outputs[0]).stem if job.outputs else ""),
+            "kind": job.rule,
+            "run": job.spec.get("run", job.name),
             "seed": job.spec.get("run_seed", job.spec.get("seed")),
             **({"pretraining": job.spec["pretraining"]} if "pretraining" in job.spec else {}),
             **(
                 {"settings": {"weights": 2, "points": 3000}}
-                if job.kind == "sample_parameters"
+                if job.rule == "sample_parameters"
                 else {}
             ),
             "spec": job.spec,
             "started": "2026-01-02T03:04:05+00:00",
-            "code": job.code or "abc",
+            "code": job.code,
             "inputs": inputs,
             "environment": ENVIRONMENT,
         },
-        outputs=job.outputs,
+        outputs=made,
     )
+
+
+def outputs(job):
+    """Return what a job makes besides its record."""
+    return [path for name, path in job.outputs.items() if name != "record"]
 
 
 def content(job, path, rng):
     """Return a few bytes for a file; a table names the records of one cell."""
-    if job.kind == "table" and path.endswith(".csv"):
+    if job.rule == "table" and path.endswith(".csv"):
         return table(job).encode()
-    if job.kind == "fetch_downstream":
+    if job.rule == "fetch_downstream":
         part = {"images": 3, "per_class": [1, 2], "sha256": "0" * 64}
         return json.dumps(
             {"title": Path(path).stem, "parts": {"train": part, "test": part}}
@@ -107,8 +114,10 @@ def shaped(suffix, rng):
 
 def table(job):
     lines = [["table", "row", "column", "reproduced", "sd", "seeds", "verdict", "record"]]
-    mine = [path for path in job.inputs if "/finetune/fractaldb1k-vit_micro-digits-" in path]
-    other = [path for path in job.inputs if "/finetune/scratch-vit_micro-digits-" in path]
+    mine = [
+        path for path in job.recorded_inputs if "/finetune/fractaldb1k-vit_micro-digits-" in path
+    ]
+    other = [path for path in job.recorded_inputs if "/finetune/scratch-vit_micro-digits-" in path]
     lines.append(["table3", *CELL, "49.26", "7.78", "3", "not comparable", ";".join(mine)])
     lines.append(
         ["table3", "Scratch", CELL[1], "38.61", "2.90", "3", "not comparable", ";".join(other)]
@@ -118,8 +127,3 @@ def table(job):
     assert mine
     assert list(csv.reader(rows))[1][1:3] == list(CELL)
     return "\n".join(rows) + "\n"
-
-
-def disk(name):
-    """Return where a file that a record names lies."""
-    return workflow_folder().parent / name if name.startswith("workflow/") else Path(name)

@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from lineage.finished import TABLE, plan
+from lineage.finished import TABLE
+from workflow.configured import job_table
 
 from fdsl.io.checksums import digest
 from fdsl.io.storage import DamagedFile
@@ -23,7 +24,7 @@ RECORD = "results/laptop/finetune/fractaldb1k-vit_micro-digits-s0/record.json"
 
 @pytest.fixture(scope="module")
 def configuration():
-    return plan()
+    return job_table()
 
 
 @pytest.fixture
@@ -96,11 +97,11 @@ def test_every_job_is_an_action_with_times_inputs_outputs_and_settings(made, fin
         objects, results = (
             [e["@id"] for e in _list(action.get(key, []))] for key in ("object", "result")
         )
-        assert set(job.inputs) <= set(objects)
-        assert {*job.outputs, job.record} == set(results)
+        assert set(job.recorded_inputs) <= set(objects)
+        assert set(job.outputs.values()) == set(results)
         assert json.loads(found[f"#spec-{job.record}"]["value"]) == job.spec
         tool = found[action["instrument"]["@id"]]
-        assert tool["softwareVersion"] == f"0.1.0+{job.code or 'abc'}"
+        assert tool["softwareVersion"] == f"0.1.0+{job.code}"
     assert {p["@id"] for p in _list(found["./"]["mentions"])} >= actions.keys() | {"#run"}
 
 
@@ -220,7 +221,7 @@ def test_a_damaged_file_is_not_packed(finished, configuration, path):
 
 
 def test_another_configuration_is_a_warning(finished):
-    result = write_crate(Path(TABLE), Path("crate"), plan(dataset_seed=3), largest_bytes=MIB)
+    result = write_crate(Path(TABLE), Path("crate"), job_table(dataset_seed=3), largest_bytes=MIB)
     assert any("for other specs than the crate's configuration" in w for w in result.warnings)
 
 

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lineage.finished import TABLE, asked, finish, plan, run
+from lineage.finished import TABLE, expected, finish, outputs, run
+from workflow.configured import job_table
 
 from fdsl.io import checksums, storage
 from fdsl.io import records as record_files
@@ -45,14 +46,14 @@ def test_a_finished_table_is_as_it_should_be(finished, wanted):
     records = {name for name in found.absent if name in finished}
     assert records == set()
     assert found.undigested == ()
-    outputs = {path for job in finished.values() for path in job.outputs}
+    made = {path for job in finished.values() for path in outputs(job)}
     assert found.files == len(
-        outputs | {n for n in finished if "/tables/" not in n and _read(n, finished)}
+        made | {n for n in finished if "/tables/" not in n and _read(n, finished)}
     )
 
 
 def _read(record, jobs):
-    return any(record in (job.inputs or ()) for job in jobs.values())
+    return any(record in (job.recorded_inputs) for job in jobs.values())
 
 
 def test_every_changed_bit_is_found(finished, wanted):
@@ -60,9 +61,9 @@ def test_every_changed_bit_is_found(finished, wanted):
     is damaged.
     """
     kinds = {}
-    for name, job in finished.items():
-        for path in (name, *job.outputs):
-            kinds.setdefault((job.kind, Path(path).name.split(".", 1)[-1]), path)
+    for job in finished.values():
+        for path in (job.record, *job.outputs.values()):
+            kinds.setdefault((job.rule, Path(path).name.split(".", 1)[-1]), path)
     assert len(kinds) > 15
     for path in kinds.values():
         kept = Path(path).read_bytes()
@@ -102,7 +103,7 @@ def test_other_code_makes_a_file_and_what_follows_stale(finished, wanted):
     rewrite(name, code="000000000000")
     found = findings(wanted)
     assert found.pop(name).startswith("other code: 000000000000, now ")
-    followers = {n for n, job in finished.items() if WEIGHTS in (job.inputs or ())}
+    followers = {n for n, job in finished.items() if WEIGHTS in (job.recorded_inputs)}
     assert found.keys() == followers | {TABLE.replace(".csv", ".record.json")}
     assert "out of date" in found[RECORD]
     stale = verify(RESULTS, wanted)
@@ -111,7 +112,7 @@ def test_other_code_makes_a_file_and_what_follows_stale(finished, wanted):
 
 
 def test_another_spec_is_stale_and_the_difference_is_named(finished):
-    other = asked(dataset_seed=7)
+    other = expected(dataset_seed=7)
     found = findings(other, Status.STALE)
     assert found[PARAMETERS.replace(".parquet", ".record.json")] == "another spec: seed: 0, now 7"
     assert "results/laptop/downstream/digits.record.json" not in found
@@ -120,10 +121,10 @@ def test_another_spec_is_stale_and_the_difference_is_named(finished):
 def test_remade_weights_make_their_readers_stale(finished, wanted):
     Path(WEIGHTS).write_bytes(b"other weights")
     job = finished[f"results/laptop/pretrain/{KEY}/record.json"]
-    inputs = {name: checksums.digest(name) for name in job.inputs}
+    inputs = {name: checksums.digest(name) for name in job.recorded_inputs}
     content = json.loads(Path(job.record).read_text()) | {"inputs": inputs}
     record_files.write(
-        job.record, {k: v for k, v in content.items() if k != "checksum"}, outputs=job.outputs
+        job.record, {k: v for k, v in content.items() if k != "checksum"}, outputs=outputs(job)
     )
     found = findings(wanted, Status.STALE)
     assert f"{WEIGHTS} has changed" in found[RECORD]
@@ -192,7 +193,7 @@ def test_a_foreign_run_is_reported_once(finished, wanted):
 
 
 def test_another_scale_makes_everything_foreign(finished):
-    found = verify(RESULTS, asked(scale="workstation"))
+    found = verify(RESULTS, expected(scale="workstation"))
     assert {f.status for f in found.findings if "/laptop/" in f.path} == {Status.FOREIGN}
 
 
@@ -232,10 +233,10 @@ def test_a_result_of_an_earlier_version_is_stale(finished, wanted):
 
 def test_a_composed_folder_is_one_thing(wanted, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    job = next(job for job in wanted.jobs.values() if job.kind == "compose")
+    job = next(job for job in wanted.jobs.values() if job.rule == "compose")
     compose(wanted, job)
     assert verify(RESULTS, wanted).findings == ()
-    (target,) = job.outputs
+    (target,) = outputs(job)
     Path(target, ".snakemake_timestamp").touch()
     assert verify(RESULTS, wanted).findings == ()
     flip(f"{target}/pictures/1.png")
@@ -245,8 +246,8 @@ def test_a_composed_folder_is_one_thing(wanted, tmp_path, monkeypatch):
 
 
 def compose(wanted, job):
-    (target,) = job.outputs
-    for manifest in job.inputs:
+    (target,) = outputs(job)
+    for manifest in job.recorded_inputs:
         finish(wanted, manifest)
     for number in range(3):
         storage.write_bytes(f"{target}/pictures/{number}.png", bytes(range(100)) + bytes([number]))
@@ -255,7 +256,7 @@ def compose(wanted, job):
         "run": Path(target).name,
         "spec": job.spec,
         "code": job.code,
-        "inputs": {path: checksums.digest(path) for path in job.inputs},
+        "inputs": {path: checksums.digest(path) for path in job.recorded_inputs},
     }
     record_files.write(job.record, record, outputs=[target])
 
@@ -276,10 +277,10 @@ def test_a_job_that_ran_again_is_as_it_should_be(finished, wanted):
         run(job)
     stale = findings(wanted)
     assert stale.keys() <= {
-        n for n, job in finished.items() if any(p in finished for p in job.inputs or ())
+        n for n, job in finished.items() if any(p in finished for p in job.recorded_inputs)
     }
 
 
 def test_a_fault_of_the_configuration_is_named():
     with pytest.raises(ConfigError, match="scale"):
-        plan(scale="huge")
+        job_table(scale="huge")

@@ -1,5 +1,7 @@
 """Every kind of figure, from invented records; what it plots stands beside it."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
