@@ -27,21 +27,25 @@ def write(user: UserConfig) -> None:
 
 
 def backdate_outdated_reports(jobs: Jobs) -> None:
-    """Make finished reports whose record holds another spec than theirs now older than any input.
+    """Make reports older than any input if their records hold another spec or other inputs.
 
     Snakemake notices such reports by its metadata. Where these are lost (a copied project), the
-    reports of another scale would pass for this one's.
+    reports of another scale, or of other seeds, would pass for this one's.
     """
     for job in jobs.needed(["all"]):
         made = [output for output in job.outputs.values() if Path(output).exists()]
-        if job.rule in REPORTS and made and _recorded_spec(job.record) != job.spec:
+        if not (job.rule in REPORTS and made):
+            continue
+        if _recorded(job.record) != (job.spec, set(job.recorded_inputs)):
             for output in made:
                 with suppress(OSError):  # a read-only folder is reported before the first job
                     os.utime(output, (OLD_S, OLD_S))
 
 
-def _recorded_spec(record: str) -> object:
+def _recorded(record: str) -> tuple[object, set[str]]:
+    """Return the spec and the names of the inputs that a record holds."""
     try:
-        return records.read(record).get("spec")
+        content = records.read(record)
     except (DamagedFile, OSError):
-        return None
+        return None, set()
+    return content.get("spec"), set(content.get("inputs", {}))

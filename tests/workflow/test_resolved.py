@@ -20,6 +20,7 @@ def leave(job, folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x\n")
     content = {"kind": job.rule, "run": job.name, "spec": job.spec, "code": job.code}
+    content["inputs"] = dict.fromkeys(job.recorded_inputs, "0" * 64)
     records.write(folder / job.record, content, outputs=made)
 
 
@@ -58,6 +59,17 @@ def test_a_report_of_another_scale_is_older_than_its_inputs_from_then_on(working
     assert not outdated(job)
     resolved.backdate_outdated_reports(job_table(scale="paper"))
     assert outdated(job)
+
+
+def test_a_report_of_other_seeds_is_older_too(working):
+    """Seeds are no part of a table's spec; the records that it joins are."""
+    laptop = job_table()
+    table, figure = laptop.job("table", table="table3"), laptop.job("figure", figure="figure2")
+    for job in (table, figure):
+        leave(job, working)
+    resolved.backdate_outdated_reports(job_table(seeds=[7]))
+    assert outdated(table)
+    assert not outdated(figure)  # no run stands behind it
 
 
 @pytest.mark.parametrize("change", [Path.unlink, lambda record: record.write_text("{")])
