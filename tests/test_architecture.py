@@ -1,30 +1,12 @@
-"""Directions of imports: rooms of the package are ordered, and nothing imports a room above it."""
+"""Directions of imports, and one name for one thing."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
-PACKAGE = Path(__file__).parents[1] / "fdsl"
-# From the bottom; rooms of one line may not import one another.
-FLOORS = [
-    ["provenance"],
-    ["io", "seeding"],
-    ["raster", "schema"],
-    ["formulas"],
-    ["images"],
-    ["datasets"],
-    ["augment"],
-    ["train", "report"],
-    ["workflow"],
-    ["lineage", "forecast"],
-    ["cli"],
-]
-LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
-# Planning is light: the workflow may read the readers' file names and the registry of formulas, but
-# it never imports what draws, trains or reports.
-NEVER = {"workflow": {"images", "augment", "train", "report", "raster"}}
+ROOT = Path(__file__).parents[1]
+PACKAGE, PAGE = ROOT / "fdsl", ROOT / "docs" / "architecture.md"
 MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
@@ -54,29 +36,21 @@ def _at_import(tree):
         yield from getattr(node, "body", []) if isinstance(node, ast.If | ast.Try) else []
 
 
-def room(module):
-    """Return the package right below fdsl, or a module at the root."""
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else ""
-
-
 def test_only_three_modules_are_at_the_root():
     assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", "__main__", "provenance"}
 
 
-def test_every_room_has_a_floor():
-    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
-    assert rooms | {"provenance"} == set(LEVEL)
-
-
-@pytest.mark.parametrize("module", sorted(set(MODULES) - {"fdsl", "fdsl.__main__"}))
-def test_nothing_imports_a_room_above_or_beside_it(module):
-    here = room(module)
-    for other in sorted(imports(module)):
-        there = room(other)
-        if there and there != here:
-            assert LEVEL[there] < LEVEL[here], f"{module} imports {other}"
-            assert there not in NEVER.get(here, ()), f"{module} imports {other}"
+def test_packages_import_only_what_the_architecture_allows():
+    """docs/architecture.md has a row for each package with the packages that it may import."""
+    rows = re.findall(r"^\| `(\w+)` \|.*\|([^|]*)\|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    allowed = {package: set(re.findall(r"`(\w+)`", others)) for package, others in rows}
+    assert allowed.keys() == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    for module in MODULES.keys() - {"fdsl", "fdsl.__main__", "fdsl.provenance"}:
+        here, *_ = module.split(".")[1:]
+        there = {name.split(".")[1] for name in imports(module) if name != "fdsl"}
+        found = there & allowed.keys() - {here}
+        assert here == "cli" or found <= allowed[here], f"{module} imports {found - allowed[here]}"
+    TopologicalSorter(allowed).prepare()  # no package imports one above it
 
 
 def test_no_modules_import_one_another_in_a_circle():

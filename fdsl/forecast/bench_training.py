@@ -117,7 +117,7 @@ def first_gpu() -> str | None:
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
 
 
-def measure_cpu(config: Config, seconds: float) -> list[rates.Training]:
+def measure_cpu(config: Config, seconds: float) -> list[rates.TrainingSpeed]:
     """Return the speed of one thread with the laptop network in the precisions of the scale."""
     recipe = config.recipe("laptop", config.pretraining("laptop", "fractaldb1k", "vit_micro"))
     precisions = dict.fromkeys([recipe.precision, config.probe.precision])
@@ -129,7 +129,7 @@ def measure_cpu(config: Config, seconds: float) -> list[rates.Training]:
 
 def measure_gpu(
     config: Config, network: str, precision: str, gpu: str, seconds: float
-) -> rates.Training:
+) -> rates.TrainingSpeed:
     """Return the speed of the first GPU with a network at the published size."""
     changes = {"model": network, "precision": precision}
     recipe = _recipe(config, "pretrain_vit_tiny_1k").model_copy(update=changes)
@@ -138,7 +138,7 @@ def measure_gpu(
 
 def _training(
     config: Config, recipe: Recipe, name: str, batch: int, seconds: float
-) -> rates.Training:
+) -> rates.TrainingSpeed:
     """Time updates and evaluations of a fresh network on batches that are ready."""
     import torch
     from torch.nn import functional
@@ -190,7 +190,7 @@ def _training(
     trained = seconds_each(update, seconds, clock)
     network.eval()
     evaluate()
-    return rates.Training(
+    return rates.TrainingSpeed(
         network=recipe.model,
         device=name,
         image_size_px=size,

@@ -51,7 +51,7 @@ class Drawing(FrozenModel):
     memory_mb: float = Positive
 
 
-class Training(FrozenModel):
+class TrainingSpeed(FrozenModel):
     """How fast a device trains and evaluates a network on images that are ready."""
 
     network: str = Field(description="a name of workflow/published/networks.csv")
@@ -110,7 +110,7 @@ class MachineRates(FrozenModel):
     format: Literal[2]
     machine: MeasuredMachine
     drawing: tuple[Drawing, ...] = ()
-    training: tuple[Training, ...] = ()
+    training: tuple[TrainingSpeed, ...] = ()
     loading: tuple[Loading, ...] = ()
     picture_s: float | None = Field(default=None, gt=0, description="JPEG of 500 × 375 px")
     starts: tuple[Start, ...] = ()

@@ -6,7 +6,7 @@ import math
 
 from fdsl.forecast.amount import Amount, Origin
 from fdsl.forecast.published import DEFAULT_GPU, Published, Speed
-from fdsl.forecast.rates import Rates, Training
+from fdsl.forecast.rates import Rates, TrainingSpeed
 from fdsl.schema.base import ConfigError
 
 CPU = "cpu"  # one thread of it
@@ -69,7 +69,7 @@ class Speeds:
         name: str,
         size: int,
         precision: str,
-        entries: list[Training],
+        entries: list[TrainingSpeed],
         device: str,
         *,
         train: bool,

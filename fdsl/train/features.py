@@ -13,13 +13,13 @@ from fdsl.augment.crop import EvalTransform
 from fdsl.augment.mixup_cutmix import BatchTransform
 from fdsl.schema.recipe import Preparation
 from fdsl.train.evaluate import autocast
-from fdsl.train.input.loader import EvaluationImages, LabelledImages, evaluation_batches
+from fdsl.train.input.loader import EvaluationImages, TrainingSource, evaluation_batches
 
 
 @torch.inference_mode()
 def features(
     network: nn.Module,
-    source: LabelledImages,
+    source: TrainingSource,
     *,
     preparation: Preparation,
     channels: int,

@@ -16,7 +16,7 @@ from fdsl.schema.probe import Probe
 from fdsl.schema.recipe import Preparation
 from fdsl.train import distributed, knn, linear_probe, models
 from fdsl.train.features import features
-from fdsl.train.input.loader import LabelledImages
+from fdsl.train.input.loader import TrainingSource
 from fdsl.train.task import Task, require_images
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ class ProbeTask(Task):
     kind: str = "probe"
     recipe: Preparation
     settings: Probe
-    train: LabelledImages
-    test: LabelledImages
+    train: TrainingSource
+    test: TrainingSource
 
     def check(self) -> None:
         """Refuse what cannot work; ValueError with value and remedy."""

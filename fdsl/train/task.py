@@ -17,7 +17,7 @@ from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Optimisation, Preparation, Recipe
 from fdsl.train import Devices, checkpoint, weights
 from fdsl.train.distributed import Processes
-from fdsl.train.input.loader import LabelledImages, TrainingImages, TrainingTransform, VaryingImages
+from fdsl.train.input.loader import TrainingImages, TrainingSource, TrainingTransform, VaryingImages
 from fdsl.train.input.samplers import InfiniteSampler, OnePerCategory
 from fdsl.train.metrics import METRICS_FILE, History
 from fdsl.train.schedule import schedule, split
@@ -186,8 +186,8 @@ class ClassificationTask(TrainingTask):
     """
 
     recipe: Recipe
-    train: LabelledImages
-    test: LabelledImages | None = None
+    train: TrainingSource
+    test: TrainingSource | None = None
 
     def stream(self) -> InfiniteSampler:
         """Return the order of the training images; its `images` are those of an epoch."""
@@ -268,7 +268,7 @@ class ClassificationTask(TrainingTask):
         shared = {"best_epoch": best["epoch"], "evaluations": history.evaluations}
         return found | {"images": final["images"]} | scores | shared
 
-    def _check_source(self, name: str, source: LabelledImages) -> None:
+    def _check_source(self, name: str, source: TrainingSource) -> None:
         """Refuse no images, other classes, and labels that do not go with the objective."""
         objective, several = self.recipe.objective, source.labels.ndim == 2
         if objective == "dino":
@@ -288,7 +288,7 @@ class ClassificationTask(TrainingTask):
 
 
 def require_images(
-    task: Task, name: str, source: LabelledImages, *, classes: int | None = None
+    task: Task, name: str, source: TrainingSource, *, classes: int | None = None
 ) -> None:
     """Raise ValueError unless a source has images, and as many classes as the task states."""
     if len(source) == 0:

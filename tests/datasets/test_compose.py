@@ -139,7 +139,7 @@ def test_too_few_pictures_or_canvases_are_refused(tmp_path):
     ("changes", "words"),
     [
         ({"size_px": (40, 32)}, ["size_px = (40, 32)", "must ascend"]),
-        ({"object_px": (10, 33)}, ["object_px = (10, 33)", "smallest canvas, 32"]),
+        ({"object_px": (10, 33)}, ["object_px = (10, 33)", "size_px[0] = 32"]),
         ({"train_share": 1.0}, ["train_share = 1.0", "less than 1"]),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_checkpoint_of_timms_saver_is_adopted(tmp_path, zipped):
     record = run(tmp_path, VIT, content, zipped=zipped)
     assert_adopted(tmp_path, source)
     assert (record["kind"], record["pretraining"], record["dataset"]) == (
-        "released",
+        "import_weights",
         "authors_stripes",
         "stripes",
     )
@@ -189,7 +189,7 @@ def test_half_precision_becomes_single(tmp_path):
         (
             lambda s: s,
             {"classes": 6},
-            r"head\.weight \(5, 32\) for \(6, 32\).*classes.*released\.yaml.*example\.org",
+            r"head\.weight \(5, 32\) for \(6, 32\).*classes.*published_weights\.yaml.*example\.org",
         ),
         (
             lambda s: s,

@@ -126,9 +126,9 @@ def test_the_spec_of_a_training_on_ofdb_holds_its_augmentations(name):
         (["ifs"], "shards", "ofdb2d_1k", "scales/paper.yaml: .* but images are stored"),
         (["texture"], "shards", "rcdb1k", "cannot be used on the formula rcdb"),
         (["ifs"], "stream", "fractaldb1k", "Set weighted: false"),
-        (["rotation"], "shards", "imagenet1k_supervised", "cannot be used on real pictures"),
+        (["rotation"], "shards", "imagenet1k_supervised", "cannot be used on real images"),
         (["moire"], "stream", "ofdb2d_1k", "augmentation.ofdb.*'moire'"),
-        (["ifs", "ifs"], "stream", "ofdb2d_1k", "each may stand once"),
+        (["ifs", "ifs"], "stream", "ofdb2d_1k", "each may be listed once"),
     ],
 )
 def test_augmentations_that_cannot_be_are_refused_before_any_job(names, images, dataset, text):

@@ -26,7 +26,7 @@ TrainingTransform = Callable[[Pixels, np.random.Generator], Any]
 """From an image, uint8 (H, W) or (H, W, 3), to uint8 (C, S, S), or to a tuple of tensors."""
 
 
-class LabelledImages(Protocol):
+class TrainingSource(Protocol):
     """Images by index: uint8 (H, W) or (H, W, 3) with a label; `labels` needs no decoding.
 
     `labels` is (n,); or (n, classes) where images have several, with 1 present, 0 absent, -1
@@ -89,7 +89,7 @@ class TrainingImages(Dataset[Batch]):
 
     def __init__(
         self,
-        source: LabelledImages,
+        source: TrainingSource,
         transform: TrainingTransform,
         *,
         stream: InfiniteSampler,
@@ -130,7 +130,7 @@ class TrainingImages(Dataset[Batch]):
 class EvaluationImages(Dataset[Batch]):
     """Images in the order of the source, each prepared the same way every time."""
 
-    def __init__(self, source: LabelledImages, transform: Callable[[Pixels], Tensor]) -> None:
+    def __init__(self, source: TrainingSource, transform: Callable[[Pixels], Tensor]) -> None:
         self.source, self.transform = source, transform
 
     def __len__(self) -> int:
@@ -244,7 +244,7 @@ class PreparedImages:
     """
 
     def __init__(
-        self, source: LabelledImages, prepare: Callable[[Pixels], Pixels], *, kept_mb: float
+        self, source: TrainingSource, prepare: Callable[[Pixels], Pixels], *, kept_mb: float
     ) -> None:
         self.source, self.prepare, self.kept_mb = source, prepare, kept_mb
         self._kept: tuple[Pixels, NDArray[np.int64], NDArray[np.bool_]] | None = None

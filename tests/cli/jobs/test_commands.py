@@ -132,7 +132,6 @@ def test_the_configuration_of_the_plan_is_that_of_its_file():
         (["compose", "digits"], "digits is not a composed dataset"),
         (["table", "table3", "--scale", "huge"], "scale = 'huge'"),
         (["table", "table3", "--set", "sedes=[1]"], "did you mean 'seeds'"),
-        (["table", "table3", "--set", "seeds"], "must have the form KEY=VALUE"),
     ],
 )
 def test_a_name_or_key_that_is_unknown_is_refused(arguments, words):
