@@ -62,7 +62,6 @@ def test_a_class_with_too_few_images_is_named():
     assert len(few_labels(labels, count=6, seed=0)) == 6
 
 
-@settings(deadline=None)
 @pytest.mark.parametrize("labels", [[], [[1]], [0.5], [-1, 2]])
 def test_labels_of_another_kind_are_refused(labels):
     with pytest.raises(ValueError, match="labels must be"):
