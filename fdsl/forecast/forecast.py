@@ -14,7 +14,8 @@ from fdsl.forecast.costs import Cost, Estimator
 from fdsl.forecast.published import Published
 from fdsl.forecast.rates import Rates
 from fdsl.workflow.config import Config
-from fdsl.workflow.jobs import RULES, Job, Jobs
+from fdsl.workflow.jobs import Job, Jobs
+from fdsl.workflow.rules import RULES
 
 Images = Literal["shards", "stream"]
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fdsl.workflow import resolved
-from fdsl.workflow.jobs import TRAININGS, Job, Jobs
+from fdsl.workflow.jobs import Job, Jobs
+from fdsl.workflow.rules import TRAININGS
 
 SNAKEMAKE_REPORTS = ("results/report.zip", "results/report.html")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from fdsl.io import checksums, records, storage
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.user import UserConfig
-from fdsl.workflow.jobs import REPORTS, Jobs
+from fdsl.workflow.jobs import Jobs
+from fdsl.workflow.rules import REPORTS
 
 FOLDER = "results/configs"
 OLD_S = 86_400  # seconds since 1970

@@ -10,7 +10,8 @@ from workflow.configured import ROOT, job_table, with_scale, with_study
 
 from fdsl.schema.base import ConfigError
 from fdsl.schema.study.figures import Samples
-from fdsl.workflow.jobs import LARGE, RULES, Jobs, on_disk
+from fdsl.workflow.jobs import Jobs, on_disk
+from fdsl.workflow.rules import LARGE, RULES
 
 SCALES = ("laptop", "workstation", "paper")
 TWELVE_SEEDS = list(range(12))

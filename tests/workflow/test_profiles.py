@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fdsl.workflow.jobs import RULES
+from fdsl.workflow.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 PROFILES = ROOT / "workflow/profiles"

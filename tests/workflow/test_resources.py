@@ -6,9 +6,9 @@ import pytest
 from workflow.configured import job_table
 
 from fdsl.schema.base import ConfigError
-from fdsl.workflow.jobs import RULES
 from fdsl.workflow.launch import ProcessGrid, launcher
 from fdsl.workflow.resources import RETRIED
+from fdsl.workflow.rules import RULES
 
 TINY = "fractaldb1k-vit_tiny-s0"
 BASE = "fractaldb21k-vit_base-s0"

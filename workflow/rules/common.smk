@@ -1,4 +1,4 @@
-"""What all rules share: directives from the job table (fdsl/workflow/jobs.py), and checks.
+"""What all rules share: directives from the job table (fdsl/workflow/rules.py), and checks.
 
 A job's `spec` digests all that decides what it computes, `code` the code that it reaches; a change
 of either re-runs it. Where a job runs (threads, memory, device) is in its resources and re-runs
@@ -11,9 +11,10 @@ from pathlib import Path
 from fdsl.io import locks
 from fdsl.io.storage import require_writable
 from fdsl.workflow import resolved, sources
-from fdsl.workflow.jobs import FOLDERS, LARGE, REPORTS, RULES, WILDCARDS, Jobs
+from fdsl.workflow.jobs import Jobs
 from fdsl.workflow.load import load
 from fdsl.workflow.resources import NAMES
+from fdsl.workflow.rules import FOLDERS, LARGE, REPORTS, RULES, WILDCARDS
 
 # Not `workflow.basedir`, which is the folder of the Snakefile that takes this one as a module.
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent

@@ -16,7 +16,7 @@ from fdsl.schema.base import ConfigError
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.train import models
 from fdsl.workflow import resolved
-from fdsl.workflow.jobs import RULES
+from fdsl.workflow.rules import RULES
 
 NAME = "authors_visualatom1k"
 
