@@ -57,6 +57,43 @@ def few_labels(labels: ArrayLike, *, count: int, seed: int) -> Indices:
     return np.sort(np.concatenate(chosen))
 
 
+def holdout(labels: ArrayLike, *, fraction: float, seed: int) -> tuple[Indices, Indices]:
+    """Divide training images into some to train on and some to choose settings with.
+
+    Settings are chosen on the latter, never on test images. Each class gives fraction × its size,
+    rounded, at least one image and at most all but one.
+
+    Parameters
+    ----------
+    labels
+        Integers (n,), at least two images per class.
+    fraction
+        Above 0 and below 1.
+    seed
+        Root of the seed tree.
+
+    Returns
+    -------
+    Ascending, disjoint indices, int64: (training, validation).
+
+    Raises
+    ------
+    ValueError
+        If the fraction is out of range or a class has a single image.
+    """
+    array = _labels(labels)
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction = {fraction} is out of range: choose between 0 and 1")
+    train, validation = [], []
+    for members in _shuffled(array, HOLDOUT, seed):
+        if len(members) < 2:
+            raise ValueError(f"class {array[members[0]]} has one image: it needs two or more")
+        held = min(max(round(fraction * len(members)), 1), len(members) - 1)
+        validation.append(members[:held])
+        train.append(members[held:])
+    return np.sort(np.concatenate(train)), np.sort(np.concatenate(validation))
+
+
 def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> Indices:
     """Deal images into stratified folds of a cross-validation.
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fdsl.datasets.subsets import few_labels, stratified_folds
+from fdsl.datasets.subsets import few_labels, holdout, stratified_folds
 
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(7), 20))
 SEEDS = st.integers(0, 2**63 - 1)
@@ -60,6 +60,34 @@ def test_a_class_with_too_few_images_is_named():
     with pytest.raises(ValueError, match=r"class 4 has 2 images but count = 12 needs 4.*up to 6"):
         few_labels(labels, count=12, seed=0)
     assert len(few_labels(labels, count=6, seed=0)) == 6
+
+
+@settings(deadline=None)
+@given(fraction=st.floats(0.001, 0.999), seed=SEEDS)
+def test_holdout_divides_each_class(fraction, seed):
+    train, validation = holdout(LABELS, fraction=fraction, seed=seed)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, validation])), np.arange(140))
+    sizes = np.bincount(LABELS[validation], minlength=7)
+    assert set(sizes.tolist()) == {min(max(round(20 * fraction), 1), 19)}
+    again = holdout(LABELS, fraction=fraction, seed=seed)
+    np.testing.assert_array_equal(again[1], validation)
+
+
+def test_holdout_does_not_repeat_the_few_label_choice():
+    chosen = few_labels(LABELS, count=70, seed=0)
+    _, validation = holdout(LABELS, fraction=0.5, seed=0)
+    assert chosen.tolist() != validation.tolist()
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, float("nan")])
+def test_fractions_out_of_range_are_refused(fraction):
+    with pytest.raises(ValueError, match=r"fraction = .* is out of range"):
+        holdout(LABELS, fraction=fraction, seed=0)
+
+
+def test_holdout_of_a_single_image_is_refused():
+    with pytest.raises(ValueError, match="class 7 has one image"):
+        holdout([1, 1, 7], fraction=0.5, seed=0)
 
 
 @pytest.mark.parametrize("labels", [[], [[1]], [0.5], [-1, 2]])
