@@ -46,8 +46,7 @@ def forecast(
     reserved ones. Not counted: failed attempts, queueing, temporary checkpoints, and finished jobs.
     """
     from fdsl.cli.console import PlainConsole
-    from fdsl.forecast.forecast import forecast as add_up
-    from fdsl.forecast.forecast import with_images
+    from fdsl.forecast.forecast import forecast as add_up, with_images
     from fdsl.forecast.published import Published
     from fdsl.forecast.rates import load as load_rates
     from fdsl.forecast.table import to_terminal

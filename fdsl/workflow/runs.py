@@ -191,10 +191,7 @@ class Runs:
 
     def _runs(self, pretrainings: Iterable[str], columns: Sequence[Column]) -> list[Measurement]:
         found = [
-            Measurement(
-                column.stage,
-                Run(pretraining, model, seed, column.dataset),
-            )
+            Measurement(column.stage, Run(pretraining, model, seed, column.dataset))
             for pretraining in pretrainings
             for column in columns
             if column.dataset and self._offered(pretraining, column)

@@ -62,11 +62,7 @@ class Specs:
     def render_shard(self, scale: str, dataset: str, shard: str) -> Spec:
         """Return what decides one shard of a synthetic dataset."""
         shards = self.config.scales[scale].shards_of(dataset)
-        return {
-            **self.sample_parameters(scale, dataset),
-            "shard": int(shard),
-            "shards": shards,
-        }
+        return {**self.sample_parameters(scale, dataset), "shard": int(shard), "shards": shards}
 
     def fetch_downstream(self, scale: str, dataset: str) -> Spec:  # noqa: ARG002
         """Return what decides how a downstream dataset is read."""

@@ -37,8 +37,7 @@ def probe(job: RunningJob) -> None:
     """Classify the frozen features of a network by k-NN and by a linear probe."""
     from fdsl.schema.probe import Probe
     from fdsl.schema.recipe import Preparation
-    from fdsl.train.probe import ProbeTask
-    from fdsl.train.probe import probe as run
+    from fdsl.train.probe import ProbeTask, probe as run
 
     splits = job_inputs.splits(job)
     task = ProbeTask(
