@@ -153,9 +153,8 @@ def _training(
     keep_freed_memory()
     entry, size, classes = config.models[recipe.model], recipe.image_size_px, 1000
     channels = models.channels(entry)
-    network = models.build(
-        entry, image_size_px=size, classes=classes, drop_path=recipe.drop_path, seed=0
-    )
+    drop_path = recipe.drop_path
+    network = models.build(entry, image_size_px=size, classes=classes, drop_path=drop_path)
     models.choose_attention(network, device=device, precision=recipe.precision)
     models.choose_patches(network, device=device, image_size_px=size)
     network.to(device)

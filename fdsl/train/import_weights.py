@@ -12,7 +12,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fdsl.io import records
 from fdsl.io.escaping import escape_markdown
 from fdsl.schema.catalogue import ModelEntry, PublishedWeights
 from fdsl.train import model_card, models, published_weights, weights
@@ -39,34 +38,22 @@ class TranslatedWeights:
 
 
 def import_weights(
-    entry: PublishedWeights,
-    *,
-    name: str,
-    scale: str,
-    model: ModelEntry,
-    file: Path,
-    out: Path,
-    record: Path,
-    code: str,
-    environment: Mapping[str, Any],
-    job_start: Mapping[str, Any],
-) -> None:
-    """Write `model.safetensors` with its model card, and a record of kind "import_weights".
+    entry: PublishedWeights, *, name: str, model: ModelEntry, file: Path, out: Path, code: str
+) -> dict[str, Any]:
+    """Write `model.safetensors` with its model card, and return what their record says of them.
 
     Parameters
     ----------
     name
-        Of the entry; the record's run and pre-training.
-    scale
-        Of the results folder; changes nothing.
+        Of the entry; the pre-training of runs that start from it.
     entry, model
         What is published, and the network that it belongs to.
     file
         Where the published file lies.
-    out, record
-        Files to write.
-    code, environment, job_start
-        For the record, as in `Task`.
+    out
+        Where the weights go.
+    code
+        Digest of the code, for the card.
 
     Raises
     ------
@@ -79,9 +66,7 @@ def import_weights(
         If timm does not know the network.
     """
     found = published_weights.read(file, sha256=entry.sha256, average=entry.average)
-    network = models.build(
-        model, image_size_px=entry.image_size_px, classes=entry.classes, drop_path=0.0, seed=0
-    )
+    network = models.build(model, image_size_px=entry.image_size_px, classes=entry.classes)
     remedy = (
         f"Correct model, classes or image_size_px of {name} in"
         f" workflow/catalog/published_weights.yaml, or get {entry.file} from {entry.page} again."
@@ -93,7 +78,7 @@ def import_weights(
     weights.save(out, network, metadata={**about, "network": model.hashed_fields()})
     config = model_card.config(network, entry=model, images=entry, licence=entry.licence)
     card = _card(name, entry, found=found, translated=translated, about=config, code=code)
-    cards = model_card.write(out.parent, config=config, card=card)
+    model_card.write(out.parent, config=config, card=card)
     result = {
         "classes": entry.classes,
         "image_size_px": entry.image_size_px,
@@ -103,23 +88,9 @@ def import_weights(
         "dropped": translated.dropped,
         "stated_in_file": found.about,
     }
-    content = {
-        "kind": "import_weights",
-        "run": name,
-        "scale": scale,
-        "seed": None,
-        "pretraining": name,
-        "dataset": entry.pretraining,
-        "model": entry.model,
-        "result": result,
-        "recipe": None,
-        **job_start,
-        "code": code,
-        "inputs": {entry.file: found.sha256},
-        "environment": dict(environment),
-        "cost": None,
-    }
-    records.write(record, content, outputs=[out, *cards])
+    names = {"pretraining": name, "dataset": entry.pretraining, "model": entry.model}
+    inputs = {entry.file: found.sha256}
+    return {**names, "recipe": None, "result": result, "inputs": inputs, "cost": None}
 
 
 def translate(

@@ -222,15 +222,16 @@ class MetricsLog:
 class Display:
     """Progress for people: a bar on a terminal or lines in the log, and curves in TensorBoard.
 
-    Of `steps` updates of `images` images each, `start` are done already.
+    Of the schedule's updates, `start` are done already.
     """
 
     def __init__(
-        self, title: str, *, steps: int, start: int, images: int, tensorboard: Path | None
+        self, title: str, schedule: Schedule, *, start: int, tensorboard: Path | None
     ) -> None:
-        self._title, self._steps, self._start, self._images = title, steps, start, images
+        self._title, self._start = title, start
+        self._steps, self._images = schedule.steps, schedule.global_batch
         self._began = self._logged = time.monotonic()
-        self._bar = _bar(title, steps, start) if sys.stderr.isatty() else None
+        self._bar = _bar(title, self._steps, start) if sys.stderr.isatty() else None
         self._writer: Any = None
         if tensorboard is not None:
             from torch.utils.tensorboard import SummaryWriter

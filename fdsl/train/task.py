@@ -17,7 +17,13 @@ from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Optimisation, Preparation, Recipe
 from fdsl.train import Devices, checkpoint, weights
 from fdsl.train.distributed import Processes
-from fdsl.train.input.loader import TrainingImages, TrainingSource, TrainingTransform, VaryingImages
+from fdsl.train.input.loader import (
+    CountedImages,
+    TrainingImages,
+    TrainingSource,
+    TrainingTransform,
+    VaryingImages,
+)
 from fdsl.train.input.samplers import InfiniteSampler, OnePerCategory
 from fdsl.train.metrics import METRICS_FILE, History
 from fdsl.train.schedule import schedule, split
@@ -250,23 +256,15 @@ class ClassificationTask(TrainingTask):
         score = "mean_average_precision" if ranked else "correct"
         final = history.evaluations[-1]
         best = max(history.evaluations, key=lambda entry: (entry[score], -entry["epoch"]))
-        scores = (
-            {
-                "metric": "mAP",
-                "map_last": final[score],
-                "map_best": best[score],
-                "average_precision": final["average_precision"],
-            }
-            if ranked
-            else {
-                "metric": "top-1",
-                "correct": final["correct"],
-                "top1_last": 100 * final["correct"] / final["images"],
-                "top1_best": 100 * best["correct"] / best["images"],
-            }
-        )
-        shared = {"best_epoch": best["epoch"], "evaluations": history.evaluations}
-        return found | {"images": final["images"]} | scores | shared
+        found["images"] = final["images"]
+        if ranked:
+            found |= {"metric": "mAP", "map_last": final[score], "map_best": best[score]}
+            found["average_precision"] = final["average_precision"]
+        else:
+            found |= {"metric": "top-1", "correct": final["correct"]}
+            for name, entry in (("top1_last", final), ("top1_best", best)):
+                found[name] = 100 * entry["correct"] / entry["images"]
+        return found | {"best_epoch": best["epoch"], "evaluations": history.evaluations}
 
     def _check_source(self, name: str, source: TrainingSource) -> None:
         """Refuse no images, other classes, and labels that do not go with the objective."""
@@ -288,7 +286,7 @@ class ClassificationTask(TrainingTask):
 
 
 def require_images(
-    task: Task, name: str, source: TrainingSource, *, classes: int | None = None
+    task: Task, name: str, source: CountedImages, *, classes: int | None = None
 ) -> None:
     """Raise ValueError unless a source has images, and as many classes as the task states."""
     if len(source) == 0:

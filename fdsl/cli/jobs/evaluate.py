@@ -42,7 +42,7 @@ def probe(job: RunningJob) -> None:
     splits = job_inputs.splits(job)
     task = ProbeTask(
         **job_inputs.task(job),
-        **job_inputs.start(job),
+        inputs=job.input_digests(),
         recipe=Preparation.model_validate(job.spec["preparation"]),
         settings=Probe.model_validate(job.spec["probe"]),
         train=splits.train,

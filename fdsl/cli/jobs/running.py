@@ -80,11 +80,10 @@ class RunningJob:
             "kind": self.job.rule,
             "run": self.job.name or self.job.rule,
             "seed": self.spec.get("seed"),
-            **entries,
             **self.job_start,
             "code": self.code,
-            "inputs": self.input_digests(),
             "environment": environment(),
+            **({"inputs": self.input_digests()} | entries),
         }
         records.write(self.job.record, content, outputs=made)
 
