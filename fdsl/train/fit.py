@@ -90,8 +90,7 @@ def fit(
                     metrics=metrics,
                     evaluate=evaluate_once,
                     save=checkpointer.save,
-                    save_due=checkpointer.due,
-                    stop=stop,
+                    wishes=lambda: (stop.reason() is not None, checkpointer.due()),
                 )
             except NonFiniteLoss as error:
                 if processes.leads:

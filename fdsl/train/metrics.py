@@ -93,7 +93,7 @@ class History:
 class MetricsLog:
     """Passes measurements to history, display and metrics.jsonl; `counts` as in `Objective`.
 
-    With `lag` = 1, for CUDA, they are read one update late, so that the host never waits for it.
+    With `lag` = 1 (CUDA) they are read one update late, so that the host never waits for it.
     """
 
     def __init__(
@@ -220,10 +220,7 @@ class MetricsLog:
 
 
 class Display:
-    """Progress for people: a bar on a terminal or lines in the log, and curves in TensorBoard.
-
-    Of the schedule's updates, `start` are done already.
-    """
+    """A bar on a terminal or lines in the log, from update `start` on, and curves in TensorBoard."""
 
     def __init__(
         self, title: str, schedule: Schedule, *, start: int, tensorboard: Path | None

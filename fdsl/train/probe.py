@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.io import records
 from fdsl.schema.probe import Probe
 from fdsl.schema.recipe import Preparation
 from fdsl.train import distributed, knn, linear_probe, models
@@ -93,23 +92,17 @@ def probe(task: ProbeTask) -> None:
         extracted = time.monotonic()
         found = score(train, test, settings=settings, seed=task.seed)
     seconds = time.monotonic() - started
-    content = {
-        **task.names(),
-        "result": {"classes": task.classes, **found},
-        "recipe": {
-            **task.recipe.model_dump(mode="json", include=set(Preparation.model_fields)),
-            "probe": settings.model_dump(mode="json"),
-        },
-        **task.provenance(here),
-        "cost": {
-            "wall_seconds": seconds,
-            "device_seconds": seconds,
-            "images_per_second": (len(task.train) + len(task.test)) / (extracted - started),
-        },
-    }
+    recipe = task.recipe.model_dump(mode="json", include=set(Preparation.model_fields))
+    speed = (len(task.train) + len(task.test)) / (extracted - started)
+    cost = {"wall_seconds": seconds, "device_seconds": seconds, "images_per_second": speed}
     top1 = found["knn"]["top1"], found["linear"]["top1"]
     log.info("%s: k-NN %.2f %%, linear %.2f %%", task.run, *top1)
-    records.write(task.record, content)
+    task.write(
+        processes=here,
+        result={"classes": task.classes, **found},
+        recipe=recipe | {"probe": settings.model_dump(mode="json")},
+        cost=cost,
+    )
 
 
 def _extract(task: ProbeTask, processes: Processes) -> list[Labelled]:

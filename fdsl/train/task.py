@@ -83,14 +83,19 @@ class Task:
         names = ("kind", "run", "scale", "seed", "pretraining", "dataset")
         return {name: getattr(self, name) for name in names} | {"model": self.recipe.model}
 
-    def provenance(self, processes: Processes) -> dict[str, Any]:
-        """Return the part of the record that says from what, by which code and on what."""
-        return {
+    def write(
+        self, *, processes: Processes, outputs: Sequence[Path] = (), **found: Mapping[str, Any]
+    ) -> None:
+        """Write the record; `found` are its result, recipe and cost."""
+        content = {
+            **self.names(),
+            **found,
             **self.job_start,
             "code": self.code,
             "inputs": dict(self.inputs),
             "environment": {**self.environment, **processes.hardware()},
         }
+        records.write(self.record, content, outputs=outputs)
 
     def require_start(self) -> None:
         """Raise ValueError if a run from scratch has weights, or another run has none."""
@@ -153,19 +158,15 @@ class TrainingTask(Task, ABC):
 
         `result` is what it found, `outputs` the files that it made besides metrics.jsonl.
         """
-        content = {
-            **self.names(),
-            "result": result,
-            "recipe": self.recipe.model_dump(mode="json"),
-            **self.provenance(processes),
-            "cost": {  # over all attempts that left a checkpoint
-                "wall_seconds": history.seconds,
-                "device_seconds": history.seconds * processes.world,
-                "images_per_second": history.training_images / max(history.training_seconds, 1e-9),
-                "resumed": history.restarts,
-            },
+        cost = {  # over all attempts that left a checkpoint
+            "wall_seconds": history.seconds,
+            "device_seconds": history.seconds * processes.world,
+            "images_per_second": history.training_images / max(history.training_seconds, 1e-9),
+            "resumed": history.restarts,
         }
-        records.write(self.record, content, outputs=[*outputs, self.record.with_name(METRICS_FILE)])
+        recipe = self.recipe.model_dump(mode="json")
+        files = [*outputs, self.record.with_name(METRICS_FILE)]
+        self.write(processes=processes, outputs=files, result=result, recipe=recipe, cost=cost)
         checkpoint.discard(self.checkpoints)
 
     @abstractmethod

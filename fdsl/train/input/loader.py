@@ -254,10 +254,7 @@ class PreparedImages:
     def batch(self, indices: NDArray[np.int64]) -> tuple[Pixels, NDArray[np.int64]]:
         """Return planes, uint8 (B, C, S, S), and labels, int64 (B,) or (B, classes), by index.
 
-        Raises
-        ------
-        ValueError
-            If gray and colour images meet.
+        ValueError if gray and colour images meet.
         """
         if self._kept is None:
             planes, labels = self._read(indices)
