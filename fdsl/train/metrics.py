@@ -220,7 +220,7 @@ class MetricsLog:
 
 
 class Display:
-    """A bar on a terminal or lines in the log, from update `start` on, and curves in TensorBoard."""
+    """A bar on a terminal or lines in the log from update `start` on; curves in TensorBoard."""
 
     def __init__(
         self, title: str, schedule: Schedule, *, start: int, tensorboard: Path | None
