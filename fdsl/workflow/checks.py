@@ -81,8 +81,6 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
     for pretraining, stand_in in scale.real.items():
         choose("real", pretraining, config.pretrainings, where=where)
         choose(f"real.{pretraining}", stand_in.dataset, config.downstream, where=where)
-    for dataset in scale.finetune.keys() - {"default"}:
-        choose("finetune", dataset, config.downstream, where=where)
     if "default" not in scale.finetune or "default" not in scale.shards:
         raise ConfigError(f"{where}: finetune and shards each need an entry `default`.")
     last = scale.pretrain[-1]
@@ -104,6 +102,7 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
     for columns in scale.stand_ins.values():
         check_columns(config, "stand_ins", columns, where)
     for dataset in scale.finetune.keys() - {"default"}:
+        choose("finetune", dataset, config.downstream, where=where)
         needed = config.downstream[dataset].objective
         recipe = config.recipe(name, config.finetuning(name, dataset))
         if needed is None or recipe.objective != needed:

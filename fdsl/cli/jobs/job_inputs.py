@@ -111,6 +111,17 @@ def training(job: RunningJob) -> dict[str, Any]:
     }
 
 
+def objective(kind: str) -> Any:
+    """Return what a kind of pre-training learns from its images."""
+    if kind == "dino":
+        from fdsl.train.dino import SelfDistillation
+
+        return SelfDistillation
+    from fdsl.train.classification import classification
+
+    return classification
+
+
 def card(job: RunningJob) -> Any:
     """Return what the model card of a pre-training says of images, network and scale."""
     from fdsl.train.model_card import CardText

@@ -11,7 +11,6 @@ from fdsl.cli.jobs.running import RunningJob
 def pretrain(job: RunningJob) -> None:
     """Pre-train a network on a synthetic dataset, or on real pictures; resume if interrupted."""
     from fdsl.schema.recipe import Recipe
-    from fdsl.train.classification import classification
     from fdsl.train.pretrain import pretrain as train
     from fdsl.train.task import ClassificationTask
 
@@ -28,11 +27,7 @@ def pretrain(job: RunningJob) -> None:
         train=images,
         classes=0 if spec["kind"] == "dino" else images.classes,
     )
-    objective: Any = classification
-    if spec["kind"] == "dino":
-        from fdsl.train.dino import SelfDistillation
-
-        objective = SelfDistillation
+    objective = job_inputs.objective(spec["kind"])
     train(task, out=job.output("weights"), card=job_inputs.card(job), objective=objective)
 
 
