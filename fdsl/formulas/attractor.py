@@ -59,10 +59,7 @@ class WindowSettings(FrozenModel):
     """
 
     pad_px: int = Field(
-        6,
-        ge=0,
-        le=512,
-        description="free pixels on each side; below 4 the border cuts patches off",
+        6, ge=0, le=512, description="free pixels on each side; below 4 the border cuts patches off"
     )
     search_size_px: int = Field(512, ge=16, le=4096, description="side of the image of the search")
     search_pad_px: int = Field(

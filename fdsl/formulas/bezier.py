@@ -35,10 +35,7 @@ class Settings(FrozenModel):
 
     image_size_px: int = Field(362, ge=4, le=8192, description="side of the square image")
     grid: int = Field(
-        12,
-        ge=2,
-        le=64,
-        description="3 to this + 2 control points times 1 to this many curves",
+        12, ge=2, le=64, description="3 to this + 2 control points times 1 to this many curves"
     )
     margin: float = Field(
         0.05, ge=0, le=0.45, description="share of the image on each side without control points"

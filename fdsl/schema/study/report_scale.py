@@ -28,8 +28,7 @@ class ReportScale(FrozenModel):
         default=(), description="columns of the frozen network, which no paper prints"
     )
     reduced: dict[str, str] = Field(
-        default_factory=dict,
-        description="pre-training name -> what it is at this scale",
+        default_factory=dict, description="pre-training name -> what it is at this scale"
     )
     reasons: dict[str, str] = Field(
         default_factory=dict,
