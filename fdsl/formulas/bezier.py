@@ -34,15 +34,9 @@ class Settings(FrozenModel):
     """
 
     image_size_px: int = Field(362, ge=4, le=8192, description="side of the square image")
-    grid: int = Field(
-        12, ge=2, le=64, description="3 to this + 2 control points times 1 to this many curves"
-    )
-    margin: float = Field(
-        0.05, ge=0, le=0.45, description="share of the image on each side without control points"
-    )
-    jitter: float = Field(
-        0.1, gt=0, le=0.5, description="points move by ± this share of the image, but stay inside"
-    )
+    grid: int = Field(12, ge=2, le=64, description="3 … grid + 2 control points × 1 … grid curves")
+    margin: float = Field(0.05, ge=0, le=0.45, description="share of each side without points")
+    jitter: float = Field(0.1, gt=0, le=0.5, description="points move ± this share but stay inside")
     gray_level: int = Field(127, ge=1, le=255, description="of the curves, on black")
 
 

@@ -39,9 +39,7 @@ class Settings(IfsSettings):
     points: int = Field(10_000, ge=1, le=100_000_000, description="points of the chaos game")
     point_size_px: int = Field(1, ge=1, le=63, description="side of the square of a point, odd")
     gray_level: int = Field(255, ge=1, le=255, description="of points, on black")
-    weight_steps: int = Field(
-        6, ge=1, le=9, description="a coefficient is multiplied by 1 ± 0.1, …, 1 ± 0.1 steps"
-    )
+    weight_steps: int = Field(6, ge=1, le=9, description="factors 1 ± 0.1, …, 1 ± 0.1 steps")
     view: Literal["random", "fixed12"] = Field(
         "random", description="uniform rotations, or one of twelve azimuths with ± 3.14 degrees"
     )

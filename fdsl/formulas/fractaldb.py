@@ -45,9 +45,7 @@ class Settings(WindowSettings, IfsSettings):
         "gray", description="one gray level, or 128 hues by turns, which gives RGB images"
     )
     gray_level: int = Field(127, ge=1, le=255, description="of points and patches; not with hues")
-    weight: float = Field(
-        0.4, gt=0, le=0.5, description="a coefficient is multiplied by 1 ± weight or 1 ± 2 weight"
-    )
+    weight: float = Field(0.4, gt=0, le=0.5, description="factors 1 ± weight and 1 ± 2 weight")
     flips: bool = Field(True, description="four flips of each weight")
     search: Literal["random", "svd"] = Field(
         "random", description="uniform coefficients, or singular values as Anderson & Farrell"
@@ -55,9 +53,7 @@ class Settings(WindowSettings, IfsSettings):
     sigma_factor: tuple[float, float] | None = Field(
         None, description="for search svd; null: (5 + n) / 2 to (6 + n) / 2 for n maps"
     )
-    filling_rate: float = Field(
-        0.2, gt=0, lt=1, description="share of pixels that a category must reach in the search"
-    )
+    filling_rate: float = Field(0.2, gt=0, lt=1, description="least share of pixels in the search")
 
     def weight_rows(self) -> Floats:
         """Return `weight_rows` of the module for this weight."""

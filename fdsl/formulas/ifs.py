@@ -29,18 +29,13 @@ class IfsSettings(FrozenModel):
 
     weighted: bool = Field(True, description="vary one coefficient per instance, else none")
     instance_row: int | None = Field(
-        None,
-        ge=0,
-        description="row of the weights of all instances; null: by turns; 0: released OFDB",
+        None, ge=0, description="weight row of all instances; null: by turns; 0: released OFDB"
     )
     diverged: Literal["shrink", "keep"] = Field(
         "shrink", description="halve the distance of a diverging weight from 1, or draw it as it is"
     )
     coefficient_limit: float = Field(
-        1.0,
-        gt=0,
-        le=10,
-        description="coefficients are uniform in [-limit, limit); svd: shifts only",
+        1.0, gt=0, le=10, description="coefficients are uniform within ± limit; svd: shifts only"
     )
     maps: tuple[int, int] = Field((2, 7), description="fewest and most maps of a system")
 

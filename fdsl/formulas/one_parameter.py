@@ -34,23 +34,14 @@ class Settings(WindowSettings):
 
     image_size_px: int = Field(512, ge=4, le=8192, description="side of the square image")
     points: int = Field(100_000, ge=1, le=100_000_000, description="points of the chaos game")
-    mask: Literal["random", "fill"] = Field(
-        "random", description="a random pattern per point, or all nine pixels"
-    )
+    mask: Literal["random", "fill"] = Field("random", description="random patterns, or nine pixels")
     gray_level: int = Field(127, ge=1, le=255, description="of the patches, on black")
     maps: int = Field(2, ge=1, le=16, description="maps of the system")
     sigma_factor: float = Field(
-        3.5,
-        ge=0,
-        le=48,
-        description="sum of singular values, the smaller ones doubled; at most 3 for each map",
+        3.5, ge=0, le=48, description="singular values' sum, the smaller doubled; at most 3 a map"
     )
-    sigma_spread: float = Field(
-        0.1, ge=0, le=1, description="sigma factor is uniform within ± this"
-    )
-    delta: float = Field(
-        0.1, gt=0, le=1, description="of the perturbation; 0.01 to 0.2 in the paper"
-    )
+    sigma_spread: float = Field(0.1, ge=0, le=1, description="sigma factor is uniform in ± this")
+    delta: float = Field(0.1, gt=0, le=1, description="of perturbations; 0.01 to 0.2 in the paper")
     perturbation: Literal["multiplicative", "additive"] = Field(
         "multiplicative", description="times 1 ± delta, as coded; or plus ± delta / 2, as written"
     )

@@ -30,13 +30,9 @@ class Settings(FrozenModel):
     """
 
     image_size_px: int = Field(362, ge=4, le=8192, description="side of the square image")
-    frequencies: int = Field(
-        10, ge=2, le=64, description="1 to this many cells on each axis: a square grid"
-    )
+    frequencies: int = Field(10, ge=2, le=64, description="1 to this many cells on each axis")
     octaves: int = Field(1, ge=1, le=8, description="layers of noise, each of twice the cells")
-    persistence: float = Field(
-        0.5, gt=0, le=1, description="strength of a layer against the one before"
-    )
+    persistence: float = Field(0.5, gt=0, le=1, description="strength of a layer against the last")
 
     @model_validator(mode="after")
     def _can_be_seen(self) -> Settings:

@@ -45,9 +45,7 @@ class Settings(FrozenModel):
     lengths: Literal["proportional", "pixels"] = Field(
         "proportional", description="lengths scale with the image (ours), or are pixels"
     )
-    background: Literal["black", "white"] = Field(
-        "black", description="black as printed, white as coded"
-    )
+    background: Literal["black", "white"] = Field("black", description="as printed, or as coded")
     vary: Literal["all", "vertices"] = Field(
         "all", description="all four constants; or vertices[0] + category, the others in mid-range"
     )
@@ -57,9 +55,7 @@ class Settings(FrozenModel):
     step: tuple[float, float] = Field((0.0, 0.1), description="between polygons, px at 512")
     radius: tuple[int, int] = Field((0, 100), description="first radius, px at 512")
     oval: float = Field(2.0, ge=1, le=4, description="largest stretch of x and of y")
-    broken_lines: int = Field(
-        0, ge=0, description="random lines in the background's colour; 1000 at 512 px in the study"
-    )
+    broken_lines: int = Field(0, ge=0, description="background lines; 1000 at 512 px in the study")
 
     @model_validator(mode="after")
     def _ranges(self) -> Settings:

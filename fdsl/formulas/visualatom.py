@@ -51,14 +51,10 @@ class Settings(FrozenModel):
     step: tuple[float, float] = Field((0.0, 0.1), description="between orbits, px at 512")
     radius: tuple[int, int] = Field((10, 60), description="first radius, px at 512")
     frequency_1: tuple[int, int] = Field((0, 20), description="periods of the first wave")
-    frequency_2: tuple[int, int] = Field(
-        (0, 20), description="periods of the second; differs, unless the first is 0"
-    )
+    frequency_2: tuple[int, int] = Field((0, 20), description="of the second; differs unless 0")
     amplitude: float = Field(0.5, ge=0, le=100, description="of both waves, px at 512")
     oval: float = Field(2.0, ge=1, le=4, description="largest stretch of x and of y")
-    centre_range_px: int = Field(
-        512, ge=0, le=512, description="side of the square of centres, px at 512"
-    )
+    centre_range_px: int = Field(512, ge=0, le=512, description="square of centres, px at 512")
 
     @model_validator(mode="after")
     def _ranges(self) -> Settings:

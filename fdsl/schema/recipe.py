@@ -51,9 +51,7 @@ class Augmentation(FrozenModel):
     mixup: float = Field(ge=0, description="alpha of the beta distribution; 0 = off")
     cutmix: float = Field(ge=0, description="alpha of the beta distribution; 0 = off")
     repeated_aug: int = Field(ge=1, le=16, description="how often an epoch shows each image")
-    one_per_category: bool = Field(
-        description="an epoch shows one random image of each category, as for 3D-OFDB"
-    )
+    one_per_category: bool = Field(description="an epoch shows one image of each category: 3D-OFDB")
     ofdb: tuple[OfdbAugmentation, ...] = Field(description="replace instances; applied first")
 
     @field_validator("ofdb")
@@ -128,9 +126,7 @@ class Optimisation(Preparation):
     cooldown_epochs: int = Field(ge=0, description="further passes at min_lr, after a cosine")
     global_batch: int = Field(gt=0, description="images per update, over devices and accumulation")
     optimizer: Optimizer = Field(description="sgd has Nesterov momentum, momentum is without")
-    lr: float = Field(
-        gt=0, lt=100, description="peak learning rate at global_batch; never rescaled"
-    )
+    lr: float = Field(gt=0, lt=100, description="peak learning rate at global_batch, not rescaled")
     weight_decay: float = Field(ge=0, lt=1, description="not applied to biases and norms")
     momentum: float = Field(ge=0, lt=1, description="of sgd")
     layer_decay: float | None = Field(
@@ -198,7 +194,7 @@ class Recipe(Optimisation):
     objective: Objective = "cross_entropy"
     label_smoothing: float = Field(ge=0, lt=1, description="e: t -> (1 - e) t + e / (classes or 2)")
     augmentation: Augmentation
-    dino: Dino | None = Field(default=None, description="of the objective dino, null with others")
+    dino: Dino | None = Field(None, description="of the objective dino, null with others")
 
     @model_validator(mode="after")
     def _labels_are_not_needed(self) -> Recipe:

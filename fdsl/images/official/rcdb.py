@@ -24,12 +24,10 @@ class Settings(ContourSettings):
 
     RANGES = ("vertices", "polygons", "noise", "step", "radius")
 
-    vertices: tuple[int, int] = Field(default=(3, 200), description="fewest and most vertices")
-    polygons: tuple[int, int] = Field(default=(1, 200), description="fewest and most polygons")
-    radius: tuple[int, int] = Field(default=(0, 100), description="first radius, pixels")
-    centre_range_px: int = Field(
-        default=400, ge=0, le=8192, description="width of the square that centres lie in"
-    )
+    vertices: tuple[int, int] = Field((3, 200), description="fewest and most vertices")
+    polygons: tuple[int, int] = Field((1, 200), description="fewest and most polygons")
+    radius: tuple[int, int] = Field((0, 100), description="first radius, pixels")
+    centre_range_px: int = Field(400, ge=0, le=8192, description="width of the square of centres")
 
 
 class OfficialRCDB(SequentialContours):
