@@ -10,12 +10,13 @@ of one pixel on black.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Unpack
 
 import numpy as np
 from pydantic import Field
 
 from fdsl.formulas import constants
-from fdsl.formulas.arrays import Floats, Parameters, Pixels
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
@@ -61,9 +62,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> Paramete
     return {"curve": np.repeat(np.arange(curves, dtype=np.int32), points), "x": x, "y": y}
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance; the jitter of its control points comes from its own stream.
 
     Returns
@@ -79,7 +78,7 @@ def render(
     from fdsl.raster import curves, xoshiro
 
     layout = read_control_points(parameters)
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     u = np.empty(layout.size)
     xoshiro.fill_uniform(state, u)
     size = settings.image_size_px

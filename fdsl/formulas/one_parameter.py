@@ -8,13 +8,13 @@ is a function of the seed alone and must fill the image itself, and retries end 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from fdsl.formulas import attractor, ifs, svd_sampler
-from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place, State
 from fdsl.formulas.attractor import Look, WindowSettings
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
@@ -143,9 +143,7 @@ def filling_rate(settings: Settings, system: Floats, shares: Floats, state: Stat
     return np.count_nonzero(attractor.paint(orbit, look, state)) / settings.search_size_px**2
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance, points and patches from a stream of its own; the published datasets have
     one of each category.
 
@@ -160,10 +158,10 @@ def render(
         If the parameters are impossible or the system diverges.
     """
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     orbit = attractor.bounded_orbit(settings.points, system, shares, state)
     if orbit is None:
-        raise ValueError(f"category {category} diverges: sample the parameters again")
+        raise ValueError(f"category {place['category']} diverges: sample the parameters again")
     return attractor.paint(orbit, _look(settings, settings.image_size_px, settings.pad_px), state)
 
 

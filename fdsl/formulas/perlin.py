@@ -9,14 +9,15 @@ black and white.
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
-from fdsl.formulas.arrays import Parameters, Pixels
+from fdsl.formulas.arrays import Parameters, Pixels, Place
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
-from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 6
 TITLE = "Perlin noise"
@@ -54,9 +55,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> Paramete
     return constants.row(PARAMETERS, across + 1, down + 1)
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance; its gradients come from its own stream, layer by layer, row by row.
 
     Returns
@@ -73,7 +72,7 @@ def render(
 
     cells = constants.read(parameters, LIMITS)
     _check_lattice(settings, max(cells.values()))
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     values = np.zeros((settings.image_size_px, settings.image_size_px))
     amplitude = 1.0
     for octave in range(settings.octaves):

@@ -11,13 +11,13 @@ in proportion to the image, and the study of vertices alone.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
-from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place, State
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
@@ -100,9 +100,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> Paramete
     )
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance; radius, ovals, centre, noise and gray levels come from its own stream.
 
     Returns
@@ -119,7 +117,7 @@ def render(
 
     vertices, polygons, noise, step = constants.read(parameters, LIMITS).values()
     size = settings.image_size_px
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     u = np.empty(5 + polygons)
     xoshiro.fill_uniform(state, u)
 

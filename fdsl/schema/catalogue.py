@@ -146,20 +146,12 @@ class DownstreamDataset(Entry):
     notes: str = ""
 
     @model_validator(mode="after")
-    def _can_be_fetched(self) -> DownstreamDataset:
+    def _fields_are_read(self) -> DownstreamDataset:
         whole = all(a.url and a.md5 and a.megabytes for a in self.archives)
         if self.fetchable and not (self.archives and whole):
             raise ValueError("fetchable = true needs archives, each with url, md5 and megabytes")
-        return self
-
-    @model_validator(mode="after")
-    def _list_is_read(self) -> DownstreamDataset:
         if self.class_list is not None and self.loader not in ("places", "image_folder"):
             raise ValueError("class_list is only read by the loaders places and image_folder")
-        return self
-
-    @model_validator(mode="after")
-    def _parts_are_read(self) -> DownstreamDataset:
         if self.parts and self.loader not in PLACED:
             raise ValueError(f"parts are only read by the loaders {', '.join(PLACED)}")
         if self.loader in PLACED and self.loader != "image_folder" and "train" not in self.parts:
@@ -171,7 +163,7 @@ class DownstreamDataset(Entry):
         return self
 
     @model_validator(mode="after")
-    def _labels_are_there(self) -> DownstreamDataset:
+    def _images_are_stated(self) -> DownstreamDataset:
         if (self.classes == 1) != (self.loader == "unlabelled_folder"):
             raise ValueError(
                 f"classes = {self.classes} with the loader {self.loader}: "
@@ -179,19 +171,13 @@ class DownstreamDataset(Entry):
             )
         if self.loader == "unlabelled_folder" and "test" in self.parts:
             raise ValueError("parts.test cannot be evaluated: the images have no labels")
-        return self
-
-    @model_validator(mode="after")
-    def _composition_is_stated(self) -> DownstreamDataset:
         if (made := self.composed) is None:
             return self
         if self.loader != "coco" or set(self.parts) != set(BOTH):
             raise ValueError("composed needs the loader coco, parts.train and parts.test")
         stated, counts = ((x.train_images, x.test_images) for x in (self, made))
         if stated != counts:
-            raise ValueError(
-                f"train_images and test_images = {stated}, but composed makes {counts}"
-            )
+            raise ValueError(f"train_images, test_images = {stated}, but composed makes {counts}")
         return self
 
     @property
@@ -220,10 +206,8 @@ class RealPretraining(Entry):
 
 
 # Arguments with which timm downloads or unpickles.
-WEIGHTS = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict"} | {
-    "checkpoint_path",
-    "cache_dir",
-}
+WEIGHTS = {"checkpoint_path", "cache_dir", "pretrained", "pretrained_cfg"}
+WEIGHTS |= {"pretrained_cfg_overlay", "pretrained_strict"}
 
 
 class ModelEntry(Entry):

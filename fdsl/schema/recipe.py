@@ -178,8 +178,7 @@ class Optimisation(Preparation):
             raise ValueError(f"{warmup} must be below epochs = {self.epochs}")
         if self.min_lr > self.lr or self.warmup_lr > self.lr:
             raise ValueError(
-                f"min_lr = {self.min_lr} and warmup_lr = {self.warmup_lr} must not exceed lr ="
-                f" {self.lr}"
+                f"min_lr = {self.min_lr} or warmup_lr = {self.warmup_lr} exceeds lr = {self.lr}"
             )
         return self
 
@@ -208,15 +207,10 @@ class Recipe(Optimisation):
         augmentation = self.augmentation
         if augmentation.crop != "random_resized":
             raise ValueError(f"crop = {augmentation.crop!r}: dino needs random_resized")
-        unused = {
-            "label_smoothing": self.label_smoothing,
-            "ema_decay": self.ema_decay,
-            "layer_decay": self.layer_decay,
-            "mixup": augmentation.mixup,
-            "cutmix": augmentation.cutmix,
-            "rand_augment": augmentation.rand_augment,
-            "random_erasing": augmentation.random_erasing,
-        }
-        if used := [name for name, value in unused.items() if value]:
+        here = ("label_smoothing", "ema_decay", "layer_decay")
+        there = ("mixup", "cutmix", "rand_augment", "random_erasing")
+        values = {name: getattr(self, name) for name in here}
+        values |= {name: getattr(augmentation, name) for name in there}
+        if used := [name for name, value in values.items() if value]:
             raise ValueError(f"{', '.join(used)} cannot be used with dino: switch off (0 or null)")
         return self

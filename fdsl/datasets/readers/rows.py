@@ -141,9 +141,7 @@ def _labels(path: Path, column: str, entry: DownstreamDataset) -> NDArray[np.int
         )
     names = _class_names(schema, column)
     if names is not None and len(names) != entry.classes:
-        raise DamagedFile(
-            f"{path} names {len(names)} classes, the entry of {entry.title} says {entry.classes}"
-        )
+        raise DamagedFile(f"{path} names {len(names)} classes, {entry.title} has {entry.classes}")
     return np.asarray(values.to_numpy(), np.int64)
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from fdsl.formulas.arrays import Floats
 from fdsl.images.official.python_random import PythonRandom
 from fdsl.images.parameters import Rows, require_index
 from fdsl.images.streamed import DrawnImages
 from fdsl.schema.base import ConfigError, FrozenModel, validate
 from fdsl.schema.catalogue import SyntheticDataset
 
-Floats = NDArray[np.float64]
 Values = dict[str, float]
 
 

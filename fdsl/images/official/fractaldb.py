@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fdsl.formulas import attractor, fractaldb, ifs
+from fdsl.formulas.arrays import Floats
 from fdsl.images.parameters import Rows, require_index
 from fdsl.images.streamed import DrawnImages
 from fdsl.schema.base import FrozenModel, validate
@@ -22,7 +23,6 @@ from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SEARCH_SEED = 1

@@ -9,13 +9,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from fdsl.images.official.contours import (
-    ContourSettings,
-    Cursor,
-    Floats,
-    SequentialContours,
-    Values,
-)
+from fdsl.formulas.arrays import Floats
+from fdsl.images.official.contours import ContourSettings, Cursor, SequentialContours, Values
 from fdsl.images.official.python_random import PythonRandom
 
 

@@ -8,13 +8,8 @@ from functools import lru_cache
 import numpy as np
 from pydantic import Field, model_validator
 
-from fdsl.images.official.contours import (
-    ContourSettings,
-    Cursor,
-    Floats,
-    SequentialContours,
-    Values,
-)
+from fdsl.formulas.arrays import Floats
+from fdsl.images.official.contours import ContourSettings, Cursor, SequentialContours, Values
 from fdsl.images.official.python_random import PythonRandom
 
 
@@ -35,7 +30,7 @@ class Settings(ContourSettings):
         low, high = self.frequency_2
         if low == high and self.frequency_1[0] <= low <= self.frequency_1[1] and low > 0:
             raise ValueError(
-                f"frequency_2 = ({low}, {high}) leaves no second wave beside a first of {low}"
+                f"frequency_2 = ({low}, {high}) leaves no wave beside a first of {low}"
             )
         return self
 

@@ -32,7 +32,6 @@ class ReportScale(FrozenModel):
         check_columns(self.frozen)
         if self.comparable and (self.stand_ins or self.reduced):
             raise ValueError(
-                f"scale {self.name!r} has stand-ins or reduced datasets, so comparable must be"
-                " false"
+                f"scale {self.name!r} is reduced or has stand-ins: comparable must be false"
             )
         return self
