@@ -90,7 +90,9 @@ def load(
         if a folder that the workflow composed is no longer what it left.
     """
     if split not in entry.splits:
-        raise ValueError(f"split = {split!r} of {entry.title}: it has {', '.join(entry.splits)}")
+        raise ValueError(
+            f"split = {split!r} is unknown. {entry.title} has: {', '.join(entry.splits)}."
+        )
     found = locate(entry, data_root)
     if isinstance(found, Missing):
         raise MissingData(explain(entry, found))

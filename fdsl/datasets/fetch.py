@@ -72,7 +72,8 @@ def _install(archive: Archive, root: Path, scratch: Path, fresh: Path) -> None:
     if (found := md5(path)) != archive.md5:
         where = own if path == own else archive.url
         raise DamagedFile(
-            f"{where} has md5 {found}, expected {archive.md5}; remove and get it again"
+            f"{where} has md5 {found}, expected {archive.md5}; remove it and get {archive.name}"
+            " again"
         )
     target = fresh / archive.into
     target.mkdir(parents=True, exist_ok=True)

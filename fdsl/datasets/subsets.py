@@ -131,7 +131,8 @@ def _labels(labels: ArrayLike) -> Indices:
     array = np.asarray(labels)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu" or array.min() < 0:
         raise ValueError(
-            f"labels must be non-negative integers (n,), got {array.dtype} {array.shape}"
+            f"labels must be at least one non-negative integer (n,), got {array.dtype}"
+            f" {array.shape}"
         )
     return array.astype(np.int64)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fdsl import formulas
 from fdsl.io.checksums import digest_json
-from fdsl.io.storage import AGAIN, DamagedFile, atomic_write
+from fdsl.io.storage import DamagedFile, atomic_write
 from fdsl.io.workers import process_pool
 from fdsl.schema.base import FrozenModel, validate
 from fdsl.schema.catalogue import SyntheticDataset
@@ -107,7 +107,7 @@ def require_origin(path: str | Path, held: dict[str, Any], wanted: Mapping[str, 
     for key, value in wanted.items():
         if held.get(key) != value:
             made = f"was made with {key} = {held.get(key)!r}, not {value!r}"
-            raise DamagedFile(f"{path} {made}; {AGAIN}")
+            raise DamagedFile(f"{path} {made}. {_AGAIN}")
 
 
 def require_index(kind: str, index: int, count: int) -> None:
@@ -158,12 +158,14 @@ def read_table(path: str | Path) -> tuple[Parameters, dict[str, Any]]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, *MALFORMED) as error:
-        raise DamagedFile(f"{path} is no parameter file or damaged ({error}); {AGAIN}") from None
+        raise DamagedFile(
+            f"{path} is not a parameter file of fdsl, or is damaged ({error}). {_AGAIN}"
+        ) from None
     columns = {name: table[name].to_numpy() for name in table.column_names if name != "category"}
     offsets = np.searchsorted(category, np.arange(classes + 1))
     parameters = Parameters(columns, offsets.astype(np.int64))
     if content_digest(parameters) != content:
-        raise DamagedFile(f"{path} does not hold what was written: its digest differs; {AGAIN}")
+        raise DamagedFile(f"{path} does not hold what was written: its digest differs. {_AGAIN}")
     return parameters, about
 
 
@@ -189,6 +191,9 @@ def content_digest(parameters: Parameters) -> str:
     """Return the SHA-256 of all values, as 64 hexadecimal digits."""
     values = {name: values.tobytes().hex() for name, values in sorted(parameters.columns.items())}
     return digest_json({**values, "offsets": parameters.offsets.tolist()})
+
+
+_AGAIN = "Delete it and run the same command again."
 
 
 def _sample_category(formula: str, settings: FrozenModel, seed: int, category: int) -> Rows:

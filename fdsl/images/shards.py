@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fdsl.images import codec
 from fdsl.images.parameters import origin, require_index, require_origin
 from fdsl.images.streamed import StreamedImages, SyntheticImages
-from fdsl.io.storage import AGAIN, DamagedFile, atomic_write
+from fdsl.io.storage import DamagedFile, atomic_write
 from fdsl.schema.catalogue import SyntheticDataset
 
 FORMAT = 2  # 1 had deflated images
@@ -112,11 +112,11 @@ class Shard:
         number, within = divmod(row, ROWS_PER_BATCH)
         rows = self._rows(number)
         if within >= len(rows.category):
-            raise DamagedFile(f"{self.path} has no row {row}; {AGAIN}")
+            raise DamagedFile(f"{self.path} has no row {row}. {_AGAIN}")
         content = rows.content[rows.ends[within] : rows.ends[within + 1]]
         category, instance = int(rows.category[within]), int(rows.instance[within])
         if rows.checksum[within] != _checksum(content, category, instance):
-            raise DamagedFile(f"{self.path}: row {row} does not match its checksum; {AGAIN}")
+            raise DamagedFile(f"{self.path}: row {row} does not match its checksum. {_AGAIN}")
         return codec.decode(content, shape), category, instance
 
     def rows(self) -> int:
@@ -139,7 +139,7 @@ class Shard:
                 )
             except (pa.ArrowException, OSError) as error:
                 raise DamagedFile(
-                    f"{self.path}: batch {number} is damaged ({error}); {AGAIN}"
+                    f"{self.path}: batch {number} is damaged ({error}). {_AGAIN}"
                 ) from None
         return self._checked[number]
 
@@ -153,11 +153,11 @@ class Shard:
                 raise
             except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
                 raise DamagedFile(
-                    f"{self.path} is no shard or damaged ({error}); {AGAIN}"
+                    f"{self.path} is not a shard of fdsl, or is damaged ({error}). {_AGAIN}"
                 ) from None
             if not reader.schema.equals(COLUMNS):
                 columns = ", ".join(COLUMNS.names)
-                raise DamagedFile(f"{self.path} lacks the columns {columns}; {AGAIN}")
+                raise DamagedFile(f"{self.path} lacks the columns {columns}. {_AGAIN}")
             require_origin(self.path, held, {**self.about, "format": FORMAT})
             self._open = (reader, shape)
         return self._open
@@ -199,6 +199,9 @@ def shard_origin(dataset: SyntheticDataset, seed: int, part: range) -> dict[str,
     """Return what decides the content of a shard."""
     span = {"instances": dataset.instances, "images": [part.start, part.stop]}
     return {**origin(dataset, seed), **span}
+
+
+_AGAIN = "Delete it and run the same command again."
 
 
 def _checksum(content: bytes | memoryview, category: int, instance: int) -> int:

@@ -53,7 +53,7 @@ def read(entry: DownstreamDataset, found: Found, split: Part) -> CocoImages:
     except (*MALFORMED, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise DamagedFile(
-            f"{where} is no file of COCO ({reason}); get {entry.title} again"
+            f"{where} is not a file of COCO instances ({reason}); get {entry.title} again"
         ) from None
 
 

@@ -47,7 +47,7 @@ def unpack_tar(
                     written += member.size
                     if count > max_members or written > max_bytes:
                         raise DamagedFile(
-                            f"{archive} holds over {max_members} members or {max_bytes} bytes;"
+                            f"{archive} holds more than {max_members} members or {max_bytes} bytes;"
                             " get it again"
                         )
                     _unpack(tar, member, folder, archive, bounded)
@@ -82,7 +82,9 @@ def _unpack(
         raise DamagedFile(f"{holds}, which leaves the folder it is unpacked into; get it again")
     longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
     if not member.name.isprintable() or longest > LONGEST_NAME:
-        raise DamagedFile(f"{holds}, a name too long or with control characters; get it again")
+        raise DamagedFile(
+            f"{holds}, a name that is too long or has control characters; get it again"
+        )
     target = folder / path
     bounded.taken = 0
     if member.isdir():

@@ -154,7 +154,9 @@ def _pairs(entry: DownstreamDataset, folder: Path, name: str) -> Iterator[tuple[
             first, second = line.split()
             yield first, int(second)
     except ValueError as error:
-        raise DamagedFile(f"{folder / name} is no numbered list ({error}); get it again") from None
+        raise DamagedFile(
+            f"{folder / name} is not a list of names with numbers ({error}); get it again"
+        ) from None
 
 
 def _same_folders(entry: DownstreamDataset, folder: Path) -> list[str]:

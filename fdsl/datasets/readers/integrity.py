@@ -77,5 +77,7 @@ def _gunzipped(path: Path) -> bytes:
     except UNZIP_ERRORS as error:
         raise DamagedFile(f"{path} cannot be unzipped ({error}); get the file again") from None
     if len(data) > LARGEST_UNZIPPED_BYTES:
-        raise DamagedFile(f"{path} unzips to over {LARGEST_UNZIPPED_BYTES} bytes: get it again")
+        raise DamagedFile(
+            f"{path} unzips to more than {LARGEST_UNZIPPED_BYTES} bytes: get it again"
+        )
     return data

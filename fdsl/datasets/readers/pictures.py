@@ -65,7 +65,9 @@ def _pixels(source: str | Path | BytesIO, *, name: str, box: Box | None) -> NDAr
     except FileNotFoundError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DamagedFile(f"{name} is too large a picture ({error}); replace the file") from None
+        raise DamagedFile(
+            f"{name} is too large to be a picture of this dataset ({error}); replace the file"
+        ) from None
     except (OSError, SyntaxError, ValueError, EOFError, TypeError) as error:
         foreign = isinstance(error, UnidentifiedImageError)  # whose text names a buffer's address
         reason = f"its content is none of {', '.join(FORMATS)}" if foreign else error

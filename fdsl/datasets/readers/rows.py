@@ -141,7 +141,9 @@ def _labels(path: Path, column: str, entry: DownstreamDataset) -> NDArray[np.int
         )
     names = _class_names(schema, column)
     if names is not None and len(names) != entry.classes:
-        raise DamagedFile(f"{path} names {len(names)} classes, {entry.title} has {entry.classes}")
+        raise DamagedFile(
+            f"{path} names {len(names)} classes, the entry of {entry.title} says {entry.classes}"
+        )
     return np.asarray(values.to_numpy(), np.int64)
 
 

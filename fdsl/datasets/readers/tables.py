@@ -95,6 +95,6 @@ def _names(entry: DownstreamDataset, folder: Path, where: str) -> list[str]:
             raise ValueError("it selects rows, or names no file or one elsewhere")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedFile(
-            f"{path} is not of save_to_disk ({error}); save {entry.title} again"
+            f"{path} is not what save_to_disk writes ({error}); save {entry.title} again"
         ) from None
     return [f"{where}/{name}" for name in names]

@@ -74,5 +74,5 @@ def _objects(entry: DownstreamDataset, folder: Path, name: str) -> Iterator[tupl
             yield label, (left - 1, top - 1, right, bottom)
     except (ET.ParseError, ValueError, OverflowError) as error:
         raise DamagedFile(
-            f"{folder / name} is not VOC's ({error}); get {entry.title} again"
+            f"{folder / name} is not a VOC annotation ({error}); get {entry.title} again"
         ) from None

@@ -80,7 +80,7 @@ def read_file(path: str | Path, *, formula: str) -> Rows:
     size = Path(path).stat().st_size
     if size > LARGEST_BYTES:
         raise DamagedFile(
-            f"{path} has {size:,} bytes, at most {LARGEST_BYTES:,} are used: get it again"
+            f"{path} has {size:,} bytes; a category takes at most {LARGEST_BYTES:,}: get it again"
         )
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -106,7 +106,9 @@ def write_folder(folder: str | Path, parameters: Parameters, *, formula: str) ->
         if not path.exists():
             write_bytes(path, content)
         elif path.read_bytes() != content:
-            raise DamagedFile(f"{path} differs from category {category}: choose another folder")
+            raise DamagedFile(
+                f"{path} is in the way and differs from category {category}: choose another folder"
+            )
 
 
 def text_of(rows: Rows, *, formula: str) -> str:

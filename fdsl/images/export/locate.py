@@ -101,7 +101,9 @@ def _check_content(path: Path, folder: Path, index: int, images_per_file: int) -
     rows, about = manifest_file.read_provenance(folder, part)
     wanted = about["sha256"] or rows[index - part * images_per_file].png.hex()
     if digest(path) != wanted:
-        raise DamagedFile(f"{path} is damaged or another picture than image {index} of {folder}")
+        raise DamagedFile(
+            f"{path} is damaged or another picture: its digest is not image {index}'s of {folder}"
+        )
 
 
 def _part_of(inside: str, path: Path) -> int:

@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from fdsl.images.export.writers import StoredImage
 from fdsl.io.checksums import digest
-from fdsl.io.storage import AGAIN, DamagedFile, atomic_write, write_json
+from fdsl.io.storage import DamagedFile, atomic_write, write_json
 from fdsl.schema.base import FrozenModel
 
 FORMAT = 2  # 1 had order.json
@@ -89,7 +89,9 @@ def read_spec(folder: Path) -> dict[str, Any]:
     try:
         _Spec.model_validate(spec)
     except ValidationError:
-        raise DamagedFile(f"{path} is not of this version of fdsl render. {_ELSEWHERE}") from None
+        raise DamagedFile(
+            f"{path} is not of fdsl render, or of another version. {_ELSEWHERE}"
+        ) from None
     return dict(spec)
 
 
@@ -136,9 +138,11 @@ def read_provenance(folder: Path, part: int) -> tuple[list[StoredImage], dict[st
         rows = [StoredImage(*row) for row in values]
         whole = about["part"] == part and about["content"] == _digest(rows)
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        raise DamagedFile(f"{path} is no provenance file or damaged ({error}); {AGAIN}") from None
+        raise DamagedFile(
+            f"{path} is not a provenance file or damaged ({error}). {_AGAIN}"
+        ) from None
     if not whole:
-        raise DamagedFile(f"{path} does not hold what was written; {AGAIN}")
+        raise DamagedFile(f"{path} does not hold what was written. {_AGAIN}")
     return rows, about
 
 
@@ -154,7 +158,7 @@ def verify_part(folder: Path, part: int, indices: range) -> bool:
         return False
     rows, about = read_provenance(folder, part)
     if [row.index for row in rows] != list(indices):
-        raise DamagedFile(f"{folder / provenance_name(part)} is of another part; {AGAIN}")
+        raise DamagedFile(f"{folder / provenance_name(part)} is of another part. {_AGAIN}")
     archive = {about["archive"]: about["sha256"]} if about["archive"] else {}
     for name, wanted in (archive or {row.file: row.png.hex() for row in rows}).items():
         path = folder / name
@@ -194,7 +198,7 @@ def write_manifest(
         provenance.append(held)
     expected = spec["origin"]["classes"] * spec["origin"]["instances"]
     if images != expected:
-        raise DamagedFile(f"{folder} holds {images} images, not {expected}; {AGAIN}")
+        raise DamagedFile(f"{folder} holds {images} images, not {expected}. {_AGAIN}")
     manifest = {
         **spec,
         "images": images,
@@ -209,6 +213,7 @@ def write_manifest(
     return manifest
 
 
+_AGAIN = "Delete it and run the same command again."
 _ELSEWHERE = "Choose another folder, or delete this one"
 
 

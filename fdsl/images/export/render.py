@@ -109,7 +109,8 @@ def render(
     size = writers.DEFAULT_IMAGES_PER_FILE[format] if images_per_file is None else images_per_file
     if size < 1 or workers < 0:
         raise ConfigError(
-            f"fdsl render: images_per_file = {size}, at least 1; workers = {workers}, at least 0"
+            f"fdsl render: images_per_file = {size} must be at least 1, workers = {workers} at"
+            " least 0"
         )
     name = layouts.resolve(layout, dataset=dataset.name, formula=dataset.formula)
     job = RenderJob(dataset, Path(folder), format, name, size, workers, progress or _silent)
