@@ -13,21 +13,13 @@ class Claim(FrozenModel):
 
     sentence: str = Field(min_length=1, description="what the paper says, in our words")
     stated: str = Field(min_length=1, description="where the paper says it")
-    table: str = Field(
-        description="the table or ablation figure of the study whose columns and numbers decide it"
-    )
-    better: list[str] = Field(
-        min_length=1, description="pre-trainings whose mean is claimed to be higher"
-    )
+    table: str = Field(description="the study's table or ablation figure whose numbers decide it")
+    better: list[str] = Field(min_length=1, description="pre-trainings with a higher claimed mean")
     worse: list[str] = Field(min_length=1, description="pre-trainings that they are compared with")
     columns: list[str] | None = Field(
-        default=None,
-        description="labels of the table's columns that the sentence is about; null = all datasets",
+        None, description="labels of the columns that the sentence is about; null = all datasets"
     )
-    margin_points: float = Field(
-        default=0.0,
-        description="smallest difference that is claimed; below 0 for `nearly as good as`",
-    )
+    margin_points: float = Field(0.0, description="claimed difference; < 0 for `nearly as good as`")
 
     @model_validator(mode="after")
     def _groups_are_disjoint(self) -> Claim:
