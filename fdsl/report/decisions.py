@@ -64,11 +64,7 @@ class Decision:
 
 
 def decide_all(
-    study: Study,
-    scales: Mapping[str, ReportScale],
-    *,
-    runs: pd.DataFrame,
-    printed: pd.DataFrame,
+    study: Study, scales: Mapping[str, ReportScale], *, runs: pd.DataFrame, printed: pd.DataFrame
 ) -> list[Decision]:
     """Decide all claims of a study, in the order of its tables and figures; the parameters are
     those of `decide`.

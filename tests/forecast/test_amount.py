@@ -1,7 +1,6 @@
 """Sums of measured and assumed parts."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fdsl.forecast.amount import Amount, Origin, total
 

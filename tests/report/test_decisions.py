@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fdsl.report.claims import FILES, write_claims
 from fdsl.report.decisions import decide, decide_all, interval
