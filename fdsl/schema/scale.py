@@ -74,6 +74,13 @@ class Scale(FrozenModel):
     comparable: bool = Field(description="whether numbers may be compared with the published ones")
     seeds: Seeds
     pretrain_seeds: Seeds | None = Field(None, description="used in turn; null = one for each seed")
+    draws: Seeds | None = Field(
+        None,
+        description="of synthetic datasets, used in turn; null = one for each pre-training seed",
+    )
+    share_process: list[Literal["pretrain", "finetune", "probe"]] = Field(
+        default=[], description="rules whose replicates share a process, which saves their start-up"
+    )
     images: Literal["shards", "stream"] = Field(description="stored, or drawn in the data loader")
     shards: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = Field(
         description="files per synthetic dataset"

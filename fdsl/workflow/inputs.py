@@ -171,14 +171,14 @@ def _manifest(jobs: Jobs, scale: str, dataset: str) -> str:
 
 def _synthetic(jobs: Jobs, scale: str, run: str, streamed: str, stored: str) -> list[str]:
     """Return one output of the jobs that make a pre-training's synthetic images."""
-    dataset = Run.read(run).pretraining
-    if dataset not in jobs.config.synthetic:
+    draw = jobs.runs.draw(scale, Run.read(run))
+    if draw.dataset not in jobs.config.synthetic:
         return []
     if jobs.config.scales[scale].images == "stream":
-        return [jobs.path("sample_parameters", streamed, scale=scale, dataset=dataset)]
-    shards = range(jobs.config.scales[scale].shards_of(dataset))
+        return [jobs.path("sample_parameters", streamed, scale=scale, dataset=draw.key)]
+    shards = range(jobs.config.scales[scale].shards_of(draw.dataset))
     return [
-        jobs.path("render_shard", stored, scale=scale, dataset=dataset, shard=f"{shard:04d}")
+        jobs.path("render_shard", stored, scale=scale, dataset=draw.key, shard=f"{shard:04d}")
         for shard in shards
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +16,7 @@ from fdsl.schema.yaml_files import workflow_folder
 from fdsl.workflow.config import Config
 from fdsl.workflow.resources import JobResources
 from fdsl.workflow.rules import MARKERS, RULES, TARGETS, TRAININGS, WILDCARDS, Spec
-from fdsl.workflow.runs import Runs
+from fdsl.workflow.runs import Runs, replicate_key
 from fdsl.workflow.specs import Specs
 
 
@@ -144,6 +144,23 @@ class Jobs:
             return 1
         return self.resources.threads(job.scale, job.rule, job.wildcards.get("run", ""))
 
+    def replicates(self, rule: str, **wildcards: str) -> list[Job]:
+        """Return the jobs that one process performs: with a wildcard `replicates`, one a seed."""
+        stem = wildcards.pop("replicates", None)
+        if stem is None:
+            return [self.job(rule, **wildcards)]
+        runs = [replicate_key(stem, seed) for seed in self.sharing[rule]]
+        return [self.job(rule, run=run, **wildcards) for run in runs]
+
+    @cached_property
+    def sharing(self) -> dict[str, list[int]]:
+        """Rule whose replicates share a process -> their seeds."""
+        scale, seeds = self.config.scales[self.scale], self.config.seeds(self.scale)
+        found = dict.fromkeys(scale.share_process, seeds)
+        if "pretrain" in found and scale.pretrain_seeds is not None:
+            found["pretrain"] = scale.pretrain_seeds
+        return found
+
     def maker(self, path: str) -> Job | None:
         """Return the job that makes a file; None for a file that no rule makes."""
         for rule, pattern in _patterns().items():
@@ -222,6 +239,14 @@ class Jobs:
             self.path("curves", "png", scale=self.scale, stage=stage, run=key)
             for stage, key in sorted(trained)
         ]
+
+
+def spec_digest(jobs: Sequence[Job]) -> str:
+    """Return the digest of what decides the results of jobs that share a process; a single job's
+    is its own.
+    """
+    digests = [job.spec_digest for job in jobs]
+    return digests[0] if len(jobs) == 1 else digest_json(digests)[:16]
 
 
 def on_disk(path: str) -> Path:

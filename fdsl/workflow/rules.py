@@ -19,8 +19,10 @@ Spec = dict[str, Any]
 
 NAME, REPORT = "[a-z][a-z0-9_]*", "[a-z][a-z0-9_-]*"
 WILDCARDS = {
-    **dict.fromkeys(("scale", "dataset", "weights"), NAME),
+    **dict.fromkeys(("scale", "weights"), NAME),
+    "dataset": f"{NAME}(?:-d[1-9][0-9]*)?",
     "run": f"{NAME}(?:-{NAME}){{1,2}}-s[0-9]+",
+    "replicates": f"{NAME}(?:-{NAME}){{1,2}}",
     "shard": "[0-9]{4}",
     "stage": "pretrain|finetune|detect",
     **dict.fromkeys(("table", "figure"), REPORT),

@@ -17,6 +17,13 @@ FROZEN = {"knn": "k-NN", "linear": "linear probe"}
 Named = TypeVar("Named")
 
 
+def replicate_key(replicates: str, seed: int) -> str:
+    """Return the key of one of the runs that differ in their seed alone; the only place that makes
+    one.
+    """
+    return f"{replicates}-s{seed}"
+
+
 @dataclass(frozen=True)
 class Run:
     """One training: what was pre-trained on, which network, what is fine-tuned on (or nothing), and
@@ -30,9 +37,9 @@ class Run:
 
     @property
     def key(self) -> str:
-        """The run's name in paths and records; the only place that makes one."""
-        parts = (self.pretraining, self.model, self.downstream, f"s{self.seed}")
-        return "-".join(part for part in parts if part)
+        """The run's name in paths and records."""
+        parts = (self.pretraining, self.model, self.downstream)
+        return replicate_key("-".join(part for part in parts if part), self.seed)
 
     @classmethod
     def read(cls, key: str) -> Run:
@@ -43,6 +50,25 @@ class Run:
             raise ValueError(f"{key!r} is not a run key such as fractaldb1k-vit_tiny-s0")
         pretraining, model, downstream, seed = match.groups()
         return cls(pretraining, model, int(seed), downstream)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw of a synthetic dataset: its name, and what is added to the root seed."""
+
+    dataset: str
+    number: int
+
+    @property
+    def key(self) -> str:
+        """The draw's name in paths; the only place that makes one. Draw 0 has the dataset's own."""
+        return f"{self.dataset}-d{self.number}" if self.number else self.dataset
+
+    @classmethod
+    def read(cls, key: str) -> Draw:
+        """Return the draw with a key; the only place that reads one."""
+        dataset, _, number = key.partition("-d")
+        return cls(dataset, int(number or 0))
 
 
 @dataclass(frozen=True)
@@ -153,9 +179,12 @@ class Runs:
         """
         if run.pretraining in {SCRATCH, *self.config.published_weights}:
             return None
-        shared = self.config.scales[scale].pretrain_seeds
-        seed = run.seed if shared is None else shared[run.seed % len(shared)]
+        seed = _in_turn(self.config.scales[scale].pretrain_seeds, run.seed)
         return replace(run, seed=seed, downstream=None)
+
+    def draw(self, scale: str, run: Run) -> Draw:
+        """Return the draw of the synthetic dataset that a pre-training sees."""
+        return Draw(run.pretraining, _in_turn(self.config.scales[scale].draws, run.seed))
 
     def skipped(self, pretraining: str, downstream: str) -> str | None:
         """Return why this scale does not evaluate a pre-training on a downstream dataset, or None
@@ -213,6 +242,11 @@ def _shown(figure: Figure) -> list[str]:
     """Return the pre-trainings of a figure's bars, else the datasets that it shows."""
     bars = figure.bars if isinstance(figure, Ablation | Teaser) else []
     return [bar.pretraining for bar in bars] or list(getattr(figure, "datasets", []))
+
+
+def _in_turn(shared: Sequence[int] | None, seed: int) -> int:
+    """Return which of some shared seeds a seed uses; its own if there are none."""
+    return seed if shared is None else shared[seed % len(shared)]
 
 
 def _named(kind: str, name: str, known: dict[str, Named]) -> Named:

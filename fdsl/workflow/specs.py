@@ -12,13 +12,13 @@ from fdsl.schema.recipe import Preparation
 from fdsl.schema.study.figures import Figure, Samples
 from fdsl.schema.study.report_scale import ReportScale
 from fdsl.workflow.config import Config
-from fdsl.workflow.runs import Run, Runs
+from fdsl.workflow.runs import Draw, Run, Runs
 
 Spec = dict[str, Any]
 
 # What a probe takes from the spec of the fine-tuning with the same key.
 PROBED = {
-    *("run", "scale", "pretraining", "downstream", "classes", "run_seed", "model"),
+    *("run", "scale", "pretraining", "downstream", "classes", "run_seed", "replicate", "model"),
     *("train_labels", "test_images"),
 }
 
@@ -44,7 +44,9 @@ class Specs:
             "weights": config.published_weights,
         }
         for kind in known.keys() & wildcards.keys():
-            choose(kind, wildcards[kind], known[kind], where=where)
+            name = wildcards[kind]
+            drawn = kind == "dataset" and Draw.read(name).dataset in config.synthetic
+            choose(kind, Draw.read(name).dataset if drawn else name, known[kind], where=where)
         if "run" in wildcards:
             run = Run.read(wildcards["run"])
             choose("pre-training", run.pretraining, config.names(), where=where)
@@ -55,12 +57,14 @@ class Specs:
     # Images and downstream datasets --------------------------------------------------------------
 
     def sample_parameters(self, scale: str, dataset: str) -> Spec:
-        """Return what decides the parameters of a synthetic dataset."""
-        return {"dataset": self.config.dataset(scale, dataset).hashed_fields(), "seed": self.seed}
+        """Return what decides the parameters of a draw of a synthetic dataset."""
+        draw = Draw.read(dataset)
+        entry = self.config.dataset(scale, draw.dataset)
+        return {"dataset": entry.hashed_fields(), "seed": self.seed + draw.number}
 
     def render_shard(self, scale: str, dataset: str, shard: str) -> Spec:
         """Return what decides one shard of a synthetic dataset."""
-        shards = self.config.scales[scale].shards_of(dataset)
+        shards = self.config.scales[scale].shards_of(Draw.read(dataset).dataset)
         return {**self.sample_parameters(scale, dataset), "shard": int(shard), "shards": shards}
 
     def fetch_downstream(self, scale: str, dataset: str) -> Spec:  # noqa: ARG002
@@ -90,22 +94,23 @@ class Specs:
             where=f"scales/{scale}.yaml: pretrain of {name}",
         )
         return {
-            **self._images(scale, name),
+            **self._images(scale, key),
             "run": run,
             "scale": scale,
             "pretraining": name,
             "run_seed": key.seed,
+            "replicate": self._replicate(scale, key),
             "recipe": recipe.model_dump(mode="json"),
             "model": self.config.models[key.model].hashed_fields(),
         }
 
-    def _images(self, scale: str, pretraining: str) -> Spec:
+    def _images(self, scale: str, run: Run) -> Spec:
         """Return what decides the images of a pre-training."""
+        draw, pretraining = self.runs.draw(scale, run), run.pretraining
         if pretraining in self.config.synthetic:
             images = self.config.scales[scale].images
-            return {"kind": "synthetic", "images": images} | self.sample_parameters(
-                scale, pretraining
-            )
+            drawn = self.sample_parameters(scale, draw.key)
+            return {"kind": "synthetic", "images": images, **drawn}
         real = self.config.real(scale, pretraining)
         stand_in = self.config.scales[scale].real.get(pretraining)
         labels = self.config.finetuning(scale, real.dataset).train_labels
@@ -117,7 +122,7 @@ class Specs:
             "train_labels": labels,
             "left_out_seeds": [] if labels is None else self.config.seeds(scale),
             "pictures": None if stand_in is None else stand_in.pictures,
-            "seed": self.seed,
+            "seed": self.seed + draw.number,
         }
 
     def import_weights(self, scale: str, weights: str) -> Spec:
@@ -171,7 +176,17 @@ class Specs:
             "downstream": run.downstream,
             "classes": self.config.downstream[run.downstream].classes,
             "run_seed": run.seed,
+            "replicate": self._replicate(scale, run),
             "model": self.config.models[run.model].hashed_fields(),
+        }
+
+    def _replicate(self, scale: str, run: Run) -> Spec:
+        """Return which draw, pre-training, and choice of labels, head and order a run is of."""
+        start = run if run.downstream is None else self.runs.pretraining(scale, run)
+        return {
+            "draw": None if start is None else self.runs.draw(scale, start).number,
+            "pretraining": None if start is None else start.seed,
+            "finetuning": None if run.downstream is None else run.seed,
         }
 
     # Reports -------------------------------------------------------------------------------------

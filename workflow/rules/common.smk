@@ -11,10 +11,11 @@ from pathlib import Path
 from fdsl.io import locks
 from fdsl.io.storage import require_writable
 from fdsl.workflow import resolved, sources
-from fdsl.workflow.jobs import Jobs
+from fdsl.workflow.jobs import Jobs, spec_digest
 from fdsl.workflow.load import load
 from fdsl.workflow.resources import NAMES
 from fdsl.workflow.rules import FOLDERS, LARGE, REPORTS, RULES, WILDCARDS
+from fdsl.workflow.runs import replicate_key
 
 # Not `workflow.basedir`, which is the folder of the Snakefile that takes this one as a module.
 WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
@@ -40,8 +41,10 @@ def inputs(name):
 
     def of(key):
         def paths(wildcards):
-            found = [relative(path) for path in JOBS.job(name, **wildcards).inputs[key]]
-            return ancient(found) if key in LARGE else found
+            jobs = JOBS.replicates(name, **wildcards)
+            found = dict.fromkeys(path for job in jobs for path in job.inputs[key])
+            paths = [relative(path) for path in found]
+            return ancient(paths) if key in LARGE else paths
 
         return paths
 
@@ -73,7 +76,14 @@ def outputs(name, category="", **formats):
         caption = f"../report/{name}.rst"
         return report(path, caption=caption, category=category, labels=labels | form)
 
-    return {key: flagged(key, path) for key, path in RULES[name].outputs.items()}
+    paths = RULES[name].outputs
+    if name in JOBS.sharing:
+        runs = [replicate_key("{replicates}", seed) for seed in JOBS.sharing[name]]
+        paths = {
+            key: [path.replace("{run}", run) for run in runs]
+            for key, path in paths.items()
+        }
+    return {key: flagged(key, path) for key, path in paths.items()}
 
 
 def log_of(name):
@@ -88,22 +98,31 @@ def benchmark_of(name):
 
 def instance(name, scaled, other=""):
     """Return the path of one job of a rule, below a folder with or without a scale."""
-    keys = [f"{{{key}}}" for key in RULES[name].wildcards if key != "scale"]
+    keys = [f"{{{key}}}" for key in names(name)]
     folder = scaled if "scale" in RULES[name].wildcards else other
     return f"{folder}{name}/{'-'.join(keys)}" if keys else f"{folder}{name}"
 
 
+def names(name):
+    """Return the wildcards of a rule's jobs but for the scale."""
+    run = "replicates" if name in JOBS.sharing else "run"
+    keys = [key for key in RULES[name].wildcards if key != "scale"]
+    return [run if key == "run" else key for key in keys]
+
+
 def params(name):
-    """Return the digests of a job's spec and code."""
+    """Return the digests of a job's spec and code, and the runs that share its process."""
+    shared = {"runs": lambda w: [job.name for job in JOBS.replicates(name, **w)]}
     return {
-        "spec": lambda w: JOBS.job(name, **w).spec_digest,
-        "code": lambda w: JOBS.job(name, **w).repeating_code,
+        "spec": lambda w: spec_digest(JOBS.replicates(name, **w)),
+        "code": lambda w: JOBS.replicates(name, **w)[0].repeating_code,
+        **(shared if name in JOBS.sharing else {}),
     }
 
 
 def threads_of(name):
     """Return the CPU threads of a rule's jobs."""
-    return lambda w: JOBS.threads(JOBS.job(name, **w))
+    return lambda w: JOBS.threads(JOBS.replicates(name, **w)[0])
 
 
 def resources(name):
@@ -111,11 +130,13 @@ def resources(name):
 
     def resource(key):
         def of(wildcards, attempt):
-            run = wildcards.get("run", "")
+            jobs = JOBS.replicates(name, **wildcards)
+            run = jobs[0].wildcards.get("run", "")
             found = JOBS.resources.of(
                 name, scale=wildcards.scale, run=run, attempt=attempt
             )
-            return found.get(key)
+            limit = found.get(key)
+            return limit * len(jobs) if key == "runtime" else limit
 
         return of
 
@@ -131,9 +152,10 @@ def resources(name):
 
 def command(name):
     """Return the shell command of a rule's jobs."""
-    names = [key for key in RULES[name].wildcards if key != "scale"]
     scale = "{wildcards.scale:q}" if "scale" in RULES[name].wildcards else JOBS.scale
-    values = " ".join(f"{{wildcards.{key}:q}}" for key in names)
+    values = " ".join(f"{{wildcards.{key}:q}}" for key in names(name))
+    if name in JOBS.sharing:
+        values = "{params.runs}"
     return (
         f"{{resources.launch}} {name.replace('_', '-')} {values} --scale {scale} "
         "--spec {params.spec} --config {resources.config:q} --threads {threads} &>{log:q}"

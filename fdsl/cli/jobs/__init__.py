@@ -23,11 +23,11 @@ COMMANDS: dict[str, tuple[Callable[[RunningJob], None], tuple[str, ...]]] = {
     "render_shard": (images.render_shard, ("dataset", "shard")),
     "fetch_downstream": (datasets.fetch_downstream, ("dataset",)),
     "compose": (datasets.compose, ("dataset",)),
-    "pretrain": (training.pretrain, ("run",)),
+    "pretrain": (training.pretrain, ("runs",)),
     "import_weights": (datasets.import_weights, ("weights",)),
     "attention": (evaluate.attention, ("run",)),
-    "finetune": (training.finetune, ("run",)),
-    "probe": (evaluate.probe, ("run",)),
+    "finetune": (training.finetune, ("runs",)),
+    "probe": (evaluate.probe, ("runs",)),
     "detect": (training.detect, ("run",)),
     "table": (reports.table, ("table",)),
     "figure": (reports.figure, ("figure",)),
@@ -40,6 +40,7 @@ HELP = {
     "dataset": "Name in the catalogue.",
     "shard": "Number of the shard, four digits.",
     "run": "Key of the run, such as fractaldb1k-vit_tiny-s0.",
+    "runs": "Keys of runs, performed one after the other in one process.",
     "weights": "Name in the catalogue of published weights.",
     "table": "Name in its study.",
     "figure": "Name in its study.",
@@ -70,12 +71,17 @@ def _command(
     def command(**given: Any) -> None:
         scale = {} if given["scale"] is None else {"scale": given["scale"]}
         config = read_config(given["config"], given["set_"], **scale)
-        wildcards = {name: given[name] for name in names} | scale
-        job = begin(rule, wildcards, config=config, spec=given["spec"], threads=given["threads"])
-        perform(job)
+        single = {name: given[name] for name in names if name != "runs"} | scale
+        wildcards = [single | {"run": run} for run in given.get("runs", [])] or [single]
+        options = {name: given[name] for name in ("spec", "threads")}
+        for job in begin(rule, wildcards, config=config, **options):
+            perform(job)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    arguments = {name: Annotated[str, typer.Argument(help=HELP[name])] for name in names}
+    types: dict[str, Any] = {"runs": list[str]}
+    arguments = {
+        name: Annotated[types.get(name, str), typer.Argument(help=HELP[name])] for name in names
+    }
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(name, kind, annotation=about) for name, about in arguments.items()]
         + [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -90,51 +90,55 @@ class RunningJob:
 
 def begin(
     rule: str,
-    wildcards: Mapping[str, str],
+    wildcards: Sequence[Mapping[str, str]],
     *,
     config: Config,
     spec: str | None = None,
     threads: int | None = None,
-) -> RunningJob:
-    """Rebuild a job from the configuration and check that it can run.
+) -> Iterator[RunningJob]:
+    """Rebuild jobs from the configuration and check that they can run; yield each when its turn
+    comes.
 
     Parameters
     ----------
     rule, wildcards
-        Which job.
+        Which jobs: those that share this process.
     config
         The configuration.
     spec
-        Digest of the spec that the job was planned with; None = any.
+        Digest of the specs that the jobs were planned with; None = any.
     threads
         CPU threads; None = those of the scale.
 
     Raises
     ------
     ConfigError
-        If a name is unknown, or the configuration gives another spec than the planned one.
+        Before the first job, if a name is unknown or the configuration gives other specs than the
+        planned ones.
     FileNotFoundError
-        If an input is missing.
+        Before the first job, if an input of any is missing.
     """
     from fdsl.schema.base import ConfigError
-    from fdsl.workflow.jobs import Jobs, on_disk
+    from fdsl.workflow.jobs import Jobs, on_disk, spec_digest
 
-    started = records.now()
     table = Jobs(config)
-    known = {"scale": config.user.scale, **wildcards}
-    job = table.job(rule, **known)
-    table.specs.require_known(job.wildcards)
-    if spec is not None and spec != job.spec_digest:
+    jobs = [table.job(rule, **{"scale": config.user.scale, **values}) for values in wildcards]
+    for job in jobs:
+        table.specs.require_known(job.wildcards)
+    if spec is not None and spec != (found := spec_digest(jobs)):
+        names = ", ".join(job.name for job in jobs)
         raise ConfigError(
-            f"{rule} {job.name}: planned with spec {spec}, but this configuration gives "
-            f"{job.spec_digest}: use the configuration of the plan (--config, --set, --scale)"
+            f"{rule} {names}: planned with spec {spec}, but this configuration gives {found}: use"
+            " the configuration of the plan (--config, --set, --scale)"
         )
-    if os.environ.get("RANK", "0") == "0":
-        log.info("%s", job.command)
-    for path in (path for paths in job.inputs.values() for path in paths):
-        if not on_disk(path).exists():
-            raise FileNotFoundError(
-                f"{path} is missing, which {job.rule} {job.name} reads: make it first with "
-                f"snakemake --cores all {path}"
-            )
-    return RunningJob(job, config, threads or table.threads(job), started)
+    for job in jobs:
+        for path in (path for paths in job.inputs.values() for path in paths):
+            if not on_disk(path).exists():
+                raise FileNotFoundError(
+                    f"{path} is missing, which {job.rule} {job.name} reads: make it first with "
+                    f"snakemake --cores all {path}"
+                )
+    for job in jobs:
+        if os.environ.get("RANK", "0") == "0":
+            log.info("%s", job.command)
+        yield RunningJob(job, config, threads or table.threads(job), records.now())
