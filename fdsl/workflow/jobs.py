@@ -156,7 +156,7 @@ class Jobs:
     def sharing(self) -> dict[str, list[int]]:
         """Rule whose replicates share a process -> their seeds."""
         scale, seeds = self.config.scales[self.scale], self.config.seeds(self.scale)
-        found = dict.fromkeys(scale.share_process, seeds)
+        found: dict[str, list[int]] = dict.fromkeys(scale.share_process, seeds)
         if "pretrain" in found and scale.pretrain_seeds is not None:
             found["pretrain"] = scale.pretrain_seeds
         return found
