@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 from pydantic import ConfigDict, Field, model_validator
 
@@ -17,7 +19,7 @@ from fdsl.schema.study.tables import Evaluation
 # A record may state percentages rounded to two decimals.
 ROUNDING_POINTS = 0.005 + 1e-9
 COLUMNS = ["pretraining", "downstream", "model", "evaluation", "seed", "score", "images", "code"]
-COLUMNS += ["recipe", "record"]
+COLUMNS += ["recipe", "record", "correct_bits"]
 Count = Annotated[int, Field(ge=0)]
 Images = Annotated[int, Field(gt=0, description="evaluated images")]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -34,17 +36,22 @@ class _Part(FrozenModel):
 
 
 class FinetuneResult(_Part):
-    """Counts of one evaluation; the best epoch on the evaluation images never enters a table."""
+    """Counts of the evaluation after the last epoch."""
 
     images: Images
     correct: Count = Field(description="correct predictions with the weights of the last epoch")
     top1_last: Percent
-    top1_best: Percent
+    correct_bits: str | None = Field(
+        default=None,
+        description="base64 of numpy.packbits: which images, in their order, were correct",
+    )
 
     @model_validator(mode="after")
     def _counts_agree(self) -> FinetuneResult:
         counted = f"{self.correct} of {self.images} images"
         _require_agreement(self, "top1", _percent(self.correct, self.images), counted)
+        if self.correct_bits is not None:
+            _require_bits(self.correct_bits, self.correct, self.images)
         return self
 
     def scores(self) -> dict[Evaluation, float]:
@@ -59,7 +66,6 @@ class MultiLabelResult(_Part):
     images: Images
     average_precision: list[Percent] = Field(min_length=2, description="of each class, last epoch")
     map_last: Percent
-    map_best: Percent
 
     @model_validator(mode="after")
     def _mean_agrees(self) -> MultiLabelResult:
@@ -169,11 +175,7 @@ def read_record(path: str | Path, *, scale: str) -> Record[Any]:
         record: Record[Any] = validate(kind, content, where=str(path))
     except ConfigError as error:
         raise RecordRefused(f"{error} Delete {path} and run its fine-tuning again.") from None
-    if record.scale != scale:
-        raise RecordRefused(
-            f"{path} is of scale {record.scale!r}, the table is of scale {scale!r}: scales are"
-            " never mixed in one table"
-        )
+    _require_scale(path, record.scale, scale)
     return record
 
 
@@ -191,7 +193,8 @@ def read_runs(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per run and evaluation, ordered by path: pretraining, downstream, model, evaluation,
-        seed, score (percent, from the counts), images, code, recipe (digest), record (path).
+        seed (the replicate's number), score (percent, from the counts), images, code, recipe
+        (digest), record (path), correct_bits (bytes, packed one bit per test image; or None).
 
     Raises
     ------
@@ -205,12 +208,56 @@ def read_runs(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:
     for (pretraining, downstream, _, _, seed), same in runs.groupby(COLUMNS[:5]):
         if len(same) > 1:
             raise RecordRefused(
-                f"{' and '.join(same['record'])} are both {pretraining} on {downstream} with seed"
-                f" {seed}: keep one of them"
+                f"{' and '.join(same['record'])} are both {pretraining} on {downstream} of"
+                f" replicate {seed}: keep one of them"
             )
     for (downstream, _), same in runs.groupby(["downstream", "evaluation"]):
         require_one(same, "images", f"{downstream!s} was evaluated on different numbers of images")
     return runs
+
+
+class PretrainResult(_Part):
+    """Training accuracy; older and self-supervised records have none."""
+
+    accuracy_last_epoch: Percent | None = None
+    chance: Percent | None = Field(default=None, gt=0)
+
+
+class PretrainRecord(_Part):
+    """The fields of a pre-training's record that gates use."""
+
+    kind: Literal["pretrain"]
+    scale: str
+    seed: Count
+    pretraining: str
+    result: PretrainResult
+
+
+def read_pretrainings(paths: Iterable[str | Path], *, scale: str) -> pd.DataFrame:
+    """Read the records of pre-trainings.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per record, ordered by path: pretraining, seed, accuracy (of the last epoch,
+        percent) and chance (percent), both NaN where they are not known.
+
+    Raises
+    ------
+    DamagedFile, RecordRefused
+        As `read_record`.
+    """
+    rows = []
+    for path in sorted({Path(path).as_posix() for path in paths}):
+        try:
+            record = validate(PretrainRecord, read_json(path), where=path)
+        except ConfigError as error:
+            raise RecordRefused(f"{error} Delete {path} and run its pre-training again.") from None
+        _require_scale(path, record.scale, scale)
+        known = (record.result.accuracy_last_epoch, record.result.chance)
+        rows.append((record.pretraining, record.seed, *known))
+    columns = ["pretraining", "seed", "accuracy", "chance"]
+    return pd.DataFrame(rows, columns=columns).astype({"accuracy": float, "chance": float})
 
 
 def require_one(runs: pd.DataFrame, column: str, rule: str) -> None:
@@ -227,17 +274,38 @@ def _rows(path: str, *, scale: str) -> Iterator[tuple[object, ...]]:
     record = read_record(path, scale=scale)
     run = (record.pretraining, record.dataset, record.model)
     made = (record.result.images, record.code, digest_json(record.recipe), path)
+    bits = getattr(record.result, "correct_bits", None)
+    packed = base64.b64decode(bits) if bits is not None else None
     for evaluation, score in record.result.scores().items():
-        yield *run, evaluation, record.seed, score, *made
+        yield *run, evaluation, record.seed, score, *made, packed
+
+
+def _require_scale(path: str | Path, found: str, scale: str) -> None:
+    if found != scale:
+        raise RecordRefused(
+            f"{path} is of scale {found!r}, the table is of scale {scale!r}: scales are never mixed"
+            " in one table"
+        )
 
 
 def _require_agreement(result: _Part, name: str, percent: float, counted: str) -> None:
-    """Raise ValueError if NAME_last is not `percent`, or above NAME_best; both may be rounded."""
-    last, best = getattr(result, f"{name}_last"), getattr(result, f"{name}_best")
+    """Raise ValueError if NAME_last, which may be rounded, is not `percent`."""
+    last = getattr(result, f"{name}_last")
     if abs(percent - last) > ROUNDING_POINTS:
         raise ValueError(f"{name}_last = {last} is not {counted}, which is {percent:.4f}")
-    if best < last - ROUNDING_POINTS:
-        raise ValueError(f"{name}_best = {best} must not be below {name}_last = {last}")
+
+
+def _require_bits(text: str, correct: int, images: int) -> None:
+    """Raise ValueError if packed bits are not of `images` images, `correct` of them set."""
+    try:
+        packed = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+    except ValueError:
+        raise ValueError("correct_bits is not base64") from None
+    bits = np.unpackbits(packed)
+    if len(packed) != -(-images // 8) or bits[images:].any():
+        raise ValueError(f"correct_bits has {len(packed)} bytes, which are not {images} images")
+    if bits.sum() != correct:
+        raise ValueError(f"correct_bits has {bits.sum()} images, but correct = {correct}")
 
 
 def _percent(correct: int, images: int) -> float:

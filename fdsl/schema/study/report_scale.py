@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from fdsl.schema.base import FrozenModel
+from fdsl.schema.study.gates import Gates
 from fdsl.schema.study.tables import Column, check_columns
 
 
@@ -27,6 +28,10 @@ class ReportScale(FrozenModel):
     frozen: tuple[Column, ...] = Field(
         default=(), description="columns of the frozen network, which no paper prints"
     )
+    models: tuple[str, ...] = Field(
+        default=(), description="networks whose runs the report shows at this scale"
+    )
+    gates: Gates = Field(default=Gates(), description="checks of the claims' runs")
     reduced: dict[str, str] = Field(
         default_factory=dict,
         description="pre-training name -> what it is at this scale",
