@@ -20,7 +20,7 @@ class Effects:
 
     Attributes
     ----------
-    values
+    per_replicate
         Shape (replicates,): each replicate that has everything.
     datasets
         Labels of the columns that every pre-training has.
@@ -29,21 +29,23 @@ class Effects:
         or without `correct_bits`.
     """
 
-    values: Floats
+    per_replicate: Floats
     datasets: tuple[str, ...]
     differences: tuple[Floats, ...]
 
     @property
     def mean(self) -> float | None:
         """The mean over replicates; None without any."""
-        return float(self.values.mean()) if len(self.values) else None
+        return float(self.per_replicate.mean()) if len(self.per_replicate) else None
 
     def interval(self, level: float) -> tuple[float, float] | None:
         """Return Student's interval over replicates or, of a single one, over test images."""
-        if len(self.values) > 1:
-            low, high = statistics.t_interval(self.values, level=level)
+        if len(self.per_replicate) > 1:
+            low, high = statistics.t_interval(self.per_replicate, level=level)
             return float(low), float(high)
-        return statistics.image_interval(self.differences, level=level) if self.differences else None
+        return (
+            statistics.image_interval(self.differences, level=level) if self.differences else None
+        )
 
 
 def effects(

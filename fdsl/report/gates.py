@@ -159,7 +159,7 @@ def _beats_probe(
 
 def _control(name: str, control: Control, runs: pd.DataFrame, columns: Sequence[Column]) -> Gate:
     found = effects([control.pretraining], [control.than], runs, columns)
-    interval = found.interval(LEVEL) if len(found.values) > 1 else None
+    interval = found.interval(LEVEL) if len(found.per_replicate) > 1 else None
     below = isinstance(control, NegativeControl) and control.must == "stay below"
     value = passed = None
     note = "fewer than two replicates of both"
@@ -171,6 +171,4 @@ def _control(name: str, control: Control, runs: pd.DataFrame, columns: Sequence[
         note = f"gain {signed(found.mean or 0.0)} on {', '.join(found.datasets)}"
     verb = {"positive_control": "beats", "negative_control": "must not beat"}[name]
     row = f"{control.pretraining} {'stays below' if below else verb} {control.than}"
-    return Gate(
-        gate=name, row=row, dataset="", value=value, limit=0.0, passed=passed, note=note
-    )
+    return Gate(gate=name, row=row, dataset="", value=value, limit=0.0, passed=passed, note=note)

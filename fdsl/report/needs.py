@@ -53,9 +53,7 @@ def _unmet(
         yield f"difficulty of the images differs by a factor of {ratio:.1f}, more than {limit:g}"
 
 
-def difficulty_ratio(
-    rows: Sequence[str], difficulty: Mapping[str, float | None]
-) -> float | None:
+def difficulty_ratio(rows: Sequence[str], difficulty: Mapping[str, float | None]) -> float | None:
     """Return the greatest factor between the difficulties of some pre-trainings.
 
     Parameters

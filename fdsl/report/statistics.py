@@ -143,9 +143,7 @@ def replicates_to_decide(
     return int(n[enough[0]]) if len(enough) else None
 
 
-def image_interval(
-    differences: Sequence[Floats], *, level: float = LEVEL
-) -> tuple[float, float]:
+def image_interval(differences: Sequence[Floats], *, level: float = LEVEL) -> tuple[float, float]:
     """Return the normal interval of a mean over test images, for these networks only.
 
     With two networks it is McNemar's comparison. It says nothing about another pre-training.

@@ -100,6 +100,8 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
     choose("detect.model", config.detection(name).model, list(config.models), where=where)
     for pretraining in scale.skip:
         choose("skip", pretraining, _pretrainings(config), where=where)
+    for pretraining in scale.gates.controls:
+        choose("gates", pretraining, _pretrainings(config), where=where)
     _check_kinds(config, name, where)
     for columns in scale.stand_ins.values():
         check_columns(config, "stand_ins", columns, where)

@@ -41,8 +41,8 @@ class Claim(FrozenModel):
     kind: Literal["greater", "equivalent"] = Field(
         default="greater",
         description=(
-            "greater: the effect exceeds margin_points; equivalent (`about as well`): it lies within"
-            " ± margin_points"
+            "greater: the effect exceeds margin_points; equivalent (`about as well`): it lies"
+            " within ± margin_points"
         ),
     )
     table: str = Field(
