@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fdsl.report.read_runs import require_one
-from fdsl.report.statistics import t_interval
+from fdsl.report.statistics import LEVEL, half_width
 from fdsl.schema.base import ConfigError
 from fdsl.schema.study.report_scale import ReportScale
 from fdsl.schema.study.tables import Column, Table
@@ -250,9 +250,9 @@ def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.
         gain=("gain", "mean"),
         sd=("gain", "std"),
         pairs=("gain", "size"),
-        low=("gain", lambda gain: t_interval(gain.to_numpy())[0] if len(gain) > 1 else np.nan),
-        high=("gain", lambda gain: t_interval(gain.to_numpy())[1] if len(gain) > 1 else np.nan),
     )
+    half = half_width(found["sd"].to_numpy(float), found["pairs"].to_numpy(), level=LEVEL)
+    found["low"], found["high"] = found["gain"] - half, found["gain"] + half
     spread = found["sd"] > ROUNDING
     found["verdict"] = np.select(
         [spread & (found["low"] > 0), spread & (found["high"] < 0)],

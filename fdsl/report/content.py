@@ -37,10 +37,7 @@ class TableCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """One pre-training against its base on one column, paired by replicate; points.
-
-    `low` and `high` bound the 95 % t interval; None for one pair.
-    """
+    """One row against its base, paired by replicate; points, with a 95 % t interval."""
 
     row: str
     column: str
@@ -73,7 +70,7 @@ class TableReport:
     pictures
         Row label -> sample images at the published settings; empty if the table shows none.
     cells, gains
-        All cells in reading order, and the gain of each row over its base where a replicate is shared.
+        All cells in reading order, and the gain of each row over its base in shared replicates.
     printed_gains
         (row, column) -> gain over the row's base as the paper prints it, points.
     published_models, models, sources
@@ -231,8 +228,8 @@ class TableReport:
         """The legend of the paired comparison."""
         printed = any(gain.published_gain is not None for gain in self.gains)
         return (
-            "Points gained, mean ± standard deviation [95 % t interval of the mean, of this cell alone]"
-            " over pairs of one replicate (number of pairs)"
+            "Points gained, mean ± standard deviation [95 % t interval, of this cell alone] over"
+            " replicates (their number)"
             + (" / the gain in the published numbers." if printed else ".")
         )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from fdsl.report import compare, statistics
 from fdsl.report.statistics import Floats
@@ -83,10 +82,10 @@ def effects(
     )
 
 
-def _images(runs: pd.DataFrame, wanted: Sequence[str]) -> NDArray[np.uint8] | None:
+def _images(runs: pd.DataFrame, wanted: Sequence[str]) -> Floats | None:
     """Return which test images were correct, shape (pre-trainings, images); None if unknown."""
     if runs.empty or runs["correct_bits"].isna().any():
         return None
     number = int(runs["images"].iloc[0])
-    packed = [np.frombuffer(runs.at[p, "correct_bits"], np.uint8) for p in wanted]  # noqa: PD008
-    return np.unpackbits(np.stack(packed), axis=1)[:, :number]
+    packed = [np.frombuffer(bytes(runs["correct_bits"][p]), np.uint8) for p in wanted]
+    return np.unpackbits(np.stack(packed), axis=1)[:, :number].astype(float)

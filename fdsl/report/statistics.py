@@ -45,10 +45,15 @@ def t_interval(values: Floats, *, level: float = LEVEL) -> tuple[Floats, Floats]
     tuple of arrays
         Lower and upper bound, shape (...).
     """
-    n = values.shape[-1]
-    half = stats.t.ppf((1 + level) / 2, n - 1) * stats.sem(values, axis=-1)
+    half = half_width(values.std(axis=-1, ddof=1), values.shape[-1], level=level)
     mean = values.mean(axis=-1)
     return mean - half, mean + half
+
+
+def half_width(sd: Floats, n: NDArray[np.int64] | int, *, level: float) -> Floats:
+    """Return half the width of Student's t interval; NaN for n = 1."""
+    half: Floats = stats.t.ppf((1 + level) / 2, np.subtract(n, 1)) * sd / np.sqrt(n)
+    return half
 
 
 def t_test(values: Floats, *, margin: float = 0.0) -> Floats:

@@ -95,8 +95,8 @@ def draw_panels(block: SubFigure, table: pd.DataFrame, scale: ReportScale) -> No
 
 
 def draw_bars(axes: Axes, panel: pd.DataFrame) -> None:
-    """Draw one panel: published bars hatched, ours filled with the standard deviation over replicates,
-    numbers above, and a label on a bar that was not run.
+    """Draw one panel: published bars hatched, ours filled with the standard deviation over
+    replicates, numbers above, and a label on a bar that was not run.
     """
     kinds = [kind for kind in LOOKS if panel[kind].notna().any()]
     width = 0.8 / max(1, len(kinds))
