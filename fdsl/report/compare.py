@@ -247,9 +247,7 @@ def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.
     )
     pairs["gain"] = pairs["score"] - pairs["score_base"]
     found = pairs.groupby(["pretraining", "measure"], as_index=False).agg(
-        gain=("gain", "mean"),
-        sd=("gain", "std"),
-        pairs=("gain", "size"),
+        gain=("gain", "mean"), sd=("gain", "std"), pairs=("gain", "size")
     )
     half = half_width(found["sd"].to_numpy(float), found["pairs"].to_numpy(), level=LEVEL)
     found["low"], found["high"] = found["gain"] - half, found["gain"] + half
