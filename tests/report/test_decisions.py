@@ -135,7 +135,7 @@ def test_the_effect_is_paired_by_replicate_and_averaged_over_datasets():
         ([79, 80, 81], EQUIVALENT, "not reproduced", "opposite direction"),
         ([39, 40, 41], EQUIVALENT, "not reproduced", "opposite direction"),
         ([50, 60, 71], {}, "undecided (n > 1000 would decide)", None),
-        ([61, 62, 66], {}, "undecided (n ≈ 7 would decide)", None),
+        ([61, 62, 66], {}, "undecided (n ≈ 9 would decide)", None),
         ([58.5, 60, 61.5], EQUIVALENT, "undecided (n ≈ 7 would decide)", None),
         ([61], {}, "undecided (one replicate)", None),
         ([61, 61, 61], {}, "undecided (no spread)", None),

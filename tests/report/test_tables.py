@@ -174,7 +174,7 @@ def test_what_does_not_help_is_said_as_plainly_as_what_does(table3, laptop, lapt
     helps = (
         "FractalDB-1k: beats Scratch on Fashion-MNIST, 1,000 labels (+12.00 ± 1.73 [+7.70, +16.30],"
         " n = 3), Digits (+8.43 ± 1.25 [+5.31, +11.54], n = 3), Stand-in average (+10.21 ± 1.10"
-        " [+7.49, +12.94], n = 3)."
+        " [+7.48, +12.95], n = 3)."
     )
     hurts = (
         "RCDB-1k (200 categories × 100 images, 32 px): does not help (below Scratch) on Digits"
