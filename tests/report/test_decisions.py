@@ -174,6 +174,9 @@ def test_all_tested_claims_of_a_study_share_the_error():
     assert found["c"].p == pytest.approx(alone.p)
     assert found["c"].p_holm == pytest.approx(13 * alone.p)
     assert found["c"].verdict.startswith("undecided (n ≈ ")
+    assert found["c"].n_to_decide == statistics.replicates_to_decide(
+        25 / 3, np.std([6, 8, 11], ddof=1), margin=0, equivalent=False, error=0.05 / 13
+    )
     assert found["untested"].p_holm is None
 
 

@@ -242,3 +242,10 @@ def test_an_impossible_pretraining_is_refused(record, result, scale, says):
     path = pretrained(record("rcdb1k", "x", 1, 1), **result)
     with pytest.raises(RecordRefused, match=says):
         read_pretrainings([path], scale=scale)
+
+
+def test_bits_beyond_the_images_are_refused(record):
+    path = record("rcdb1k", "digits", 0, 9, images=9)
+    edit(path, result={"correct_bits": packed(np.ones(10, bool))})
+    with pytest.raises(RecordRefused, match="correct_bits has 2 bytes, which are not 9 images"):
+        read_runs([path], scale="paper")
