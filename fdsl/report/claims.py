@@ -22,9 +22,9 @@ FILES = (".csv", ".md", ".html", SUFFIX)
 LEGEND = (
     "Effects in percentage points: the claimed better group minus the other, mean over datasets,"
     " paired by replicate (one run of the whole pipeline). The interval is Student's, of this claim"
-    " alone: 95 %, and 90 % where the claim is `about as well`. A verdict needs p ≤ 0.05 after"
+    " alone: 95 %, and 90 % where the claim is 'about as well'. A verdict needs p ≤ 0.05 after"
     " Holm's correction for all tested claims of the study, by a t test against the claim's margin"
-    " (0 unless stated) or two one-sided tests. `n ≈ …` is the number of replicates that would"
+    " (0 unless stated) or two one-sided tests. n ≈ … is the number of replicates that would"
     " decide with probability 0.8, if effect and spread are those seen. The tests are ours: the"
     " paper states none."
 )
