@@ -130,9 +130,7 @@ def test_shift_and_flip_at_32(benchmark):
     transform = TrainTransform(recipe(size=32, crop="pad_and_shift", rand_augment=None))
     branches = np.column_stack([np.arange(IMAGES)] * 4)
     benchmark.group = "32 px"
-    benchmark(
-        lambda: transform.placed(planes, uniforms(0, branches, draws=transform.draws)),
-    )
+    benchmark(lambda: transform.placed(planes, uniforms(0, branches, draws=transform.draws)))
 
 
 @pytest.mark.parametrize("size", [32, 224])

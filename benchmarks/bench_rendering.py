@@ -13,13 +13,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from oracles import bezier as slow_bezier
-from oracles import dead_leaves as slow_dead_leaves
-from oracles import exfractaldb as slow_exfractaldb
-from oracles import fractaldb as slow_fractaldb
-from oracles import perlin_2d as slow_perlin
-from oracles import rcdb as slow_rcdb
-from oracles import visualatom as slow_visualatom
+from oracles import (
+    bezier as slow_bezier,
+    dead_leaves as slow_dead_leaves,
+    exfractaldb as slow_exfractaldb,
+    fractaldb as slow_fractaldb,
+    perlin_2d as slow_perlin,
+    rcdb as slow_rcdb,
+    visualatom as slow_visualatom,
+)
 
 from fdsl.formulas import (
     bezier,

@@ -33,7 +33,6 @@ from fdsl.augment.mixup_cutmix import BatchTransform
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Recipe
 from fdsl.train import loop, models, optim
-from fdsl.train.checkpoint import StopRequest
 from fdsl.train.classification import Classification
 from fdsl.train.distributed import Processes, keep_freed_memory
 from fdsl.train.input.loader import Batch, TrainingImages, training_batches
@@ -153,8 +152,6 @@ def engine(
 
     def steps() -> None:
         goal = train_state.step + STEPS
-        stop = StopRequest()
-        stop.reason = lambda: "enough" if train_state.step == goal else None  # type: ignore[method-assign]
         try:
             loop.train(
                 train_state,
@@ -163,8 +160,7 @@ def engine(
                 metrics=metrics,
                 evaluate=lambda: None,
                 save=lambda: None,
-                save_due=lambda: False,
-                stop=stop,
+                wishes=lambda: (train_state.step == goal, False),
             )
         except loop.Interrupted:
             return

@@ -93,8 +93,7 @@ def test_planning_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    ("file", "counts"),
-    [("page.html.j2", True), ("style.css", True), ("other.html.j2", False)],
+    ("file", "counts"), [("page.html.j2", True), ("style.css", True), ("other.html.j2", False)]
 )
 def test_templates_count_for_the_modules_that_name_them(package, file, counts):
     templates = package / "report" / "templates"

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fdsl.schema.recipe import Preparation, Recipe
+from fdsl.schema.recipe import Preparation, Range, Recipe
 
 Pixels = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -172,12 +172,7 @@ class EvalTransform:
 
 
 def random_window(
-    height: int,
-    width: int,
-    *,
-    scale: tuple[float, float],
-    ratio: tuple[float, float],
-    rng: np.random.Generator,
+    height: int, width: int, *, scale: Range, ratio: Range, rng: np.random.Generator
 ) -> tuple[int, int, int, int]:
     """Draw the window of a random resized crop, as torchvision and timm do (Szegedy et al. 2015).
 

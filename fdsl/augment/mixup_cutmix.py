@@ -21,6 +21,8 @@ from fdsl.augment.erasing import erase
 from fdsl.schema.recipe import Preparation, Recipe
 from fdsl.seeding import tree
 
+Device = torch.device | str
+
 CUTMIX_SHARE = 0.5  # of the updates, when mixup is on as well
 
 
@@ -69,14 +71,7 @@ class BatchTransform:
         self._factor, self._offset = 1 / (255 * std), mean / std
 
     def __call__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        keys: Tensor,
-        *,
-        seed: int,
-        step: int,
-        device: torch.device | str,
+        self, images: Tensor, labels: Tensor, keys: Tensor, *, seed: int, step: int, device: Device
     ) -> tuple[Tensor, Tensor]:
         """Transform one micro-batch.
 

@@ -51,9 +51,7 @@ class AugmentedImages(SyntheticImages):
     """
 
     def __init__(
-        self,
-        images: StreamedImages | ShardedImages,
-        augmentations: tuple[OfdbAugmentation, ...],
+        self, images: StreamedImages | ShardedImages, augmentations: tuple[OfdbAugmentation, ...]
     ) -> None:
         streamed = images if isinstance(images, StreamedImages) else None
         drawn = streamed is not None

@@ -18,13 +18,7 @@ Pixels = NDArray[np.uint8]
 _IMAGE = "Array(uint8, 3, 'C', readonly=True)"
 
 
-def affine(
-    image: Pixels,
-    matrix: tuple[float, float, float, float, float, float],
-    *,
-    cubic: bool,
-    fill: Pixels,
-) -> Pixels:
+def affine(image: Pixels, matrix: tuple[float, ...], *, cubic: bool, fill: Pixels) -> Pixels:
     """Map an image by an affine map, from output to input coordinates.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -46,25 +46,20 @@ def forecast(
     reserved ones. Not counted: failed attempts, queueing, temporary checkpoints, and finished jobs.
     """
     from fdsl.cli.console import PlainConsole
-    from fdsl.forecast.forecast import forecast as add_up
-    from fdsl.forecast.forecast import with_images
+    from fdsl.forecast.forecast import forecast as add_up, with_images
     from fdsl.forecast.published import Published
     from fdsl.forecast.rates import load as load_rates
+    from fdsl.forecast.speeds import Speeds
     from fdsl.forecast.table import to_terminal
     from fdsl.schema.yaml_files import workflow_folder
 
     checked = read_config(config, set_, **({"scale": scale} if scale else {}))
-    known: dict[str, Any] = {
-        "rates": load_rates(rates),
-        "published": Published.read(workflow_folder() / "published"),
-        "gpu": gpu,
-    }
-    found = add_up(checked, targets, **known)
+    measured, published = load_rates(rates), Published.read(workflow_folder() / "published")
+    speeds = Speeds(measured, published, gpu)
+    found = add_up(checked, targets, speeds)
     other = with_images(checked, "shards" if found.images == "stream" else "stream")
-    shown = to_terminal(
-        found, add_up(other, targets, **known), targets=targets, rates=known["rates"]
-    )
-    PlainConsole().print(shown)
+    both = (found, add_up(other, targets, speeds))
+    PlainConsole().print(to_terminal(*both, targets=targets, rates=measured))
 
 
 def bench(

@@ -82,7 +82,8 @@ def render(
     from fdsl.cli.progress import track
     from fdsl.images.export.render import render as render_images
 
-    images = _load(dataset, seed, set_, parameters, official, threads)
+    how: dict[str, Any] = {"official": official, "threads": threads, "parameters": parameters}
+    images = _load(dataset, set_, seed=seed, **how)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     count = (cores or 1) if workers is None else workers
     if format == "csv":
@@ -143,28 +144,16 @@ def which(
     elif folder is not None:
         index, images = int(what), lookup.dataset_of(lookup.folder_of(folder))
     elif dataset is not None:
-        index, images = int(what), _load(dataset, seed, set_, parameters, official, threads)
+        how: dict[str, Any] = {"official": official, "threads": threads, "parameters": parameters}
+        index, images = int(what), _load(dataset, set_, seed=seed, **how)
     else:
         raise typer.BadParameter("an index needs --folder or --dataset")
     typer.echo(json.dumps(lookup.of_index(images, index), indent=2))
 
 
-def _load(
-    name: str,
-    seed: int,
-    changes: list[str] | None,
-    parameters: Path | None,
-    official: bool,
-    threads: int,
-) -> Any:
+def _load(name: str, changes: list[str] | None, **options: Any) -> Any:
     from fdsl.images.dataset import load
 
-    options: dict[str, Any] = {
-        "seed": seed,
-        "official": official,
-        "threads": threads,
-        "parameters": parameters,
-    }
     return load(name, **options, **assignments(changes))
 
 

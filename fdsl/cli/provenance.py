@@ -46,8 +46,7 @@ def provenance(
 def verify(
     folder: Annotated[Path, typer.Argument(help="A results folder.")] = Path("results"),
     strict: Annotated[
-        bool,
-        typer.Option("--strict", help="Exit with 1 also for stale or misplaced results."),
+        bool, typer.Option("--strict", help="Exit with 1 also for stale or misplaced results.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     config: ConfigFile = None,
@@ -66,8 +65,7 @@ def verify(
 
     from fdsl.io.escaping import printable
     from fdsl.lineage.expected import Expected
-    from fdsl.lineage.verify import Status
-    from fdsl.lineage.verify import verify as check
+    from fdsl.lineage.verify import Status, verify as check
     from fdsl.workflow.jobs import Jobs
 
     found = check(folder, Expected.by(Jobs(read_config(config, set_))), threads=threads)

@@ -64,11 +64,6 @@ class Amount:
     def __mul__(self, factor: float) -> Amount:
         return Amount({name: value * factor for name, value in self.parts.items()})
 
-    def no_better_than(self, origin: Origin) -> Amount:
-        """Return the quantity with every better origin replaced by this one."""
-        order = list(Origin)
-        return total(Amount.of(v, max(o, origin, key=order.index)) for o, v in self.parts.items())
-
 
 def total(amounts: Iterable[Amount]) -> Amount:
     """Return the sum of amounts."""

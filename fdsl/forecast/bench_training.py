@@ -141,21 +141,44 @@ def _training(
 ) -> rates.TrainingSpeed:
     """Time updates and evaluations of a fresh network on batches that are ready."""
     import torch
+
+    from fdsl.train.distributed import keep_freed_memory
+
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    update, evaluate = _passes(config, recipe, "cpu" if name == CPU else "cuda", batch)
+    for _ in range(3):
+        update()
+    clock = time.process_time if name == CPU else time.perf_counter
+    trained = seconds_each(update, seconds, clock)
+    evaluate()
+    return rates.TrainingSpeed(
+        network=recipe.model,
+        device=name,
+        image_size_px=recipe.image_size_px,
+        precision=recipe.precision,
+        training_images_per_s=batch / trained,
+        inference_images_per_s=batch / seconds_each(evaluate, seconds, clock),
+        memory_mb=peak_memory_mb(),
+    )
+
+
+def _passes(
+    config: Config, recipe: Recipe, kind: str, batch: int
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return an update and an evaluation of a fresh network, on one batch in memory."""
+    import torch
     from torch.nn import functional
 
     from fdsl.augment.mixup_cutmix import BatchTransform
     from fdsl.train import models, optim
-    from fdsl.train.distributed import keep_freed_memory
     from fdsl.train.evaluate import autocast
 
-    device = torch.device("cpu" if name == CPU else "cuda")
-    torch.set_num_threads(1)
-    keep_freed_memory()
+    device = torch.device(kind)
     entry, size, classes = config.models[recipe.model], recipe.image_size_px, 1000
     channels = models.channels(entry)
-    network = models.build(
-        entry, image_size_px=size, classes=classes, drop_path=recipe.drop_path, seed=0
-    )
+    drop_path = recipe.drop_path
+    network = models.build(entry, image_size_px=size, classes=classes, drop_path=drop_path)
     models.choose_attention(network, device=device, precision=recipe.precision)
     models.choose_patches(network, device=device, image_size_px=size)
     network.to(device)
@@ -179,23 +202,10 @@ def _training(
         wait()
 
     def evaluate() -> None:
+        network.eval()
         images, _ = finish(pixels, labels, keys, seed=0, step=0, device=device)
         with torch.no_grad(), autocast(device, recipe.precision):
             network(images)
         wait()
 
-    for _ in range(3):
-        update()
-    clock = time.process_time if name == CPU else time.perf_counter
-    trained = seconds_each(update, seconds, clock)
-    network.eval()
-    evaluate()
-    return rates.TrainingSpeed(
-        network=recipe.model,
-        device=name,
-        image_size_px=size,
-        precision=recipe.precision,
-        training_images_per_s=batch / trained,
-        inference_images_per_s=batch / seconds_each(evaluate, seconds, clock),
-        memory_mb=peak_memory_mb(),
-    )
+    return update, evaluate

@@ -4,20 +4,17 @@ holds and leaves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from fdsl.forecast.amount import Amount, Origin
-from fdsl.forecast.published import Published
-from fdsl.forecast.rates import Rates
 from fdsl.forecast.speeds import CPU, Speeds
-from fdsl.forecast.trainings import Device, Trainings, Work
+from fdsl.forecast.trainings import Device, Trainings
 from fdsl.workflow.jobs import Job, Jobs
 from fdsl.workflow.runs import Run
 
 CHECK_MB_PER_S = 100  # to read and digest real pictures, or to download them
 WEIGHT_BYTES = 4  # of a parameter in model.safetensors
-TRAINED = ("pretrain", "finetune", "probe", "detect")
 TORCH = ("attention", "import_weights")  # small jobs that import it
 
 
@@ -39,10 +36,10 @@ class Cost:
         What was assumed.
     """
 
-    core_s: Amount = field(default_factory=Amount)
-    gpu_s: Amount = field(default_factory=Amount)
-    disk_bytes: Amount = field(default_factory=Amount)
-    memory_mb: Amount = field(default_factory=Amount)
+    core_s: Amount
+    gpu_s: Amount
+    disk_bytes: Amount
+    memory_mb: Amount
     words: tuple[str, ...] = ()
 
 
@@ -53,25 +50,19 @@ class Estimator:
     ----------
     table
         The configuration's jobs.
-    rates
-        Of the machine's cores.
-    published
-        Of GPUs and networks.
-    gpu
-        Which GPU the trainings run on; None = the measured one, else RTX 3090.
-
-    Raises
-    ------
-    ConfigError
-        If no speed of the GPU is known.
+    speeds
+        Of the machine's cores, and of the GPU that trainings run on.
     """
 
-    def __init__(
-        self, table: Jobs, *, rates: Rates, published: Published, gpu: str | None = None
-    ) -> None:
-        self.table, self.config, self.rates, self.published = table, table.config, rates, published
-        self.speeds = Speeds(rates, published, gpu)
-        self._trainings = Trainings(table.config, self.speeds)
+    def __init__(self, table: Jobs, speeds: Speeds) -> None:
+        self.table, self.config, self.speeds, self.rates = table, table.config, speeds, speeds.rates
+        works = Trainings(table.config, speeds)
+        self._works = {
+            "pretrain": works.pretraining,
+            "finetune": works.finetuning,
+            "probe": works.probing,
+            "detect": works.detection,
+        }
         self._once = cache(self._cost)
 
     def cost(self, job: Job) -> Cost:
@@ -83,7 +74,7 @@ class Estimator:
             return self._sampling(scale, name)
         if rule == "render_shard":
             return self._rendering(scale, name)
-        if rule in TRAINED:
+        if rule in self._works:
             return self._trained(rule, scale, name)
         return self._small(rule, scale, name)
 
@@ -96,13 +87,9 @@ class Estimator:
         searched = Amount.of(dataset.classes * drawing.search_s / workers, origin)
         wall = self._around("sample_parameters", "images", starts=min(processes, 2)) + searched
         left = Amount.of(dataset.classes * drawing.parameter_bytes, origin)
-        return Cost(
-            wall * workers,
-            Amount(),
-            left + self._left("sample_parameters"),
-            Amount.of(drawing.memory_mb * processes, origin),
-            (words,) if words else (),
-        )
+        memory = Amount.of(drawing.memory_mb * processes, origin)
+        disk = left + self._left("sample_parameters")
+        return Cost(wall * workers, Amount(), disk, memory, words)
 
     def _rendering(self, scale: str, name: str) -> Cost:
         dataset = self.config.dataset(scale, name)
@@ -110,51 +97,28 @@ class Estimator:
         images = dataset.classes * dataset.instances / self.config.scales[scale].shards_of(name)
         drawn = Amount.of(images * (drawing.draw_s + drawing.encode_s), origin)
         wall = self._around("render_shard", "images") + drawn
-        return Cost(
-            wall * self.table.resources.budget(scale, "render_shard").threads,
-            Amount(),
-            Amount.of(images * drawing.shard_bytes, origin) + self._left("render_shard"),
-            Amount.of(drawing.memory_mb, origin),
-            (words,) if words else (),
-        )
+        threads = self.table.resources.budget(scale, "render_shard").threads
+        disk = Amount.of(images * drawing.shard_bytes, origin) + self._left("render_shard")
+        return Cost(wall * threads, Amount(), disk, Amount.of(drawing.memory_mb, origin), words)
 
     def _trained(self, rule: str, scale: str, key: str) -> Cost:
         """Return the cost of a job with a network of its own: its work, shared by its processes."""
-        run, resources = Run.read(key), self.table.resources.budget(scale, rule)
-        nodes, each, cores, gpus = 1, 1, resources.threads, resources.gpu
-        if rule in {"pretrain", "finetune"}:
-            grid = self.table.resources.grid(scale, rule, key)
-            nodes, each = grid.nodes, grid.processes
-            cores, gpus = (
-                self.table.resources.threads(scale, rule, key),
-                self.table.resources.gpus(scale, rule, key),
-            )
-        if self.config.user.device == "cpu":
-            gpus = 0
-        loaders = self.config.user.loader_workers
+        run, resources = Run.read(key), self.table.resources
+        grid, cores = resources.grid(scale, rule, key), resources.threads(scale, rule, key)
+        gpus, loaders = resources.gpus(scale, rule, key), self.config.user.loader_workers
         if loaders is None:
-            loaders = cores // each if gpus else 0
+            loaders = cores // grid.processes if gpus else 0
         device = Device(self.speeds.gpu if gpus else CPU, loaders)
-        work = self._work(rule, scale, run, device=device)
-        wall = self._around(rule, "training") + work.wall * (1 / (nodes * each))
+        work = self._works[rule](scale, run, device=device)
+        wall = self._around(rule, "training") + work.wall * (1 / (grid.nodes * grid.processes))
         memory, words = work.memory_mb, work.words
         if memory is None:
-            memory = Amount.of(resources.mem_mb, Origin.ASSUMED)
+            memory = Amount.of(resources.budget(scale, rule).mem_mb, Origin.ASSUMED)
             words = (*words, "memory of jobs on a GPU: what the scale reserves for them")
         disk = self._left(rule)
         if rule == "pretrain":
             disk += self._weights(run.model)
-        return Cost(wall * cores * nodes, wall * gpus * nodes, disk, memory, words)
-
-    def _work(self, rule: str, scale: str, run: Run, *, device: Device) -> Work:
-        match rule:
-            case "pretrain":
-                return self._trainings.pretraining(scale, run, device=device)
-            case "finetune":
-                return self._trainings.finetuning(scale, run, device=device)
-            case "probe":
-                return self._trainings.probing(scale, run, device=device)
-        return self._trainings.detection(scale, run, device=device)
+        return Cost(wall * cores * grid.nodes, wall * gpus * grid.nodes, disk, memory, words)
 
     def _small(self, rule: str, scale: str, name: str) -> Cost:
         """Return the cost of a job of seconds: tables, figures, attention, manifests of images."""
@@ -190,5 +154,5 @@ class Estimator:
 
     def _weights(self, model: str) -> Amount:
         """Return the bytes of a network's weights."""
-        millions = self.published.network(model).parameters_millions
+        millions = self.speeds.published.network(model).parameters_millions
         return Amount.of(millions * 1e6 * WEIGHT_BYTES, Origin.PUBLISHED)

@@ -11,8 +11,7 @@ from typing import Literal
 
 from fdsl.forecast.amount import Amount, total
 from fdsl.forecast.costs import Cost, Estimator
-from fdsl.forecast.published import Published
-from fdsl.forecast.rates import Rates
+from fdsl.forecast.speeds import Speeds
 from fdsl.workflow.config import Config
 from fdsl.workflow.jobs import Job, Jobs
 from fdsl.workflow.rules import RULES
@@ -60,23 +59,16 @@ class Forecast:
     pictures: dict[str, int | None]
 
 
-def forecast(
-    config: Config,
-    targets: Sequence[str],
-    *,
-    rates: Rates,
-    published: Published,
-    gpu: str | None = None,
-) -> Forecast:
+def forecast(config: Config, targets: Sequence[str], speeds: Speeds) -> Forecast:
     """Add up what targets cost if nothing has been made yet.
 
     Raises
     ------
     ConfigError
-        If a target, the GPU or the work of a network is unknown.
+        If a target or the work of a network is unknown.
     """
     table = Jobs(config)
-    estimator = Estimator(table, rates=rates, published=published, gpu=gpu)
+    estimator = Estimator(table, speeds)
     found = table.needed(targets)
     costs = {job: estimator.cost(job) for job in found}
     by_rule: dict[str, list[Job]] = defaultdict(list)
@@ -92,7 +84,7 @@ def forecast(
     return Forecast(
         scale=config.user.scale,
         images=config.scales[config.user.scale].images,
-        gpu=estimator.speeds.gpu if whole.gpu_s.value else None,
+        gpu=speeds.gpu if whole.gpu_s.value else None,
         lines=lines,
         total=whole,
         words={sentence: list(rules) for sentence, rules in words.items()},

@@ -156,7 +156,7 @@ class Rates:
             (Fixed(rule=rule, seconds=0, bytes=0, memory_mb=0), Origin.ASSUMED),
         )
 
-    def drawing(self, dataset: SyntheticDataset) -> tuple[Drawing, Origin, str]:
+    def drawing(self, dataset: SyntheticDataset) -> tuple[Drawing, Origin, tuple[str, ...]]:
         """Return what a dataset's images cost, the origin, and in words what was assumed.
 
         Without a measurement of the same settings, that of the same formula with the nearest image
@@ -172,7 +172,7 @@ class Rates:
         alike = [pair for pair in self.each("drawing") if pair[0].formula == dataset.formula]
         for entry, origin in alike:
             if _plain(entry.settings) == wanted:
-                return entry, origin, ""
+                return entry, origin, ()
         if not alike:
             raise ConfigError(
                 f"no dataset of the formula {dataset.formula} was measured, so its cost cannot be"
@@ -190,7 +190,7 @@ class Rates:
             f" {near.dataset} at {near.image_size_px}"
             f" px{', by the number of points' if factor != 1 else ''}, packed by the area"
         )
-        return near.model_copy(update=scaled), Origin.ASSUMED, words
+        return near.model_copy(update=scaled), Origin.ASSUMED, (words,)
 
 
 def default_path() -> Path:

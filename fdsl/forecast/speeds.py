@@ -6,7 +6,7 @@ import math
 
 from fdsl.forecast.amount import Amount, Origin
 from fdsl.forecast.published import DEFAULT_GPU, Published, Speed
-from fdsl.forecast.rates import Rates, TrainingSpeed
+from fdsl.forecast.rates import Rates
 from fdsl.schema.base import ConfigError
 
 CPU = "cpu"  # one thread of it
@@ -52,35 +52,25 @@ class Speeds:
         ConfigError
             If no speed of the network or of a similar one is known.
         """
-        entries = [pair for pair in self.rates.each("training") if pair[0].device == device]
-        wanted = (name, image_size_px, precision)
-        for entry, origin in entries:
-            if (entry.network, entry.image_size_px, entry.precision) == wanted:
+        wanted = (name, image_size_px, precision, device)
+        for entry, origin in self.rates.each("training"):
+            if (entry.network, entry.image_size_px, entry.precision, entry.device) == wanted:
                 memory = Amount.of(entry.memory_mb, origin) if device == CPU else None
                 return Speed(entry.images_per_s(train=train), origin, (), memory)
         if device in self.published.gpus:
             return self.published.speed(
                 device, name, precision=precision, image_size_px=image_size_px, train=train
             )
-        return self._by_gmacs(*wanted, [entry for entry, _ in entries], device, train=train)
+        return self._by_gmacs(*wanted, train=train)
 
-    def _by_gmacs(
-        self,
-        name: str,
-        size: int,
-        precision: str,
-        entries: list[TrainingSpeed],
-        device: str,
-        *,
-        train: bool,
-    ) -> Speed:
+    def _by_gmacs(self, name: str, size: int, precision: str, device: str, *, train: bool) -> Speed:
         """Return the measured speed of the network with the nearest GMACs, scaled by them."""
         ours = self.published.network(name)
         work = ours.gmacs * (size / ours.image_size_px) ** 2
         like = []
-        for entry in entries:
+        for entry, _ in self.rates.each("training"):
             theirs = self.published.networks.get(entry.network)
-            if theirs is not None and theirs.task == ours.task:
+            if entry.device == device and theirs is not None and theirs.task == ours.task:
                 scaled = theirs.gmacs * (entry.image_size_px / theirs.image_size_px) ** 2
                 distance = (entry.precision != precision, abs(math.log(scaled / work)))
                 like.append((distance, entry, scaled))

@@ -109,10 +109,8 @@ def _machines(rates: Rates) -> list[str]:
 
 def _machine(rates: MachineRates) -> str:
     about, machine = rates.machine, rates.machine.environment
-    processor, cores = (
-        machine.get("processor", "unknown processor"),
-        machine.get("cores", "unknown"),
-    )
+    processor = machine.get("processor", "unknown processor")
+    cores = machine.get("cores", "unknown")
     versions = ", ".join(f"{key} {machine[key]}" for key in ("torch", "numba") if key in machine)
     return f"{about.date}, {processor}, {cores} cores, {versions}; {about.words}"
 

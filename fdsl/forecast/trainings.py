@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fdsl.forecast import loading
 from fdsl.forecast.amount import Amount, Origin
@@ -39,7 +39,7 @@ class Work:
         Most that the process holds; None where no measurement is at hand.
     """
 
-    wall: Amount
+    wall: Amount = field(default_factory=Amount)
     words: tuple[str, ...] = ()
     memory_mb: Amount | None = None
 
@@ -76,7 +76,7 @@ class Trainings:
             source = SourceImages(source_s, origin, drawing.image_size_px, drawing.channels)
             shown = 1 if recipe.augmentation.one_per_category else dataset.instances
             work = self._training(recipe, source, dataset.classes * shown, device=device)
-            return _assumed(*([assumed] if assumed else [])).then(work)
+            return Work(words=assumed).then(work)
         real = self.config.real(scale, run.pretraining)
         stand_in = self.config.scales[scale].real.get(run.pretraining)
         limit = stand_in.pictures if stand_in else None
@@ -143,7 +143,7 @@ class Trainings:
             large = loading.LARGE_VIEWS * (1 + TEACHER)
             passes = large + views.local_crops * (views.local_size_px / size) ** 2
             words = f"DINO: {passes:.1f} times the work of an image, by the pixels of its views"
-            wall = (computed.wall * passes).no_better_than(Origin.ASSUMED)
+            wall = Amount.of(computed.wall.value * passes, Origin.ASSUMED)
             computed = replace(computed, wall=wall, words=(*computed.words, words))
         kept = images * source.channels * size**2 <= loading.KEPT_BYTES
         read = min(images, seen) if how == loading.PLAIN and kept else seen
@@ -181,10 +181,10 @@ class Trainings:
         entry = self.config.downstream[dataset]
         stated = limit or (entry.train_images if part == "train" else entry.test_images)
         if stated is not None:
-            return stated, _assumed()
+            return stated, Work()
         likely = LIKELY_IMAGES.get((dataset, part), UNKNOWN_IMAGES)
         words = f"{dataset}: the catalogue states no number of {part} images; taken as {likely:,}"
-        return likely, _assumed(words)
+        return likely, Work(words=(words,))
 
     def _photographs(self, name: str) -> tuple[SourceImages, Work]:
         """Return what the images of a real dataset are like, and what was assumed."""
@@ -192,16 +192,11 @@ class Trainings:
         if dataset.loader in loading.ARRAYS_PX:
             channels = 1 if dataset.loader in loading.GRAY else 3
             side = loading.ARRAYS_PX[dataset.loader]
-            return SourceImages(0.0, Origin.EXACT, side, channels), _assumed()
+            return SourceImages(0.0, Origin.EXACT, side, channels), Work()
         seconds, _ = self.rates.one("picture_s")
         words = f"photographs: JPEG of 500 × 375 px, prepared as from {loading.PHOTOGRAPH_PX} px"
         source = SourceImages(seconds, Origin.ASSUMED, loading.PHOTOGRAPH_PX, 3)
-        return source, _assumed(words)
-
-
-def _assumed(*words: str) -> Work:
-    """Return no work, with assumptions."""
-    return Work(Amount(), words)
+        return source, Work(words=(words,))
 
 
 def _together(computed: Work, loaded: Work, *, loaders: int) -> Work:
@@ -216,4 +211,4 @@ def _together(computed: Work, loaded: Work, *, loaders: int) -> Work:
         "images are prepared inside the training process (loader_workers: 0), and that takes longer"
         " than the network: `--config loader_workers=N` shares it among N processes"
     )
-    return both.then(_assumed(words))
+    return both.then(Work(words=(words,)))

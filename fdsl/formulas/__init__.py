@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, Unpack, cast, runtime_checkable
 
-from fdsl.formulas.arrays import Parameters, Pixels
+from fdsl.formulas.arrays import Parameters, Pixels, Place
 from fdsl.schema.base import FrozenModel, choose
 
-FORMULAS = {
-    "fractaldb": "fdsl.formulas.fractaldb",
-    "exfractaldb": "fdsl.formulas.exfractaldb",
-    "rcdb": "fdsl.formulas.rcdb",
-    "visualatom": "fdsl.formulas.visualatom",
-    "one_parameter": "fdsl.formulas.one_parameter",
-    "perlin": "fdsl.formulas.perlin",
-    "dead_leaves": "fdsl.formulas.dead_leaves",
-    "bezier": "fdsl.formulas.bezier",
-}
+NAMES = "fractaldb exfractaldb rcdb visualatom one_parameter perlin dead_leaves bezier"
+FORMULAS = tuple(NAMES.split())
 
 
 class Formula(Protocol):
@@ -33,9 +25,7 @@ class Formula(Protocol):
         """Return the columns of PARAMETERS for one category, independent of all others."""
 
     @staticmethod
-    def render(
-        settings: FrozenModel, parameters: Parameters, *, seed: int, category: int, instance: int
-    ) -> Pixels:
+    def render(settings: FrozenModel, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
         """Return one image, (H, W) or (H, W, 3), a pure function of the arguments.
 
         Raises
@@ -51,7 +41,7 @@ class MayDiverge(Protocol):
 
     @staticmethod
     def draw(
-        settings: FrozenModel, parameters: Parameters, *, seed: int, category: int, instance: int
+        settings: FrozenModel, parameters: Parameters, **place: Unpack[Place]
     ) -> tuple[Pixels, bool]:
         """Return the image of `render`, and whether the varied system diverged."""
 
@@ -66,5 +56,5 @@ def get(name: str) -> Formula:
     ConfigError
         If the name is not in FORMULAS; the message lists the names.
     """
-    module = FORMULAS[choose("formula", name, list(FORMULAS), where="fdsl.formulas")]
-    return cast("Formula", import_module(module))
+    module = choose("formula", name, FORMULAS, where="fdsl.formulas")
+    return cast("Formula", import_module(f"fdsl.formulas.{module}"))

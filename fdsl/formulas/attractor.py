@@ -58,16 +58,9 @@ class WindowSettings(FrozenModel):
     of the search.
     """
 
-    pad_px: int = Field(
-        6,
-        ge=0,
-        le=512,
-        description="free pixels on each side; below 4 the border cuts patches off",
-    )
+    pad_px: int = Field(6, ge=0, le=512, description="free border; below 4 it cuts patches off")
     search_size_px: int = Field(512, ge=16, le=4096, description="side of the image of the search")
-    search_pad_px: int = Field(
-        6, ge=0, le=512, description="free pixels on each side in the search"
-    )
+    search_pad_px: int = Field(6, ge=0, le=512, description="free border in the search")
     search_points: int = Field(100_000, ge=1, le=10_000_000, description="points of the search")
 
     @model_validator(mode="after")

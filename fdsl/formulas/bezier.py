@@ -10,12 +10,13 @@ of one pixel on black.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Unpack
 
 import numpy as np
 from pydantic import Field
 
 from fdsl.formulas import constants
-from fdsl.formulas.arrays import Floats, Parameters, Pixels
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
@@ -34,18 +35,9 @@ class Settings(FrozenModel):
     """
 
     image_size_px: int = Field(362, ge=4, le=8192, description="side of the square image")
-    grid: int = Field(
-        12,
-        ge=2,
-        le=64,
-        description="3 to this + 2 control points times 1 to this many curves",
-    )
-    margin: float = Field(
-        0.05, ge=0, le=0.45, description="share of the image on each side without control points"
-    )
-    jitter: float = Field(
-        0.1, gt=0, le=0.5, description="points move by ± this share of the image, but stay inside"
-    )
+    grid: int = Field(12, ge=2, le=64, description="3 … grid + 2 control points × 1 … grid curves")
+    margin: float = Field(0.05, ge=0, le=0.45, description="share of each side without points")
+    jitter: float = Field(0.1, gt=0, le=0.5, description="points move ± this share but stay inside")
     gray_level: int = Field(127, ge=1, le=255, description="of the curves, on black")
 
 
@@ -70,9 +62,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> Paramete
     return {"curve": np.repeat(np.arange(curves, dtype=np.int32), points), "x": x, "y": y}
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance; the jitter of its control points comes from its own stream.
 
     Returns
@@ -88,7 +78,7 @@ def render(
     from fdsl.raster import curves, xoshiro
 
     layout = read_control_points(parameters)
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     u = np.empty(layout.size)
     xoshiro.fill_uniform(state, u)
     size = settings.image_size_px

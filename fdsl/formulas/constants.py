@@ -52,8 +52,7 @@ def read(
         if not (lowest <= value <= highest and (not whole or value == int(value))):
             kind = "an integer" if whole else "a number"
             raise ValueError(
-                f"{name} = {value} must be {kind} from {lowest} to {highest}: sample the parameters"
-                " again"
+                f"{name} = {value} must be {kind} from {lowest} to {highest}: sample again"
             )
         values[name] = int(value) if whole else value
     return values

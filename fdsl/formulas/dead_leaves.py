@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Unpack, get_args
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
-from fdsl.formulas.arrays import Floats, Parameters, Pixels
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
-from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 7
 TITLE = "Dead leaves"
@@ -73,9 +72,7 @@ class Settings(FrozenModel):
         for name in ("shapes", "sigmas", "radii"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
-                raise ValueError(
-                    f"{name} = {values} names one twice: two categories would be equal"
-                )
+                raise ValueError(f"{name} = {values} repeats one: two categories would be equal")
         return self
 
 
@@ -98,9 +95,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> Paramete
     return constants.row(PARAMETERS, SHAPES.index(shape), sigma, *radii)
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance; all leaves come from its own stream.
 
     Returns
@@ -119,7 +114,7 @@ def render(
     shares, thresholds = radius_law(cell["sigma"], cell["smallest"], cell["largest"])
     size = settings.image_size_px
     radii = np.maximum(1, (shares * size).astype(np.int64))
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     channels = 3 if settings.colour == "rgb" else 1
     for _ in range(MAX_TRIES):
         canvas = np.zeros((size, size, channels), np.uint8)
@@ -131,8 +126,8 @@ def render(
         if (canvas[0] != first).any() or (canvas != first).any():
             return canvas if channels == 3 else canvas.reshape(size, size)
     raise ValueError(
-        f"{MAX_TRIES} images of category {category} have one colour only: lower the radii or raise"
-        " most_leaves"
+        f"{MAX_TRIES} images of category {place['category']} have one colour only: lower the radii"
+        " or raise most_leaves"
     )
 
 

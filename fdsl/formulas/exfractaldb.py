@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from fdsl.formulas import ifs
-from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place, State
 from fdsl.formulas.ifs import IfsSettings
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
@@ -39,9 +39,7 @@ class Settings(IfsSettings):
     points: int = Field(10_000, ge=1, le=100_000_000, description="points of the chaos game")
     point_size_px: int = Field(1, ge=1, le=63, description="side of the square of a point, odd")
     gray_level: int = Field(255, ge=1, le=255, description="of points, on black")
-    weight_steps: int = Field(
-        6, ge=1, le=9, description="a coefficient is multiplied by 1 ± 0.1, …, 1 ± 0.1 steps"
-    )
+    weight_steps: int = Field(6, ge=1, le=9, description="factors 1 ± 0.1, …, 1 ± 0.1 steps")
     view: Literal["random", "fixed12"] = Field(
         "random", description="uniform rotations, or one of twelve azimuths with ± 3.14 degrees"
     )
@@ -102,9 +100,7 @@ def spread(settings: Settings, system: Floats, shares: Floats, state: State) -> 
     return float(points.var(axis=1).min() * (2 / extent) ** 2)
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance: weight row instance % 145 (at six steps); of the fixed views number
     (instance // 145) % 12.
 
@@ -120,18 +116,16 @@ def render(
         If the parameters are impossible, or the unweighted system diverges while diverged =
         "shrink".
     """
-    return draw(settings, parameters, seed=seed, category=category, instance=instance)[0]
+    return draw(settings, parameters, **place)[0]
 
 
-def draw(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> tuple[Pixels, bool]:
+def draw(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> tuple[Pixels, bool]:
     """Return what `render` does, and whether the weight made the system diverge."""
     from fdsl.raster import chaos_game, points, projection
 
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
-    rows = settings.instance_weights()
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    rows, instance = settings.instance_weights(), place["instance"]
+    state = tree.render_state(FORMULA_ID, **place)
     orbit, summary = np.empty((3, settings.points)), np.empty(5)
     weighted = system, shares, rows[instance % len(rows)]
     count, diverged = ifs.play_weighted(

@@ -13,13 +13,13 @@ released code draws.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from fdsl.formulas import attractor, ifs, svd_sampler
-from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place, State
 from fdsl.formulas.attractor import Look, Orbit, WindowSettings
 from fdsl.formulas.ifs import IfsSettings
 from fdsl.seeding import tree
@@ -45,9 +45,7 @@ class Settings(WindowSettings, IfsSettings):
         "gray", description="one gray level, or 128 hues by turns, which gives RGB images"
     )
     gray_level: int = Field(127, ge=1, le=255, description="of points and patches; not with hues")
-    weight: float = Field(
-        0.4, gt=0, le=0.5, description="a coefficient is multiplied by 1 ± weight or 1 ± 2 weight"
-    )
+    weight: float = Field(0.4, gt=0, le=0.5, description="factors 1 ± weight and 1 ± 2 weight")
     flips: bool = Field(True, description="four flips of each weight")
     search: Literal["random", "svd"] = Field(
         "random", description="uniform coefficients, or singular values as Anderson & Farrell"
@@ -55,26 +53,20 @@ class Settings(WindowSettings, IfsSettings):
     sigma_factor: tuple[float, float] | None = Field(
         None, description="for search svd; null: (5 + n) / 2 to (6 + n) / 2 for n maps"
     )
-    filling_rate: float = Field(
-        0.2, gt=0, lt=1, description="share of pixels that a category must reach in the search"
-    )
+    filling_rate: float = Field(0.2, gt=0, lt=1, description="least share of pixels in the search")
 
     def weight_rows(self) -> Floats:
         """Return `weight_rows` of the module for this weight."""
         return weight_rows(self.weight)
 
     @model_validator(mode="after")
-    def _fits(self) -> Settings:
+    def _search_can_succeed(self) -> Settings:
         reachable = min(1.0, self.search_points / self.search_size_px**2)
         if self.filling_rate > reachable:
             raise ValueError(
                 f"filling_rate = {self.filling_rate} needs more than search_points ="
                 f" {self.search_points} on {self.search_size_px} px"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _sigma_factor_is_reached(self) -> Settings:
         if self.sigma_factor is not None and self.search != "svd":
             raise ValueError(f"sigma_factor = {self.sigma_factor} is only read by search = 'svd'")
         low, high = self.sigma_factor or svd_sampler.default_sigma_factor(self.maps[0])
@@ -137,9 +129,7 @@ def filling_rate(settings: Settings, system: Floats, shares: Floats, state: Stat
     return np.count_nonzero(canvas.reshape(size + 1, size + 1)[:size, :size]) / size**2
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance: weight row instance % 25, flip (instance // 25) % 4, points and patches
     from a stream of its own.
 
@@ -155,19 +145,17 @@ def render(
         If the parameters are impossible, or the unweighted system diverges while diverged =
         "shrink".
     """
-    return draw(settings, parameters, seed=seed, category=category, instance=instance)[0]
+    return draw(settings, parameters, **place)[0]
 
 
-def draw(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> tuple[Pixels, bool]:
+def draw(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> tuple[Pixels, bool]:
     """Return what `render` does, and whether the weight made the system diverge."""
     from fdsl.raster import chaos_game
 
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
-    rows = settings.instance_weights()
+    rows, instance = settings.instance_weights(), place["instance"]
     flip = (instance // len(rows)) % FLIPS if settings.flips else 0
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     x, y = np.empty((2, settings.points))
     extent = np.empty(4)
     weighted = system, shares, rows[instance % len(rows)]

@@ -22,6 +22,7 @@ FAR = 1e100  # how far a diverged orbit is followed where it is kept
 MAX_HALVINGS = 60
 
 Systems = Iterator[tuple[Floats, Floats]]  # coefficients, probabilities
+Accepts = Callable[[Floats, Floats, State], bool]
 
 
 class IfsSettings(FrozenModel):
@@ -29,18 +30,13 @@ class IfsSettings(FrozenModel):
 
     weighted: bool = Field(True, description="vary one coefficient per instance, else none")
     instance_row: int | None = Field(
-        None,
-        ge=0,
-        description="row of the weights of all instances; null: by turns; 0: released OFDB",
+        None, ge=0, description="weight row of all instances; null: by turns; 0: released OFDB"
     )
     diverged: Literal["shrink", "keep"] = Field(
         "shrink", description="halve the distance of a diverging weight from 1, or draw it as it is"
     )
     coefficient_limit: float = Field(
-        1.0,
-        gt=0,
-        le=10,
-        description="coefficients are uniform in [-limit, limit); svd: shifts only",
+        1.0, gt=0, le=10, description="coefficients are uniform within ± limit; svd: shifts only"
     )
     maps: tuple[int, int] = Field((2, 7), description="fewest and most maps of a system")
 
@@ -56,25 +52,17 @@ class IfsSettings(FrozenModel):
         return rows if row is None else rows[row : row + 1]
 
     @model_validator(mode="after")
-    def _maps_ascend(self) -> Self:
+    def _maps_ascend_and_row_exists(self) -> Self:
         if not 1 <= self.maps[0] <= self.maps[1] <= MAX_MAPS:
-            raise ValueError(
-                f"maps = {self.maps} must be two ascending numbers from 1 to {MAX_MAPS}"
-            )
+            raise ValueError(f"maps = {self.maps} must be two ascending numbers, 1 to {MAX_MAPS}")
         if self.maps[1] < 2:
             raise ValueError(
                 f"maps = {self.maps}: the attractor of a single map is a point, so no search would"
                 " end; allow at least 2"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _row_exists(self) -> Self:
         row, last = self.instance_row, len(self.weight_rows()) - 1
         if row is not None and not self.weighted:
-            raise ValueError(
-                f"instance_row = {row} chooses a weight, but weighted = false: set one of the two"
-            )
+            raise ValueError(f"instance_row = {row} with weighted = false: set one of the two")
         if row is not None and row > last:
             raise ValueError(f"instance_row = {row} is none of the rows 0 to {last} of the weights")
         return self
@@ -96,12 +84,7 @@ def candidates(
 
 
 def search(
-    systems: Systems,
-    accepts: Callable[[Floats, Floats, State], bool],
-    *,
-    path: tuple[int, int, int],
-    tries: int,
-    failure: str,
+    systems: Systems, accepts: Accepts, *, path: tuple[int, int, int], tries: int, failure: str
 ) -> tuple[Floats, Floats, int]:
     """Return the first accepted system: coefficients, probabilities, and how many were tried.
 
@@ -175,8 +158,7 @@ def read_system(names: str, parameters: Parameters) -> tuple[Floats, Floats]:
     table = np.array([parameters[name] for name in wanted], dtype=np.float64)
     if table.ndim != 2 or not 1 <= table.shape[1] <= MAX_MAPS:
         raise ValueError(
-            f"parameters of shape {table.shape[1:]}: a system has 1 to {MAX_MAPS} maps, each"
-            " one row"
+            f"parameters of shape {table.shape[1:]}: one row for each of 1 to {MAX_MAPS} maps"
         )
     shares = table[-1].copy()
     if not np.abs(table).max() <= MAX_COEFFICIENT:

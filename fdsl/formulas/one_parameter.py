@@ -8,13 +8,13 @@ is a function of the seed alone and must fill the image itself, and retries end 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from fdsl.formulas import attractor, ifs, svd_sampler
-from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place, State
 from fdsl.formulas.attractor import Look, WindowSettings
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
@@ -34,23 +34,14 @@ class Settings(WindowSettings):
 
     image_size_px: int = Field(512, ge=4, le=8192, description="side of the square image")
     points: int = Field(100_000, ge=1, le=100_000_000, description="points of the chaos game")
-    mask: Literal["random", "fill"] = Field(
-        "random", description="a random pattern per point, or all nine pixels"
-    )
+    mask: Literal["random", "fill"] = Field("random", description="random patterns, or nine pixels")
     gray_level: int = Field(127, ge=1, le=255, description="of the patches, on black")
     maps: int = Field(2, ge=1, le=16, description="maps of the system")
     sigma_factor: float = Field(
-        3.5,
-        ge=0,
-        le=48,
-        description="sum of singular values, the smaller ones doubled; at most 3 for each map",
+        3.5, ge=0, le=48, description="singular values' sum, the smaller doubled; at most 3 a map"
     )
-    sigma_spread: float = Field(
-        0.1, ge=0, le=1, description="sigma factor is uniform within ± this"
-    )
-    delta: float = Field(
-        0.1, gt=0, le=1, description="of the perturbation; 0.01 to 0.2 in the paper"
-    )
+    sigma_spread: float = Field(0.1, ge=0, le=1, description="sigma factor is uniform in ± this")
+    delta: float = Field(0.1, gt=0, le=1, description="of perturbations; 0.01 to 0.2 in the paper")
     perturbation: Literal["multiplicative", "additive"] = Field(
         "multiplicative", description="times 1 ± delta, as coded; or plus ± delta / 2, as written"
     )
@@ -152,9 +143,7 @@ def filling_rate(settings: Settings, system: Floats, shares: Floats, state: Stat
     return np.count_nonzero(attractor.paint(orbit, look, state)) / settings.search_size_px**2
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance, points and patches from a stream of its own; the published datasets have
     one of each category.
 
@@ -169,10 +158,10 @@ def render(
         If the parameters are impossible or the system diverges.
     """
     system, shares = ifs.read_system(COEFFICIENTS, parameters)
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     orbit = attractor.bounded_orbit(settings.points, system, shares, state)
     if orbit is None:
-        raise ValueError(f"category {category} diverges: sample the parameters again")
+        raise ValueError(f"category {place['category']} diverges: sample the parameters again")
     return attractor.paint(orbit, _look(settings, settings.image_size_px, settings.pad_px), state)
 
 

@@ -9,14 +9,15 @@ black and white.
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
-from fdsl.formulas.arrays import Parameters, Pixels
+from fdsl.formulas.arrays import Parameters, Pixels, Place
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
-from fdsl.seeding.tree import Stage
 
 FORMULA_ID = 6
 TITLE = "Perlin noise"
@@ -30,13 +31,9 @@ class Settings(FrozenModel):
     """
 
     image_size_px: int = Field(362, ge=4, le=8192, description="side of the square image")
-    frequencies: int = Field(
-        10, ge=2, le=64, description="1 to this many cells on each axis: a square grid"
-    )
+    frequencies: int = Field(10, ge=2, le=64, description="1 to this many cells on each axis")
     octaves: int = Field(1, ge=1, le=8, description="layers of noise, each of twice the cells")
-    persistence: float = Field(
-        0.5, gt=0, le=1, description="strength of a layer against the one before"
-    )
+    persistence: float = Field(0.5, gt=0, le=1, description="strength of a layer against the last")
 
     @model_validator(mode="after")
     def _can_be_seen(self) -> Settings:
@@ -58,9 +55,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> Paramete
     return constants.row(PARAMETERS, across + 1, down + 1)
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance; its gradients come from its own stream, layer by layer, row by row.
 
     Returns
@@ -77,7 +72,7 @@ def render(
 
     cells = constants.read(parameters, LIMITS)
     _check_lattice(settings, max(cells.values()))
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     values = np.zeros((settings.image_size_px, settings.image_size_px))
     amplitude = 1.0
     for octave in range(settings.octaves):

@@ -11,13 +11,13 @@ in proportion to the image, and the study of vertices alone.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
-from fdsl.formulas.arrays import Floats, Parameters, Pixels, State
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place, State
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
@@ -45,9 +45,7 @@ class Settings(FrozenModel):
     lengths: Literal["proportional", "pixels"] = Field(
         "proportional", description="lengths scale with the image (ours), or are pixels"
     )
-    background: Literal["black", "white"] = Field(
-        "black", description="black as printed, white as coded"
-    )
+    background: Literal["black", "white"] = Field("black", description="as printed, or as coded")
     vary: Literal["all", "vertices"] = Field(
         "all", description="all four constants; or vertices[0] + category, the others in mid-range"
     )
@@ -57,9 +55,7 @@ class Settings(FrozenModel):
     step: tuple[float, float] = Field((0.0, 0.1), description="between polygons, px at 512")
     radius: tuple[int, int] = Field((0, 100), description="first radius, px at 512")
     oval: float = Field(2.0, ge=1, le=4, description="largest stretch of x and of y")
-    broken_lines: int = Field(
-        0, ge=0, description="random lines in the background's colour; 1000 at 512 px in the study"
-    )
+    broken_lines: int = Field(0, ge=0, description="background lines; 1000 at 512 px in the study")
 
     @model_validator(mode="after")
     def _ranges(self) -> Settings:
@@ -104,9 +100,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> Paramete
     )
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance; radius, ovals, centre, noise and gray levels come from its own stream.
 
     Returns
@@ -123,7 +117,7 @@ def render(
 
     vertices, polygons, noise, step = constants.read(parameters, LIMITS).values()
     size = settings.image_size_px
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     u = np.empty(5 + polygons)
     xoshiro.fill_uniform(state, u)
 

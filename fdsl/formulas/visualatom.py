@@ -10,11 +10,13 @@ in proportion to the image, and a new centre where nothing of an atom would be i
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 from pydantic import Field, model_validator
 
 from fdsl.formulas import constants
-from fdsl.formulas.arrays import Floats, Parameters, Pixels
+from fdsl.formulas.arrays import Floats, Parameters, Pixels, Place
 from fdsl.schema.base import FrozenModel
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
@@ -51,14 +53,10 @@ class Settings(FrozenModel):
     step: tuple[float, float] = Field((0.0, 0.1), description="between orbits, px at 512")
     radius: tuple[int, int] = Field((10, 60), description="first radius, px at 512")
     frequency_1: tuple[int, int] = Field((0, 20), description="periods of the first wave")
-    frequency_2: tuple[int, int] = Field(
-        (0, 20), description="periods of the second; differs, unless the first is 0"
-    )
+    frequency_2: tuple[int, int] = Field((0, 20), description="of the second; differs unless 0")
     amplitude: float = Field(0.5, ge=0, le=100, description="of both waves, px at 512")
     oval: float = Field(2.0, ge=1, le=4, description="largest stretch of x and of y")
-    centre_range_px: int = Field(
-        512, ge=0, le=512, description="side of the square of centres, px at 512"
-    )
+    centre_range_px: int = Field(512, ge=0, le=512, description="square of centres, px at 512")
 
     @model_validator(mode="after")
     def _ranges(self) -> Settings:
@@ -98,9 +96,7 @@ def sample_category(settings: Settings, *, seed: int, category: int) -> Paramete
     )
 
 
-def render(
-    settings: Settings, parameters: Parameters, *, seed: int, category: int, instance: int
-) -> Pixels:
+def render(settings: Settings, parameters: Parameters, **place: Unpack[Place]) -> Pixels:
     """Draw one instance; centre, noise and gray levels come from its own stream.
 
     Returns
@@ -118,7 +114,7 @@ def render(
 
     atom = constants.read(parameters, LIMITS)
     size, unit = settings.image_size_px, settings.image_size_px / REFERENCE_SIZE_PX
-    state = tree.kernel_state(seed, FORMULA_ID, category, instance, Stage.RENDER)
+    state = tree.render_state(FORMULA_ID, **place)
     cosines, sines, waves = _outline(atom, settings.amplitude)
     outward = (waves + (atom["noise"] + atom["step"])) * unit
     u = np.empty(2 + atom["orbits"])
@@ -139,7 +135,7 @@ def render(
         if canvas.any():
             return canvas.reshape(size, size)
     raise ValueError(
-        f"no part of category {category} is inside the image for {MAX_TRIES} centres: "
+        f"no part of category {place['category']} is inside the image for {MAX_TRIES} centres: "
         "narrow radius, noise, step or amplitude, or widen centre_range_px"
     )
 

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,21 +37,11 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     OSError
         If the disk is full or cannot be written; the error names a file.
     """
-    target = Path(path)
-    with path_in_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary, descriptor = _temporary_file(target)
-        try:
-            yield temporary
-            sync(temporary)
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(descriptor)
-        sync(target.parent)
+    with _replacing(path, _temporary_file) as (temporary, target):
+        yield temporary
+        sync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
 
 
 @contextmanager
@@ -66,24 +56,36 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     OSError
         If the disk is full or cannot be written; the error names a file.
     """
+    with _replacing(path, _temporary_folder) as (temporary, target):
+        yield temporary
+        write_checksummed(temporary / FOLDER_CHECKSUMS, {"files": _digests(temporary)})
+        for below in [temporary, *temporary.rglob("*")]:
+            sync(below)
+        temporary.chmod(0o777 & ~_umask())
+        replaced = target.with_name(f".{target.name}.replaced.tmp")
+        shutil.rmtree(replaced, ignore_errors=True)
+        if target.exists():
+            target.rename(replaced)
+        temporary.rename(target)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+@contextmanager
+def _replacing(
+    path: str | Path, make: Callable[[Path], tuple[Path, int]]
+) -> Iterator[tuple[Path, Path]]:
+    """Yield what `make` makes beside `path`, and `path`; remove the former if the block raises."""
     target = Path(path)
     with path_in_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary, descriptor = _temporary_folder(target)
+        temporary, descriptor = make(target)
         try:
-            yield temporary
-            write_checksummed(temporary / FOLDER_CHECKSUMS, {"files": _digests(temporary)})
-            for below in [temporary, *temporary.rglob("*")]:
-                sync(below)
-            temporary.chmod(0o777 & ~_umask())
-            replaced = target.with_name(f".{target.name}.replaced.tmp")
-            shutil.rmtree(replaced, ignore_errors=True)
-            if target.exists():
-                target.rename(replaced)
-            temporary.rename(target)
-            shutil.rmtree(replaced, ignore_errors=True)
+            yield temporary, target
         except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)

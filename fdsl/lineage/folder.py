@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fdsl.io import checksums, storage
-from fdsl.io import records as record_files
+from fdsl.io import checksums, records as record_files, storage
 from fdsl.io.storage import DamagedFile
 from fdsl.lineage.chain import mapping
 from fdsl.lineage.digests import digests

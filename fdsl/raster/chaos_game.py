@@ -34,9 +34,8 @@ BURN_IN = 64
 BLOCK = 256  # points between two looks at the bound
 
 _U0 = np.uint64(0)
-_BACK = np.uint64(
-    CHAINS
-)  # unsigned, so that numba adds no test for an index that counts from the end
+# unsigned, so that numba adds no test for an index that counts from the end
+_BACK = np.uint64(CHAINS)
 
 
 @inlined

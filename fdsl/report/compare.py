@@ -253,9 +253,7 @@ def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.
     found["low"], found["high"] = found["gain"] - half, found["gain"] + half
     spread = found["sd"] > ROUNDING
     found["verdict"] = np.select(
-        [spread & (found["low"] > 0), spread & (found["high"] < 0)],
-        [BEATS, MISSES],
-        UNDECIDED,
+        [spread & (found["low"] > 0), spread & (found["high"] < 0)], [BEATS, MISSES], UNDECIDED
     )
     bare = table[["row", "column", "group", "pretraining", "base", "measure", "value"]]
     beside = (

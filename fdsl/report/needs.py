@@ -30,10 +30,7 @@ def unmet(
 
 
 def _unmet(
-    claim: Claim,
-    scale: ReportScale,
-    columns: Sequence[str],
-    difficulty: Mapping[str, float | None],
+    claim: Claim, scale: ReportScale, columns: Sequence[str], difficulty: Mapping[str, float | None]
 ) -> Iterator[str]:
     needs = claim.needs
     for label in dict.fromkeys([*needs.datasets, *(claim.columns or [])]):

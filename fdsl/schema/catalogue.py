@@ -41,26 +41,22 @@ class SyntheticDataset(Entry):
 
     DOC_FIELDS: ClassVar[set[str]] = {"title", "source"}
 
-    title: str = Field(default="", description="name as the papers print it")
+    title: str = Field("", description="name as the papers print it")
     formula: str = Field(description="a name of fdsl.formulas.FORMULAS")
     classes: int = Field(ge=2, le=2**31, description="categories, each one label")
     instances: int = Field(ge=1, le=2**31, description="images of each category")
     settings: dict[str, Any] = Field(description="checked against the formula's Settings")
-    source: str = Field(default="", description="where these sizes and settings are stated")
+    source: str = Field("", description="where these sizes and settings are stated")
 
 
 class Archive(FrozenModel):
     """One file that a user downloads, or that `fdsl data fetch` does."""
 
     name: FileName = Field(description="as published; looked for directly below data_root")
-    md5: Md5 | None = Field(default=None, description="null where none was published")
-    url: str | None = Field(
-        default=None, pattern=r"^https?://", description="null if it must be downloaded by hand"
-    )
-    into: Below = Field(default=".", description="folder below data_root to unpack or copy it into")
-    megabytes: int | None = Field(
-        default=None, gt=0, description="rough size; a download above twice this is stopped"
-    )
+    md5: Md5 | None = Field(None, description="null where none was published")
+    url: str | None = Field(None, pattern=r"^https?://", description="null: download it by hand")
+    into: Below = Field(".", description="folder below data_root to unpack or copy it into")
+    megabytes: int | None = Field(None, gt=0, description="rough; downloads stop at twice this")
 
 
 SHIPPED = "workflow/catalog/"  # class lists that come with the project
@@ -78,8 +74,8 @@ Loader = Literal[Placed, Small, "voc2012", "voc2012_multilabel", "places"]
 class Columns(FrozenModel):
     """Which columns of a table hold an image and its label."""
 
-    image: str = Field(default="image", description="encoded: struct {bytes, path} or binary")
-    label: str = Field(default="label", description="integers from 0 to classes - 1")
+    image: str = Field("image", description="encoded: struct {bytes, path} or binary")
+    label: str = Field("label", description="integers from 0 to classes - 1")
 
 
 class Composition(FrozenModel):
@@ -131,22 +127,18 @@ class DownstreamDataset(Entry):
     column: str = Field(description="heading in the tables")
     loader: Loader
     folder: Below = Field(description="below data_root")
-    also_in: list[str] = Field(default=[], description="absolute folders of system packages")
-    parts: dict[Part, Below] = Field(default={}, description="folder or file pattern of each part")
-    columns: Columns | None = Field(default=None, description="of arrow and parquet")
+    also_in: list[str] = Field([], description="absolute folders of system packages")
+    parts: dict[Part, Below] = Field({}, description="folder or file pattern of each part")
+    columns: Columns | None = Field(None, description="of arrow and parquet")
     classes: int = Field(ge=1, description="1 means unlabelled: every label is 0")
     train_images: int | None = Field(description="exact count, or null if unknown")
     test_images: int | None = Field(description="exact count of the evaluated split, or null")
     layout: str = Field(description="the expected files below the folder, in words")
-    files: dict[Below, Md5] = Field(
-        default={}, description="name below the folder -> md5 when gunzipped; checked at each load"
-    )
-    archives: list[Archive] = Field(default=[])
-    composed: Composition | None = Field(
-        default=None, description="how the rule `compose` makes it"
-    )
+    files: dict[Below, Md5] = Field({}, description="name -> md5 gunzipped; checked at each load")
+    archives: list[Archive] = Field([])
+    composed: Composition | None = Field(None, description="how the rule `compose` makes it")
     class_list: Below | None = Field(
-        default=None, description=f"one class per line: below the folder, or {SHIPPED}NAME"
+        None, description=f"one class per line: below the folder, or {SHIPPED}NAME"
     )
     fetchable: bool = Field(description="whether `fdsl data fetch` can bring it by itself")
     licence: str
@@ -154,20 +146,12 @@ class DownstreamDataset(Entry):
     notes: str = ""
 
     @model_validator(mode="after")
-    def _can_be_fetched(self) -> DownstreamDataset:
+    def _fields_are_read(self) -> DownstreamDataset:
         whole = all(a.url and a.md5 and a.megabytes for a in self.archives)
         if self.fetchable and not (self.archives and whole):
             raise ValueError("fetchable = true needs archives, each with url, md5 and megabytes")
-        return self
-
-    @model_validator(mode="after")
-    def _list_is_read(self) -> DownstreamDataset:
         if self.class_list is not None and self.loader not in ("places", "image_folder"):
             raise ValueError("class_list is only read by the loaders places and image_folder")
-        return self
-
-    @model_validator(mode="after")
-    def _parts_are_read(self) -> DownstreamDataset:
         if self.parts and self.loader not in PLACED:
             raise ValueError(f"parts are only read by the loaders {', '.join(PLACED)}")
         if self.loader in PLACED and self.loader != "image_folder" and "train" not in self.parts:
@@ -179,7 +163,7 @@ class DownstreamDataset(Entry):
         return self
 
     @model_validator(mode="after")
-    def _labels_are_there(self) -> DownstreamDataset:
+    def _images_are_stated(self) -> DownstreamDataset:
         if (self.classes == 1) != (self.loader == "unlabelled_folder"):
             raise ValueError(
                 f"classes = {self.classes} with the loader {self.loader}: "
@@ -187,19 +171,13 @@ class DownstreamDataset(Entry):
             )
         if self.loader == "unlabelled_folder" and "test" in self.parts:
             raise ValueError("parts.test cannot be evaluated: the images have no labels")
-        return self
-
-    @model_validator(mode="after")
-    def _composition_is_stated(self) -> DownstreamDataset:
         if (made := self.composed) is None:
             return self
         if self.loader != "coco" or set(self.parts) != set(BOTH):
             raise ValueError("composed needs the loader coco, parts.train and parts.test")
         stated, counts = ((x.train_images, x.test_images) for x in (self, made))
         if stated != counts:
-            raise ValueError(
-                f"train_images and test_images = {stated}, but composed makes {counts}"
-            )
+            raise ValueError(f"train_images, test_images = {stated}, but composed makes {counts}")
         return self
 
     @property
@@ -223,17 +201,13 @@ class RealPretraining(Entry):
     title: str = Field(min_length=1)
     kind: Literal["supervised", "dino"] = Field(description="dino is self-supervised")
     dataset: str = Field(description="of catalog/downstream.yaml; its training part is used")
-    overlaps: list[str] = Field(
-        default=[], description="downstream datasets that share labelled images: never compared"
-    )
+    overlaps: list[str] = Field([], description="datasets that share labelled images: not compared")
     source: str = ""
 
 
 # Arguments with which timm downloads or unpickles.
-WEIGHTS = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict"} | {
-    "checkpoint_path",
-    "cache_dir",
-}
+WEIGHTS = {"checkpoint_path", "cache_dir", "pretrained", "pretrained_cfg"}
+WEIGHTS |= {"pretrained_cfg_overlay", "pretrained_strict"}
 
 
 class ModelEntry(Entry):
@@ -243,7 +217,7 @@ class ModelEntry(Entry):
 
     title: str = ""
     timm: str = Field(pattern=r"^\w[\w.]*$", description="for timm.create_model; no hf-hub:…")
-    arguments: dict[str, Any] = Field(default={}, description="passed to create_model")
+    arguments: dict[str, Any] = Field({}, description="passed to create_model")
     source: str = ""
 
     @model_validator(mode="after")
@@ -271,7 +245,7 @@ class PublishedWeights(Entry):
     image_size_px: int = Field(ge=8, le=1024, description="side of the training images")
     mean: PerChannel = Field(description="subtracted from pixels in [0, 1]")
     std: PerChannel = Field(description="then divided by")
-    average: bool = Field(default=False, description="use the moving average in the same file")
+    average: bool = Field(False, description="use the moving average in the same file")
     licence: str
     source: str = Field(description="where name, file and normalisation are stated")
     notes: str = ""

@@ -43,23 +43,15 @@ class DetectionRecipe(Optimisation):
     score_threshold: float = Field(ge=0, lt=1, description="detections below are dropped")
 
     @model_validator(mode="after")
-    def _sides_fit(self) -> DetectionRecipe:
+    def _values_fit(self) -> DetectionRecipe:
         if max(self.short_sides_px) > self.long_side_px:
             sides = list(self.short_sides_px)
             raise ValueError(
                 f"short_sides_px = {sides}: at most long_side_px = {self.long_side_px}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _strides_double(self) -> DetectionRecipe:
         first = self.strides[0]
         if first < 1 or any(s != first * 2**k for k, s in enumerate(self.strides)):
             raise ValueError(f"strides = {list(self.strides)} must each be twice the one before")
-        return self
-
-    @model_validator(mode="after")
-    def _layers_learn_alike(self) -> DetectionRecipe:
         if self.layer_decay is not None:
             raise ValueError(f"layer_decay = {self.layer_decay}: detection has none, use null")
         return self

@@ -51,9 +51,7 @@ class Augmentation(FrozenModel):
     mixup: float = Field(ge=0, description="alpha of the beta distribution; 0 = off")
     cutmix: float = Field(ge=0, description="alpha of the beta distribution; 0 = off")
     repeated_aug: int = Field(ge=1, le=16, description="how often an epoch shows each image")
-    one_per_category: bool = Field(
-        description="an epoch shows one random image of each category, as for 3D-OFDB"
-    )
+    one_per_category: bool = Field(description="an epoch shows one image of each category: 3D-OFDB")
     ofdb: tuple[OfdbAugmentation, ...] = Field(description="replace instances; applied first")
 
     @field_validator("ofdb")
@@ -128,9 +126,7 @@ class Optimisation(Preparation):
     cooldown_epochs: int = Field(ge=0, description="further passes at min_lr, after a cosine")
     global_batch: int = Field(gt=0, description="images per update, over devices and accumulation")
     optimizer: Optimizer = Field(description="sgd has Nesterov momentum, momentum is without")
-    lr: float = Field(
-        gt=0, lt=100, description="peak learning rate at global_batch; never rescaled"
-    )
+    lr: float = Field(gt=0, lt=100, description="peak learning rate at global_batch, not rescaled")
     weight_decay: float = Field(ge=0, lt=1, description="not applied to biases and norms")
     momentum: float = Field(ge=0, lt=1, description="of sgd")
     layer_decay: float | None = Field(
@@ -182,8 +178,7 @@ class Optimisation(Preparation):
             raise ValueError(f"{warmup} must be below epochs = {self.epochs}")
         if self.min_lr > self.lr or self.warmup_lr > self.lr:
             raise ValueError(
-                f"min_lr = {self.min_lr} and warmup_lr = {self.warmup_lr} must not exceed lr ="
-                f" {self.lr}"
+                f"min_lr = {self.min_lr} or warmup_lr = {self.warmup_lr} exceeds lr = {self.lr}"
             )
         return self
 
@@ -198,7 +193,7 @@ class Recipe(Optimisation):
     objective: Objective = "cross_entropy"
     label_smoothing: float = Field(ge=0, lt=1, description="e: t -> (1 - e) t + e / (classes or 2)")
     augmentation: Augmentation
-    dino: Dino | None = Field(default=None, description="of the objective dino, null with others")
+    dino: Dino | None = Field(None, description="of the objective dino, null with others")
 
     @model_validator(mode="after")
     def _labels_are_not_needed(self) -> Recipe:
@@ -212,15 +207,10 @@ class Recipe(Optimisation):
         augmentation = self.augmentation
         if augmentation.crop != "random_resized":
             raise ValueError(f"crop = {augmentation.crop!r}: dino needs random_resized")
-        unused = {
-            "label_smoothing": self.label_smoothing,
-            "ema_decay": self.ema_decay,
-            "layer_decay": self.layer_decay,
-            "mixup": augmentation.mixup,
-            "cutmix": augmentation.cutmix,
-            "rand_augment": augmentation.rand_augment,
-            "random_erasing": augmentation.random_erasing,
-        }
-        if used := [name for name, value in unused.items() if value]:
+        here = ("label_smoothing", "ema_decay", "layer_decay")
+        there = ("mixup", "cutmix", "rand_augment", "random_erasing")
+        values = {name: getattr(self, name) for name in here}
+        values |= {name: getattr(augmentation, name) for name in there}
+        if used := [name for name, value in values.items() if value]:
             raise ValueError(f"{', '.join(used)} cannot be used with dino: switch off (0 or null)")
         return self

@@ -35,8 +35,8 @@ class Stated(Sourced):
 class Head(FrozenModel):
     """The keys of a recipe file that are no values."""
 
-    like: str | None = Field(default=None, description="the recipe that this file changes")
-    references: dict[str, str] = Field(default={}, description="sources of several values")
+    like: str | None = Field(None, description="the recipe that this file changes")
+    references: dict[str, str] = Field({}, description="sources of several values")
 
 
 def recipes(

@@ -14,24 +14,24 @@ from fdsl.schema.study.tables import Column
 class DatasetOverride(FrozenModel):
     """What a scale changes in a synthetic dataset."""
 
-    classes: int | None = Field(default=None, ge=2)
-    instances: int | None = Field(default=None, ge=1)
-    settings: dict[str, Any] = Field(default={})
+    classes: int | None = Field(None, ge=2)
+    instances: int | None = Field(None, ge=1)
+    settings: dict[str, Any] = Field({})
 
 
 class Training(FrozenModel):
     """A recipe with what the scale changes in it."""
 
     recipe: str
-    model: str | None = Field(default=None, description="replaces the recipe's model")
-    override: dict[str, Any] = Field(default={})
+    model: str | None = Field(None, description="replaces the recipe's model")
+    override: dict[str, Any] = Field({})
 
 
 class Pretraining(Training):
     """A recipe and the pre-trainings that it is for; the first rule that fits is taken."""
 
-    of: list[str] | None = Field(default=None, description="pre-trainings; null = all")
-    models: list[str] | None = Field(default=None, description="of models.yaml; null = all")
+    of: list[str] | None = Field(None, description="pre-trainings; null = all")
+    models: list[str] | None = Field(None, description="of models.yaml; null = all")
 
 
 class RealStandIn(FrozenModel):
@@ -39,26 +39,20 @@ class RealStandIn(FrozenModel):
 
     dataset: str = Field(description="a downstream dataset; its training part is used")
     title: str = Field(min_length=1, description="part of the row's name")
-    pictures: int | None = Field(
-        default=None, gt=0, description="balanced over classes; null = all not used in fine-tuning"
-    )
+    pictures: int | None = Field(None, gt=0, description="balanced; null = all not fine-tuned on")
 
 
 class Finetuning(Training):
     """A fine-tuning recipe and how much of the downstream dataset is used."""
 
-    train_labels: int | None = Field(
-        default=None, gt=0, description="labelled images, balanced over classes; null = all"
-    )
-    test_images: int | None = Field(
-        default=None, gt=0, description="the first of the test split; null = all"
-    )
+    train_labels: int | None = Field(None, gt=0, description="balanced over classes; null = all")
+    test_images: int | None = Field(None, gt=0, description="first of the test split; null = all")
 
 
 class Detection(Training):
     """A detection recipe, of workflow/recipes/detection, and its seeds."""
 
-    seeds: Seeds | None = Field(default=None, description="null = those of the fine-tunings")
+    seeds: Seeds | None = Field(None, description="null = those of the fine-tunings")
 
 
 class Resources(FrozenModel):
@@ -80,22 +74,18 @@ class Scale(FrozenModel):
     banner: str = Field(description="above every table and figure of this scale")
     comparable: bool = Field(description="whether numbers may be compared with the published ones")
     seeds: Seeds
-    pretrain_seeds: Seeds | None = Field(
-        default=None, description="shared by `seeds` in turn; null = each seed pre-trains its own"
-    )
+    pretrain_seeds: Seeds | None = Field(None, description="used in turn; null = one for each seed")
     images: Literal["shards", "stream"] = Field(description="stored, or drawn in the data loader")
     shards: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = Field(
         description="files per synthetic dataset"
     )
-    datasets: dict[str, DatasetOverride] = Field(default={})
-    real: dict[str, RealStandIn] = Field(default={}, description="by pre-training on real images")
+    datasets: dict[str, DatasetOverride] = Field({})
+    real: dict[str, RealStandIn] = Field({}, description="by pre-training on real images")
     stand_ins: dict[str, list[Column]] = Field(
-        default={}, description="columns that replace the paper's, by table or figure"
+        {}, description="columns that replace the paper's, by table or figure"
     )
-    skip: dict[str, str] = Field(default={}, description="pre-training not run here -> reason")
-    pretrain: list[Pretraining] = Field(
-        min_length=1, description="the last one has neither `of` nor `models`"
-    )
+    skip: dict[str, str] = Field({}, description="pre-training not run here -> reason")
+    pretrain: list[Pretraining] = Field(min_length=1, description="last: neither `of` nor `models`")
     finetune: dict[str, Finetuning] = Field(description="by downstream dataset")
     detect: Detection
     gates: Gates = Field(default=Gates(), description="checks of the runs behind claims")

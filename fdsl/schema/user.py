@@ -22,30 +22,16 @@ class UserConfig(FrozenModel):
     dataset_seed: int = Field(ge=0, lt=2**63, description="root seed of the synthetic datasets")
     data_root: str = Field(min_length=1, description="folder with the downstream datasets")
     device: Literal["auto", "cpu", "cuda"] = Field(description="where training runs")
-    micro_batch: int | None = Field(
-        gt=0, description="images at once on one device; null = the whole batch"
-    )
+    micro_batch: int | None = Field(gt=0, description="images at once per device; null = all")
     loader_workers: int | None = Field(
-        ge=0,
-        le=256,
-        description=(
-            "loader processes of each training process; 0 = inside of it; null = as many as it has"
-            " CPU threads where it has a GPU, else 0"
-        ),
+        ge=0, le=256, description="per process; 0 = in it; null = its CPU threads, 0 without a GPU"
     )
     processes: int | None = Field(
-        ge=1,
-        le=MAX_PROCESSES,
-        description="that share one training; null = one for each GPU of the job, 1 without a GPU",
+        ge=1, le=MAX_PROCESSES, description="sharing one training; null = one per GPU, 1 without"
     )
     nodes_x_processes: dict[str, Annotated[str, Field(pattern=f"^{GRID}$")]] = Field(
-        description=(
-            "network -> hosts x processes on each that share one of its pre-trainings, for"
-            " example 4x8"
-        )
+        description="network -> hosts x processes that share one of its pre-trainings, as 4x8"
     )
     compile: bool = Field(description="let torch.compile write the network's kernels")
-    deterministic: bool = Field(
-        description="refuse CUDA kernels whose result depends on timing; the CPU has none"
-    )
+    deterministic: bool = Field(description="refuse CUDA kernels whose result depends on timing")
     checkpoint_seconds: int = Field(gt=0, description="time between checkpoints")

@@ -71,3 +71,8 @@ def kernel_state(root: int, *path: int) -> NDArray[np.uint64]:
     argument.
     """
     return sequence(root, *path).generate_state(4, np.uint64).astype(np.uint64, copy=False)
+
+
+def render_state(formula: int, *, seed: int, category: int, instance: int) -> NDArray[np.uint64]:
+    """Return the `kernel_state` of one image of a formula."""
+    return kernel_state(seed, formula, category, instance, Stage.RENDER)

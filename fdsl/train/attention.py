@@ -47,13 +47,8 @@ def write_attention(
         If the network has no attention over patches (ResNet, Swin).
     """
     tensors, metadata = weights.read(weights_file)
-    network = models.build(
-        model,
-        image_size_px=recipe.image_size_px,
-        classes=metadata["classes"],
-        drop_path=0.0,
-        seed=0,
-    )
+    size, classes = recipe.image_size_px, metadata["classes"]
+    network = models.build(model, image_size_px=size, classes=classes)
     network.load_state_dict(tensors)
     planes = EvalTransform(recipe)
     seen = torch.stack([planes(image) for image in images])

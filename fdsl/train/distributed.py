@@ -36,11 +36,12 @@ class Rank:
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a training as one of them sees them, and the device that it works on."""
+    """The processes of a training as one of them sees them: its device and loader processes."""
 
     rank: int
     world: int
     device: torch.device
+    loaders: int = 0
 
     @property
     def leads(self) -> bool:
@@ -161,6 +162,7 @@ def processes(devices: Devices) -> Iterator[Processes]:
     """Join the processes of this training for the block, with threads and determinism set."""
     here = rank()
     device = choose_device(devices.device, local_rank=here.local_rank)
+    beside = loaders(devices, device=device)
     torch.set_num_threads(threads_each(devices.threads))
     if device.type == "cpu":
         keep_freed_memory()
@@ -168,14 +170,14 @@ def processes(devices: Devices) -> Iterator[Processes]:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         if here.world == 1:
-            yield Processes(0, 1, device)
+            yield Processes(0, 1, device, beside)
             return
         os.environ.update(rendezvous(os.environ))
         backend, gpu = ("nccl", device) if device.type == "cuda" else ("gloo", None)
         dist.init_process_group(backend, rank=here.rank, world_size=here.world, device_id=gpu)
         try:
             log.info("process %d of %d on %s", here.rank, here.world, device)
-            yield Processes(here.rank, here.world, device)
+            yield Processes(here.rank, here.world, device, beside)
         finally:
             dist.destroy_process_group()
 

@@ -111,10 +111,7 @@ def evaluate(
         raise RuntimeError(
             f"evaluated {seen} of {images} images: the processes' shares overlap or leave some out"
         )
-    mean = float(processes.sum(loss)) / images
-    if not math.isfinite(mean):
-        raise RuntimeError(f"evaluation found loss = {mean}: the network's weights have diverged")
-    return Evaluation(correct, seen, mean)
+    return Evaluation(correct, seen, _finite(float(processes.sum(loss)) / images))
 
 
 @dataclass(frozen=True)
@@ -201,13 +198,17 @@ def rank(
     loss = functional.binary_cross_entropy_with_logits(
         scores[known].double(), answers[known].double()
     )
-    if not math.isfinite(float(loss)):
-        raise RuntimeError(
-            f"evaluation found loss = {float(loss)}: the network's weights have diverged"
-        )
+    mean = _finite(float(loss))
     table, truth = scores.cpu().numpy(), answers.cpu().numpy()
     found = [100 * average_precision(table[:, k], truth[:, k]) for k in range(classes)]
-    return Ranking(images, sum(found) / classes, found, float(loss))
+    return Ranking(images, sum(found) / classes, found, mean)
+
+
+def _finite(loss: float) -> float:
+    """Return a loss; RuntimeError if it is infinite or not a number."""
+    if not math.isfinite(loss):
+        raise RuntimeError(f"evaluation found loss = {loss}: the network's weights have diverged")
+    return loss
 
 
 def average_precision(scores: ArrayLike, answers: ArrayLike) -> float:

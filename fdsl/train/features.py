@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fdsl.augment.crop import EvalTransform
 from fdsl.augment.mixup_cutmix import BatchTransform
 from fdsl.schema.recipe import Preparation
+from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
 from fdsl.train.input.loader import EvaluationImages, TrainingSource, evaluation_batches
 
@@ -24,9 +25,8 @@ def features(
     preparation: Preparation,
     channels: int,
     precision: str,
-    device: torch.device,
+    processes: Processes,
     batch: int,
-    workers: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Compute timm's features: `forward_features`, then `forward_head(pre_logits=True)`.
 
@@ -35,7 +35,7 @@ def features(
     Parameters
     ----------
     network
-        A timm network on `device`. Used in evaluation mode and its mode is restored.
+        A timm network. Used in evaluation mode and its mode is restored.
     source
         n images.
     preparation
@@ -44,10 +44,10 @@ def features(
         Of the network's images; gray images are repeated to 3.
     precision
         fp32, bf16 or fp16.
+    processes
+        The only process, with the network's device.
     batch
         Images at once; changes the features by floating-point rounding only.
-    workers
-        Loader processes; change nothing.
 
     Returns
     -------
@@ -66,22 +66,16 @@ def features(
             f"{type(network).__name__} has no forward_features and forward_head: "
             "frozen features are defined for timm's networks"
         )
-    batches = evaluation_batches(
-        EvaluationImages(source, EvalTransform(preparation)),
-        rank=0,
-        world=1,
-        batch=batch,
-        workers=workers,
-        pin_memory=device.type == "cuda",
-    )
+    prepared = EvaluationImages(source, EvalTransform(preparation))
+    device, batches = processes.device, evaluation_batches(prepared, processes, batch=batch)
     transform = BatchTransform(preparation, channels=channels, classes=source.classes, train=False)
     training = network.training
     network.eval()
     values, labels = [], []
     for images in batches:
         with autocast(device, precision):
-            prepared, _ = transform(*images, seed=0, step=0, device=device)
-            values.append(_vectors(network, prepared).float().cpu())
+            normalised, _ = transform(*images, seed=0, step=0, device=device)
+            values.append(_vectors(network, normalised).float().cpu())
         labels.append(images.labels)
     network.train(training)
     together = torch.cat(values).numpy()

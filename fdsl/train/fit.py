@@ -20,7 +20,7 @@ from fdsl.io import storage
 from fdsl.io.locks import file_lock
 from fdsl.train import checkpoint, evaluate, loop, models, optim
 from fdsl.train.classification import batch_transform
-from fdsl.train.distributed import Processes, loaders, processes
+from fdsl.train.distributed import Processes, processes
 from fdsl.train.input.loader import EvaluationImages, evaluation_batches, training_batches
 from fdsl.train.loop import LoopConfig, Objective, TrainState
 from fdsl.train.metrics import METRICS_FILE, Display, History, MetricsLog, NonFiniteLoss
@@ -90,8 +90,7 @@ def fit(
                     metrics=metrics,
                     evaluate=evaluate_once,
                     save=checkpointer.save,
-                    save_due=checkpointer.due,
-                    stop=stop,
+                    wishes=lambda: (stop.reason() is not None, checkpointer.due()),
                 )
             except NonFiniteLoss as error:
                 if processes.leads:
@@ -166,7 +165,7 @@ def _batches(task: TrainingTask, loop_config: LoopConfig, train_state: TrainStat
         task.training_images(train_state.objective.transform()),
         lambda step: loop_config.split.slices(step, rank=here.rank),
         steps=range(train_state.step, loop_config.schedule.steps),
-        workers=loaders(task.devices, device=here.device),
+        workers=here.loaders,
         pin_memory=here.device.type == "cuda",
     )
 
@@ -177,13 +176,8 @@ def _metrics(
     """Open the metrics; only the leading process has a file and a display."""
     here, schedule, display = loop_config.processes, loop_config.schedule, None
     if here.leads:
-        display = Display(
-            task.run,
-            steps=schedule.steps,
-            start=train_state.step,
-            images=schedule.global_batch,
-            tensorboard=task.tensorboard,
-        )
+        board = task.tensorboard
+        display = Display(task.run, schedule, start=train_state.step, tensorboard=board)
     return MetricsLog(
         history,
         schedule=schedule,
@@ -227,14 +221,8 @@ def _evaluator(
     if not isinstance(task, ClassificationTask) or task.test is None:
         return lambda: None
     recipe, here, images = task.recipe, loop_config.processes, len(task.test)
-    batches = evaluation_batches(
-        EvaluationImages(task.test, EvalTransform(recipe)),
-        rank=here.rank,
-        world=here.world,
-        batch=loop_config.split.micro_batch,
-        workers=loaders(task.devices, device=here.device),
-        pin_memory=here.device.type == "cuda",
-    )
+    prepared = EvaluationImages(task.test, EvalTransform(recipe))
+    batches = evaluation_batches(prepared, here, batch=loop_config.split.micro_batch)
     transform = batch_transform(task, here, train=False)
     several = recipe.objective == "binary"
     score = partial(evaluate.rank, classes=task.classes) if several else evaluate.evaluate

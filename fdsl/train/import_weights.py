@@ -6,16 +6,15 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from fdsl.io import records
 from fdsl.io.escaping import escape_markdown
 from fdsl.schema.catalogue import ModelEntry, PublishedWeights
 from fdsl.train import model_card, models, published_weights, weights
+from fdsl.train.published_weights import PublishedTensors
 from fdsl.train.weights import WeightsMismatch
 
 log = logging.getLogger(__name__)
@@ -29,44 +28,23 @@ OTHERS = """\
   checked."""
 
 
-@dataclass(frozen=True)
-class TranslatedWeights:
-    """Tensors under the installed timm's names, and what became of the publisher's names."""
-
-    tensors: dict[str, Tensor]
-    renamed: dict[str, str]
-    dropped: list[str]
-
-
 def import_weights(
-    entry: PublishedWeights,
-    *,
-    name: str,
-    scale: str,
-    model: ModelEntry,
-    file: Path,
-    out: Path,
-    record: Path,
-    code: str,
-    environment: Mapping[str, Any],
-    job_start: Mapping[str, Any],
-) -> None:
-    """Write `model.safetensors` with its model card, and a record of kind "import_weights".
+    entry: PublishedWeights, *, name: str, model: ModelEntry, file: Path, out: Path, code: str
+) -> dict[str, Any]:
+    """Write `model.safetensors` with its model card, and return what their record says of them.
 
     Parameters
     ----------
     name
-        Of the entry; the record's run and pre-training.
-    scale
-        Of the results folder; changes nothing.
+        Of the entry; the pre-training of runs that start from it.
     entry, model
         What is published, and the network that it belongs to.
     file
         Where the published file lies.
-    out, record
-        Files to write.
-    code, environment, job_start
-        For the record, as in `Task`.
+    out
+        Where the weights go.
+    code
+        Digest of the code, for the card.
 
     Raises
     ------
@@ -79,53 +57,45 @@ def import_weights(
         If timm does not know the network.
     """
     found = published_weights.read(file, sha256=entry.sha256, average=entry.average)
-    network = models.build(
-        model, image_size_px=entry.image_size_px, classes=entry.classes, drop_path=0.0, seed=0
-    )
+    network = models.build(model, image_size_px=entry.image_size_px, classes=entry.classes)
     remedy = (
         f"Correct model, classes or image_size_px of {name} in"
         f" workflow/catalog/published_weights.yaml, or get {entry.file} from {entry.page} again."
     )
-    translated = translate(found.tensors, network, path=file, remedy=remedy)
-    weights.require_fit(translated.tensors, network.state_dict(), file, remedy=remedy)
-    network.load_state_dict(translated.tensors)
+    tensors, renamed, dropped = _translate(found.tensors, network, path=file, remedy=remedy)
+    weights.require_fit(tensors, network.state_dict(), file, remedy=remedy)
+    network.load_state_dict(tensors)
     about = {"run": name, "file": entry.file, "sha256": found.sha256}
     weights.save(out, network, metadata={**about, "network": model.hashed_fields()})
     config = model_card.config(network, entry=model, images=entry, licence=entry.licence)
-    card = _card(name, entry, found=found, translated=translated, about=config, code=code)
-    cards = model_card.write(out.parent, config=config, card=card)
+    rows = {
+        "Pre-trained on": f"{entry.pretraining}, {entry.classes:,} classes",
+        "Renamed tensors": len(renamed),
+        "Dropped tensors": ", ".join(dropped) or "none",
+        "Digest of the code": model_card.InlineCode(code),
+    }
+    card = _card(name, entry, found, about=config, more=rows)
+    model_card.write(out.parent, config=config, card=card)
     result = {
         "classes": entry.classes,
         "image_size_px": entry.image_size_px,
         "parameters": models.parameter_count(network),
         "layout": found.layout,
-        "renamed": translated.renamed,
-        "dropped": translated.dropped,
+        "renamed": renamed,
+        "dropped": dropped,
         "stated_in_file": found.about,
     }
-    content = {
-        "kind": "import_weights",
-        "run": name,
-        "scale": scale,
-        "seed": None,
-        "pretraining": name,
-        "dataset": entry.pretraining,
-        "model": entry.model,
-        "result": result,
-        "recipe": None,
-        **job_start,
-        "code": code,
-        "inputs": {entry.file: found.sha256},
-        "environment": dict(environment),
-        "cost": None,
-    }
-    records.write(record, content, outputs=[out, *cards])
+    names = {"pretraining": name, "dataset": entry.pretraining, "model": entry.model}
+    inputs = {entry.file: found.sha256}
+    return {**names, "recipe": None, "result": result, "inputs": inputs, "cost": None}
 
 
-def translate(
-    theirs: Mapping[str, Tensor], network: nn.Module, *, path: str | Path, remedy: str
-) -> TranslatedWeights:
+def _translate(
+    theirs: Mapping[str, Tensor], network: nn.Module, *, path: Path, remedy: str
+) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
     """Bring tensors to the names and forms of the installed timm, by its filter for the network.
+
+    Returns them with the new names by the old ones, and the names that were dropped.
 
     The filters know the names of timm since 0.4 and of the networks' first releases: Swin's stages
     and head, `pre_logits`, linear patch embeddings. Networks without one (ResNet) have kept their
@@ -164,7 +134,7 @@ def translate(
         log.info("%s: %s is %s now", path, old, new)
     if dropped:
         log.warning("%s: not used by timm any more: %s", path, ", ".join(dropped))
-    return TranslatedWeights(ours, renamed, dropped)
+    return ours, renamed, dropped
 
 
 def _place(tensor: Tensor) -> tuple[int, int]:
@@ -175,30 +145,24 @@ def _place(tensor: Tensor) -> tuple[int, int]:
 def _card(
     name: str,
     entry: PublishedWeights,
+    found: PublishedTensors,
     *,
-    found: published_weights.PublishedTensors,
-    translated: TranslatedWeights,
     about: Mapping[str, Any],
-    code: str,
+    more: Mapping[str, Any],
 ) -> str:
+    """Return the model card; `more` are further rows of its first table."""
     rows = {
         "File": model_card.InlineCode(entry.file),
         "SHA-256": model_card.InlineCode(found.sha256),
         "Published at": entry.page,
         "Stated in": entry.source,
-        "Pre-trained on": f"{entry.pretraining}, {entry.classes:,} classes",
-        "Renamed tensors": len(translated.renamed),
-        "Dropped tensors": ", ".join(translated.dropped) or "none",
-        "Digest of the code": model_card.InlineCode(code),
+        **more,
     }
     options = {**found.about, **found.about.get("args", {})}
     options.pop("args", None)
     stated = model_card.table(options) if options else "Nothing."
-    limits = [
-        model_card.FORMULA_DRIVEN,
-        OTHERS,
-        *([f"- {escape_markdown(entry.notes)}"] if entry.notes else []),
-    ]
+    notes = [f"- {escape_markdown(entry.notes)}"] if entry.notes else []
+    limits = [model_card.FORMULA_DRIVEN, OTHERS, *notes]
     return model_card.page(
         title=entry.title,
         banner=f"{name}: published weights in another form, not trained by this workflow",

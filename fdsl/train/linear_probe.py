@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fdsl.datasets.subsets import stratified_folds
+from fdsl.schema.probe import Probe
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +68,7 @@ class LinearProbe:
 
 
 def fit(
-    features: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    *,
-    inverse_penalties: Sequence[float],
-    folds: int,
-    tolerance: float,
-    max_iterations: int,
-    seed: int,
+    features: NDArray[np.floating], labels: NDArray[np.int64], *, settings: Probe, seed: int
 ) -> LinearProbe:
     """Fit a probe with L2 penalty (not on the intercept) by a Newton method.
 
@@ -90,15 +84,9 @@ def fit(
         (n, d), finite.
     labels
         (n,), 0 or above.
-    inverse_penalties
-        Candidates for scikit-learn's C, ascending.
-    folds
-        2 or more; as many as the smallest class has images where that is less, so that every fold
-        fits every class.
-    tolerance
-        Largest element of the gradient at which a fit is finished.
-    max_iterations
-        Newton steps of one fit.
+    settings
+        Candidates for scikit-learn's C, folds (as many as the smallest class has images where that
+        is less, so that every fold fits every class), and the limits of one fit.
     seed
         Root of the seed tree, for the folds.
 
@@ -108,22 +96,22 @@ def fit(
         If there is one class only, or a class with a single image, which cannot be both fitted and
         held out.
     """
-    folds = possible_folds(labels, folds=folds)
+    folds = possible_folds(labels, folds=settings.folds)
     fold = stratified_folds(labels, folds=folds, seed=seed)
-    limits = {"tol": tolerance, "max_iter": max_iterations}
-    correct = np.zeros(len(inverse_penalties), dtype=np.int64)
+    limits = {"tol": settings.tolerance, "max_iter": settings.max_iterations}
+    candidates = settings.inverse_penalties
+    correct = np.zeros(len(candidates), dtype=np.int64)
     for number in range(folds):
         fitted, held = fold != number, fold == number
         standard = Standard.of(features[fitted])
         seen, unseen = standard(features[fitted]), standard(features[held])
-        path = _path(seen, labels[fitted], inverse_penalties, **limits)
+        path = _path(seen, labels[fitted], candidates, **limits)
         for place, (regression, _) in enumerate(path):
             correct[place] += int((regression.predict(unseen) == labels[held]).sum())
     best = int(correct.argmax())
-    chosen = inverse_penalties[best]
-    ends = {0, len(inverse_penalties) - 1}
+    chosen, ends = candidates[best], {0, len(candidates) - 1}
     if best in ends and (np.delete(correct, best) < correct[best]).all():
-        log.warning("C = %g is best at the end of %s", chosen, list(inverse_penalties))
+        log.warning("C = %g is best at the end of %s", chosen, list(candidates))
     standard = Standard.of(features)
     [(regression, finished)] = _path(standard(features), labels, [chosen], **limits)
     return LinearProbe(chosen, int(correct[best]), folds, finished, standard, regression)

@@ -15,7 +15,7 @@ from fdsl.schema.recipe import Optimisation
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 from fdsl.train import optim
-from fdsl.train.checkpoint import Interrupted, StopRequest
+from fdsl.train.checkpoint import Interrupted
 from fdsl.train.distributed import Processes, unsynchronised
 from fdsl.train.metrics import MetricsLog
 from fdsl.train.schedule import Schedule, Split
@@ -130,8 +130,7 @@ def train(
     metrics: MetricsLog,
     evaluate: Callable[[], None],
     save: Callable[[], None],
-    save_due: Callable[[], bool],
-    stop: StopRequest,
+    wishes: Callable[[], tuple[bool, bool]],
 ) -> None:
     """Train from `train_state.step` to the end of the schedule.
 
@@ -148,10 +147,8 @@ def train(
     evaluate, save
         Called by every process at the same update; `evaluate` does nothing if the result of this
         epoch is known.
-    save_due
-        Whether this process wants a checkpoint.
-    stop
-        Whether this process was asked to stop.
+    wishes
+        Whether this process was asked to stop, and whether it wants a checkpoint.
 
     Raises
     ------
@@ -161,26 +158,21 @@ def train(
         If a loss is infinite or not a number; nothing is saved.
     """
     schedule, recipe, processes = loop_config.schedule, loop_config.recipe, loop_config.processes
-    objective = train_state.objective
+    objective, optimizer, clip = train_state.objective, train_state.optimizer, recipe.clip_norm
     network = loop_config.compiled(processes.parallel(objective.network))
     network.train()
     for step in range(train_state.step, schedule.steps):
         lr = schedule.lr_at(step)
-        optim.set_lr(train_state.optimizer, lr)
+        optim.set_lr(optimizer, lr)
         measured = _gradients(train_state, network, loop_config, batches=batches, step=step)
-        objective.before_update(train_state.optimizer, step=step)
-        optim.update(
-            train_state.optimizer,
-            scaler=train_state.scaler,
-            model=objective.network,
-            clip_norm=recipe.clip_norm,
-            clip_each=objective.clip_each,
-        )
+        objective.before_update(optimizer, step=step)
+        each, scaler = objective.clip_each, train_state.scaler
+        optim.update(optimizer, objective.network, scaler, clip_norm=clip, clip_each=each)
         objective.after_update(step=step)
         train_state.step = step + 1
 
-        wishes = [measured.new_full((1,), wish) for wish in (stop.reason() is not None, save_due())]
-        measured = processes.sum(torch.cat([measured, *wishes]))
+        wanted = [measured.new_full((1,), wish) for wish in wishes()]
+        measured = processes.sum(torch.cat([measured, *wanted]))
         requests = metrics.receive(step, lr=lr, measured=measured)
         every = loop_config.evaluate_every_epochs
         if schedule.evaluation_due(train_state.step, every_epochs=every):

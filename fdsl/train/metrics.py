@@ -93,7 +93,7 @@ class History:
 class MetricsLog:
     """Passes measurements to history, display and metrics.jsonl; `counts` as in `Objective`.
 
-    With `lag` = 1, for CUDA, they are read one update late, so that the host never waits for it.
+    With `lag` = 1 (CUDA) they are read one update late, so that the host never waits for it.
     """
 
     def __init__(
@@ -220,17 +220,15 @@ class MetricsLog:
 
 
 class Display:
-    """Progress for people: a bar on a terminal or lines in the log, and curves in TensorBoard.
-
-    Of `steps` updates of `images` images each, `start` are done already.
-    """
+    """A bar on a terminal or lines in the log from update `start` on; curves in TensorBoard."""
 
     def __init__(
-        self, title: str, *, steps: int, start: int, images: int, tensorboard: Path | None
+        self, title: str, schedule: Schedule, *, start: int, tensorboard: Path | None
     ) -> None:
-        self._title, self._steps, self._start, self._images = title, steps, start, images
+        self._title, self._start = title, start
+        self._steps, self._images = schedule.steps, schedule.global_batch
         self._began = self._logged = time.monotonic()
-        self._bar = _bar(title, steps, start) if sys.stderr.isatty() else None
+        self._bar = _bar(title, self._steps, start) if sys.stderr.isatty() else None
         self._writer: Any = None
         if tensorboard is not None:
             from torch.utils.tensorboard import SummaryWriter

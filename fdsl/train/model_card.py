@@ -19,7 +19,7 @@ from torch import nn
 from fdsl.augment.crop import MARGIN, SMALL_PX
 from fdsl.io import storage
 from fdsl.io.escaping import escape_markdown, printable
-from fdsl.schema.catalogue import ModelEntry, PublishedWeights
+from fdsl.schema.catalogue import ModelEntry, PublishedWeights, SyntheticDataset
 from fdsl.schema.recipe import Preparation, Recipe
 from fdsl.train import models
 from fdsl.train.task import ClassificationTask
@@ -69,16 +69,6 @@ pixels in [0, 1] as (pixel - {mean}) / {std}{gray}."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SyntheticData:
-    """A synthetic dataset: its formula with all parameters, images per category, and root seed."""
-
-    formula: str
-    settings: Mapping[str, Any]
-    instances: int
-    seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class CardText:
     """What a card says of images, network and scale; decides nothing.
 
@@ -86,8 +76,8 @@ class CardText:
     ----------
     title, source
         Of the images.
-    synthetic
-        The synthetic dataset; None for real images.
+    synthetic, image_seed
+        The synthetic dataset with all settings; None for real images. Its root seed.
     terms
         Licence of real images; None for a synthetic dataset.
     model_title
@@ -98,7 +88,8 @@ class CardText:
 
     title: str
     source: str
-    synthetic: SyntheticData | None
+    synthetic: SyntheticDataset | None
+    image_seed: int
     terms: str | None
     model_title: str
     banner: str
@@ -252,7 +243,7 @@ def _data(task: ClassificationTask, text: CardText, result: Mapping[str, Any]) -
     if drawn is None:
         return table(rows)
     rows["Formula"] = f"{drawn.formula}, {drawn.instances:,} images of each category"
-    rows["Root seed of the images"] = drawn.seed
+    rows["Root seed of the images"] = text.image_seed
     return f"{table(rows)}\n\nParameters of the formula:\n\n{_json(drawn.settings)}"
 
 

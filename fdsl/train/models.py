@@ -24,8 +24,8 @@ def build(
     *,
     image_size_px: int,
     classes: int,
-    drop_path: float,
-    seed: int,
+    drop_path: float = 0.0,
+    seed: int = 0,
     any_size: bool = False,
 ) -> nn.Module:
     """Make a network with weights that depend on the seed alone.

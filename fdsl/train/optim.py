@@ -99,9 +99,9 @@ def set_lr(optimizer: Optimizer, lr: float) -> None:
 
 def update(
     optimizer: Optimizer,
-    *,
-    scaler: GradScaler,
     model: nn.Module,
+    scaler: GradScaler,
+    *,
     clip_norm: float | None,
     clip_each: bool = False,
 ) -> None:

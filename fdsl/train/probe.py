@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from fdsl.io import records
 from fdsl.schema.probe import Probe
 from fdsl.schema.recipe import Preparation
 from fdsl.train import distributed, knn, linear_probe, models
+from fdsl.train.distributed import Processes
 from fdsl.train.features import features
 from fdsl.train.input.loader import TrainingSource
 from fdsl.train.task import Task, require_images
@@ -88,51 +88,40 @@ def probe(task: ProbeTask) -> None:
     started = time.monotonic()
     # BLAS has threads of its own, which torch's setting does not reach
     with distributed.processes(task.devices) as here, threadpool_limits(task.devices.threads):
-        train, test = _extract(task, here.device)
+        train, test = _extract(task, here)
         extracted = time.monotonic()
         found = score(train, test, settings=settings, seed=task.seed)
     seconds = time.monotonic() - started
-    content = {
-        **task.names(),
-        "result": {"classes": task.classes, **found},
-        "recipe": {
-            **task.recipe.model_dump(mode="json", include=set(Preparation.model_fields)),
-            "probe": settings.model_dump(mode="json"),
-        },
-        **task.provenance(here),
-        "cost": {
-            "wall_seconds": seconds,
-            "device_seconds": seconds,
-            "images_per_second": (len(task.train) + len(task.test)) / (extracted - started),
-        },
-    }
+    recipe = task.recipe.model_dump(mode="json", include=set(Preparation.model_fields))
+    speed = (len(task.train) + len(task.test)) / (extracted - started)
+    cost = {"wall_seconds": seconds, "device_seconds": seconds, "images_per_second": speed}
     top1 = found["knn"]["top1"], found["linear"]["top1"]
     log.info("%s: k-NN %.2f %%, linear %.2f %%", task.run, *top1)
-    records.write(task.record, content)
+    task.write(
+        processes=here,
+        result={"classes": task.classes, **found},
+        recipe=recipe | {"probe": settings.model_dump(mode="json")},
+        cost=cost,
+    )
 
 
-def _extract(task: ProbeTask, device: torch.device) -> list[Labelled]:
+def _extract(task: ProbeTask, processes: Processes) -> list[Labelled]:
     """Return features and labels of the training and of the test images."""
     size, precision = task.recipe.image_size_px, task.settings.precision
-    network = models.build(
-        task.model, image_size_px=size, classes=task.classes, drop_path=0, seed=task.seed
-    )
+    network = models.build(task.model, image_size_px=size, classes=task.classes, seed=task.seed)
     task.load_weights(network)
-    models.choose_attention(network, device=device, precision=precision)
-    network.to(device)
-    return [
-        features(
-            network,
-            source,
-            preparation=task.recipe,
-            channels=models.channels(task.model),
-            precision=precision,
-            device=device,
-            batch=task.devices.micro_batch or BATCH,
-            workers=distributed.loaders(task.devices, device=device),
-        )
-        for source in (task.train, task.test)
-    ]
+    models.choose_attention(network, device=processes.device, precision=precision)
+    network.to(processes.device)
+    compute = partial(
+        features,
+        network,
+        preparation=task.recipe,
+        channels=models.channels(task.model),
+        precision=precision,
+        processes=processes,
+        batch=task.devices.micro_batch or BATCH,
+    )
+    return [compute(source) for source in (task.train, task.test)]
 
 
 def score(train: Labelled, test: Labelled, *, settings: Probe, seed: int) -> dict[str, Any]:
@@ -153,15 +142,7 @@ def score(train: Labelled, test: Labelled, *, settings: Probe, seed: int) -> dic
     known, labels = train
     unknown, truth = test
     near = knn.predict(known, labels, unknown, k=settings.k, temperature=settings.temperature)
-    fitted = linear_probe.fit(
-        known,
-        labels,
-        inverse_penalties=settings.inverse_penalties,
-        folds=settings.folds,
-        tolerance=settings.tolerance,
-        max_iterations=settings.max_iterations,
-        seed=seed,
-    )
+    fitted = linear_probe.fit(known, labels, settings=settings, seed=seed)
     return {
         "images": len(truth),
         "train_images": len(labels),

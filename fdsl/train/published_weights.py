@@ -248,11 +248,7 @@ def _weights(content: Any, path: Path, *, average: bool) -> tuple[str, dict[str,
 def _checked(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Return the tensors; DamagedFile if one is not a plain array of finite numbers."""
     for name, tensor in tensors.items():
-        plain = (
-            tensor.layout == torch.strided
-            and tensor.device.type == "cpu"
-            and not tensor.is_quantized
-        )
+        plain = tensor.layout == torch.strided and tensor.is_cpu and not tensor.is_quantized
         # a view that repeats its memory would take any amount of it when it is copied
         if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise DamagedFile(f"{path}: {name} is not a plain array; get the file again")

@@ -17,7 +17,13 @@ from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.recipe import Optimisation, Preparation, Recipe
 from fdsl.train import Devices, checkpoint, weights
 from fdsl.train.distributed import Processes
-from fdsl.train.input.loader import TrainingImages, TrainingSource, TrainingTransform, VaryingImages
+from fdsl.train.input.loader import (
+    CountedImages,
+    TrainingImages,
+    TrainingSource,
+    TrainingTransform,
+    VaryingImages,
+)
 from fdsl.train.input.samplers import InfiniteSampler, OnePerCategory
 from fdsl.train.metrics import METRICS_FILE, History
 from fdsl.train.schedule import schedule, split
@@ -77,14 +83,19 @@ class Task:
         names = ("kind", "run", "scale", "seed", "pretraining", "dataset")
         return {name: getattr(self, name) for name in names} | {"model": self.recipe.model}
 
-    def provenance(self, processes: Processes) -> dict[str, Any]:
-        """Return the part of the record that says from what, by which code and on what."""
-        return {
+    def write(
+        self, *, processes: Processes, outputs: Sequence[Path] = (), **found: Mapping[str, Any]
+    ) -> None:
+        """Write the record; `found` are its result, recipe and cost."""
+        content = {
+            **self.names(),
+            **found,
             **self.job_start,
             "code": self.code,
             "inputs": dict(self.inputs),
             "environment": {**self.environment, **processes.hardware()},
         }
+        records.write(self.record, content, outputs=outputs)
 
     def require_start(self) -> None:
         """Raise ValueError if a run from scratch has weights, or another run has none."""
@@ -147,19 +158,15 @@ class TrainingTask(Task, ABC):
 
         `result` is what it found, `outputs` the files that it made besides metrics.jsonl.
         """
-        content = {
-            **self.names(),
-            "result": result,
-            "recipe": self.recipe.model_dump(mode="json"),
-            **self.provenance(processes),
-            "cost": {  # over all attempts that left a checkpoint
-                "wall_seconds": history.seconds,
-                "device_seconds": history.seconds * processes.world,
-                "images_per_second": history.training_images / max(history.training_seconds, 1e-9),
-                "resumed": history.restarts,
-            },
+        cost = {  # over all attempts that left a checkpoint
+            "wall_seconds": history.seconds,
+            "device_seconds": history.seconds * processes.world,
+            "images_per_second": history.training_images / max(history.training_seconds, 1e-9),
+            "resumed": history.restarts,
         }
-        records.write(self.record, content, outputs=[*outputs, self.record.with_name(METRICS_FILE)])
+        recipe = self.recipe.model_dump(mode="json")
+        files = [*outputs, self.record.with_name(METRICS_FILE)]
+        self.write(processes=processes, outputs=files, result=result, recipe=recipe, cost=cost)
         checkpoint.discard(self.checkpoints)
 
     @abstractmethod
@@ -250,23 +257,15 @@ class ClassificationTask(TrainingTask):
         score = "mean_average_precision" if ranked else "correct"
         final = history.evaluations[-1]
         best = max(history.evaluations, key=lambda entry: (entry[score], -entry["epoch"]))
-        scores = (
-            {
-                "metric": "mAP",
-                "map_last": final[score],
-                "map_best": best[score],
-                "average_precision": final["average_precision"],
-            }
-            if ranked
-            else {
-                "metric": "top-1",
-                "correct": final["correct"],
-                "top1_last": 100 * final["correct"] / final["images"],
-                "top1_best": 100 * best["correct"] / best["images"],
-            }
-        )
-        shared = {"best_epoch": best["epoch"], "evaluations": history.evaluations}
-        return found | {"images": final["images"]} | scores | shared
+        found["images"] = final["images"]
+        if ranked:
+            found |= {"metric": "mAP", "map_last": final[score], "map_best": best[score]}
+            found["average_precision"] = final["average_precision"]
+        else:
+            found |= {"metric": "top-1", "correct": final["correct"]}
+            for name, entry in (("top1_last", final), ("top1_best", best)):
+                found[name] = 100 * entry["correct"] / entry["images"]
+        return found | {"best_epoch": best["epoch"], "evaluations": history.evaluations}
 
     def _check_source(self, name: str, source: TrainingSource) -> None:
         """Refuse no images, other classes, and labels that do not go with the objective."""
@@ -288,7 +287,7 @@ class ClassificationTask(TrainingTask):
 
 
 def require_images(
-    task: Task, name: str, source: TrainingSource, *, classes: int | None = None
+    task: Task, name: str, source: CountedImages, *, classes: int | None = None
 ) -> None:
     """Raise ValueError unless a source has images, and as many classes as the task states."""
     if len(source) == 0:

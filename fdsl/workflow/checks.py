@@ -32,25 +32,25 @@ def check(config: Config) -> None:
         File, key, value and what is allowed.
     """
     for name in config.user.nodes_x_processes:
-        choose("nodes_x_processes", name, list(config.models), where="config.yaml (or --config)")
+        choose("nodes_x_processes", name, config.models, where="config.yaml (or --config)")
     for name, entry in config.synthetic.items():
         where = f"workflow/catalog/synthetic.yaml: {name}"
-        choose("formula", entry.formula, list(formulas.FORMULAS), where=where)
+        choose("formula", entry.formula, formulas.FORMULAS, where=where)
         validate(formulas.get(entry.formula).Settings, entry.settings, where=f"{where}: settings")
     for name, real in config.pretrainings.items():
         where = f"workflow/catalog/pretrainings.yaml: {name}"
-        choose("dataset", real.dataset, list(config.downstream), where=where)
+        choose("dataset", real.dataset, config.downstream, where=where)
         if real.kind == "supervised" and config.downstream[real.dataset].classes == 1:
             raise ConfigError(f"{where}: {real.dataset} has no labels; use kind: dino")
         for dataset in real.overlaps:
-            choose("overlaps", dataset, list(config.downstream), where=where)
+            choose("overlaps", dataset, config.downstream, where=where)
         if name in config.synthetic or name == SCRATCH:
             raise ConfigError(f"{where}: the name is taken; choose another")
     for name, weights in config.published_weights.items():
         _check_released(config, name, weights)
     for name, recipe in (config.recipes | config.detection_recipes).items():
         where = f"workflow/recipes/{recipe['model'].recipe}.yaml (for {name})"
-        choose("model", recipe["model"].value, list(config.models), where=where)
+        choose("model", recipe["model"].value, config.models, where=where)
     for scale_name, scale in config.scales.items():
         _check_scale(config, scale_name, scale)
     reports: set[str] = set()
@@ -65,8 +65,8 @@ def check(config: Config) -> None:
 
 def _check_released(config: Config, name: str, entry: PublishedWeights) -> None:
     where = f"workflow/catalog/published_weights.yaml: {name}"
-    choose("pretraining", entry.pretraining, list(config.synthetic), where=where)
-    choose("model", entry.model, list(config.models), where=where)
+    choose("pretraining", entry.pretraining, config.synthetic, where=where)
+    choose("model", entry.model, config.models, where=where)
     if name in {SCRATCH, *config.synthetic, *config.pretrainings}:
         raise ConfigError(f"{where}: the name is taken; choose another")
 
@@ -74,38 +74,37 @@ def _check_released(config: Config, name: str, entry: PublishedWeights) -> None:
 def _check_scale(config: Config, name: str, scale: Scale) -> None:
     where = f"workflow/scales/{name}.yaml"
     for dataset in scale.datasets:
-        choose("datasets", dataset, list(config.synthetic), where=where)
+        choose("datasets", dataset, config.synthetic, where=where)
         entry = config.dataset(name, dataset)
         formula = formulas.get(entry.formula)
         validate(formula.Settings, entry.settings, where=f"{where}: datasets.{dataset}.settings")
     for pretraining, stand_in in scale.real.items():
-        choose("real", pretraining, list(config.pretrainings), where=where)
-        choose(f"real.{pretraining}", stand_in.dataset, list(config.downstream), where=where)
-    for dataset in scale.finetune.keys() - {"default"}:
-        choose("finetune", dataset, list(config.downstream), where=where)
+        choose("real", pretraining, config.pretrainings, where=where)
+        choose(f"real.{pretraining}", stand_in.dataset, config.downstream, where=where)
     if "default" not in scale.finetune or "default" not in scale.shards:
         raise ConfigError(f"{where}: finetune and shards each need an entry `default`.")
     last = scale.pretrain[-1]
-    if last.of is not None or last.models is not None:
+    if (last.of, last.models) != (None, None):
         raise ConfigError(f"{where}: the last entry of pretrain must be for all: no of, no models.")
     for rule in scale.pretrain:
         for pretraining in rule.of or []:
-            choose("pretrain.of", pretraining, _pretrainings(config), where=where)
+            choose("pretrain.of", pretraining, config.names(), where=where)
         for model in rule.models or []:
-            choose("pretrain.models", model, list(config.models), where=where)
+            choose("pretrain.models", model, config.models, where=where)
     for training in [*scale.pretrain, *scale.finetune.values()]:
-        choose("recipe", training.recipe, list(config.recipes), where=where)
-        choose("model", config.recipe(name, training).model, list(config.models), where=where)
-    choose("detect.recipe", scale.detect.recipe, list(config.detection_recipes), where=where)
-    choose("detect.model", config.detection(name).model, list(config.models), where=where)
+        choose("recipe", training.recipe, config.recipes, where=where)
+        choose("model", config.recipe(name, training).model, config.models, where=where)
+    choose("detect.recipe", scale.detect.recipe, config.detection_recipes, where=where)
+    choose("detect.model", config.detection(name).model, config.models, where=where)
     for pretraining in scale.skip:
-        choose("skip", pretraining, _pretrainings(config), where=where)
+        choose("skip", pretraining, config.names(), where=where)
     for pretraining in scale.gates.controls:
-        choose("gates", pretraining, _pretrainings(config), where=where)
+        choose("gates", pretraining, config.names(), where=where)
     _check_kinds(config, name, where)
     for columns in scale.stand_ins.values():
         check_columns(config, "stand_ins", columns, where)
     for dataset in scale.finetune.keys() - {"default"}:
+        choose("finetune", dataset, config.downstream, where=where)
         needed = config.downstream[dataset].objective
         recipe = config.recipe(name, config.finetuning(name, dataset))
         if needed is None or recipe.objective != needed:
@@ -141,15 +140,15 @@ def _check_study(config: Config, where: str, study: Study) -> None:
     for name, table in study.tables.items():
         check_columns(config, f"tables.{name}.columns", table.columns, where)
         for pretraining in table.pretrainings:
-            choose(f"tables.{name}.rows", pretraining, _pretrainings(config), where=where)
+            choose(f"tables.{name}.rows", pretraining, config.names(), where=where)
     for name, figure in study.figures.items():
         place = f"figures.{name}"
-        datasets = [*getattr(figure, "datasets", []), getattr(figure, "dataset", None)]
-        for dataset in [dataset for dataset in datasets if dataset is not None]:
-            choose(place, dataset, list(config.synthetic), where=where)
+        alone = [figure.dataset] if hasattr(figure, "dataset") else []
+        for dataset in [*getattr(figure, "datasets", []), *alone]:
+            choose(place, dataset, config.synthetic, where=where)
         if isinstance(figure, Ablation | Teaser):
             for bar in figure.bars:
-                choose(f"{place}.bars", bar.pretraining, _pretrainings(config), where=where)
+                choose(f"{place}.bars", bar.pretraining, config.names(), where=where)
         if isinstance(figure, Ablation | Scaling):
             check_columns(config, f"{place}.columns", figure.columns, where)
         if isinstance(figure, Teaser):
@@ -160,10 +159,10 @@ def check_columns(config: Config, place: str, columns: Sequence[Column], where: 
     """Check the columns of a table, a figure or a scale's stand-ins."""
     for column in columns:
         if column.dataset is not None:
-            choose(place, column.dataset, list(config.downstream), where=where)
+            choose(place, column.dataset, config.downstream, where=where)
             _check_evaluation(config, place, column, where)
         if column.model is not None:
-            choose(f"{place}: model", column.model, list(config.models), where=where)
+            choose(f"{place}: model", column.model, config.models, where=where)
 
 
 def _check_evaluation(config: Config, place: str, column: Column, where: str) -> None:
@@ -180,8 +179,3 @@ def _check_evaluation(config: Config, place: str, column: Column, where: str) ->
             f"{where}: {place}: evaluation = {column.evaluation} of {column.dataset}; it allows "
             f"{', '.join(fitting) or 'detection only, or nothing at all'}"
         )
-
-
-def _pretrainings(config: Config) -> list[str]:
-    """Return all names that can stand in a row."""
-    return [SCRATCH, *config.synthetic, *config.pretrainings, *config.published_weights]

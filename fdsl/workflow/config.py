@@ -18,7 +18,7 @@ from fdsl.schema.recipe import Recipe
 from fdsl.schema.recipe_files import plain
 from fdsl.schema.scale import DatasetOverride, Finetuning, Pretraining, Scale, Training
 from fdsl.schema.study.paper import Study
-from fdsl.schema.study.tables import Column, Stage
+from fdsl.schema.study.tables import SCRATCH, Column, Stage
 from fdsl.schema.user import UserConfig
 
 
@@ -41,29 +41,19 @@ class Config(FrozenModel):
         """Return a synthetic dataset at a scale."""
         entry = self.synthetic[name]
         change = self.scales[scale].datasets.get(name, DatasetOverride())
-        changes: dict[str, Any] = {"settings": {**entry.settings, **change.settings}}
-        changes |= {
-            key: value
-            for key in ("classes", "instances")
-            if (value := getattr(change, key)) is not None
-        }
-        return entry.model_copy(update=changes)
+        sizes = change.model_dump(include={"classes", "instances"}, exclude_none=True)
+        return entry.model_copy(update={**sizes, "settings": entry.settings | change.settings})
 
     def recipe(self, scale: str, training: Training) -> Recipe:
         """Return a recipe with the scale's changes."""
-        values = _merge(plain(self.recipes[training.recipe]), training.override)
-        if training.model is not None:
-            values["model"] = training.model
         where = f"scales/{scale}.yaml with recipes/{training.recipe}.yaml"
-        return validate(Recipe, values, where=where)
+        return validate(Recipe, _changed(self.recipes, training), where=where)
 
     def detection(self, scale: str) -> DetectionRecipe:
         """Return the detection recipe with the scale's changes."""
         training = self.scales[scale].detect
-        values = _merge(plain(self.detection_recipes[training.recipe]), training.override)
-        if training.model is not None:
-            values["model"] = training.model
         where = f"scales/{scale}.yaml: detect with recipes/{training.recipe}.yaml"
+        values = _changed(self.detection_recipes, training)
         return validate(DetectionRecipe, values, where=where)
 
     def real(self, scale: str, name: str) -> RealPretraining:
@@ -95,10 +85,20 @@ class Config(FrozenModel):
         plans = self.scales[scale].finetune
         return plans.get(downstream, plans["default"])
 
+    def names(self) -> list[str]:
+        """Return all names that a run can begin with, and a row can be about."""
+        return [SCRATCH, *self.synthetic, *self.pretrainings, *self.published_weights]
+
     def seeds(self, scale: str, stage: Stage = "finetune") -> list[int]:
         """Return the seeds of a stage at a scale: the user's, else the scale's own."""
         own = self.scales[scale].detect.seeds if stage == "detect" else None
         return self.user.seeds or own or self.scales[scale].seeds
+
+
+def _changed(recipes: dict[str, dict[str, Any]], training: Training) -> dict[str, Any]:
+    """Return the values of a recipe with the changes of a scale."""
+    values = _merge(plain(recipes[training.recipe]), training.override)
+    return values if training.model is None else {**values, "model": training.model}
 
 
 def _merge(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from fdsl.schema.base import FrozenModel, validate
 from fdsl.schema.catalogue import (
@@ -24,6 +24,15 @@ from fdsl.schema.yaml_files import catalog, read_yaml, workflow_folder
 from fdsl.workflow.checks import check
 from fdsl.workflow.config import Config
 
+CATALOGS: dict[str, type[FrozenModel]] = {
+    "synthetic": SyntheticDataset,
+    "downstream": DownstreamDataset,
+    "pretrainings": RealPretraining,
+    "models": ModelEntry,
+    "published_weights": PublishedWeights,
+}
+Model = TypeVar("Model", bound=FrozenModel)
+
 
 def load(
     values: dict[str, Any], *, folder: Path | None = None, where: str = "config.yaml (or --config)"
@@ -43,44 +52,33 @@ def load(
         File, key, value, what is allowed, for every fault of the first file that has one.
     """
     folder = folder or workflow_folder()
+    catalogs: dict[str, Any] = {name: catalog(folder, name, CATALOGS[name]) for name in CATALOGS}
     config = Config(
+        **catalogs,
         user=validate(UserConfig, values, where=where),
-        synthetic=catalog(folder, "synthetic", SyntheticDataset),
-        downstream=catalog(folder, "downstream", DownstreamDataset),
-        pretrainings=catalog(folder, "pretrainings", RealPretraining),
-        models=catalog(folder, "models", ModelEntry),
-        published_weights=catalog(folder, "published_weights", PublishedWeights),
         recipes=recipes(folder),
         probe=read_probe(folder),
         detection_recipes=recipes(folder, DetectionRecipe, below=FOLDER),
         scales={
-            name: validate(
-                Scale,
-                read_yaml(folder / "scales" / f"{name}.yaml"),
-                where=f"workflow/scales/{name}.yaml",
-            )
-            for name in get_args(ScaleName)
+            name: _read(Scale, folder / "scales" / f"{name}.yaml") for name in get_args(ScaleName)
         },
         studies={
-            path.stem: validate(Study, read_yaml(path), where=f"workflow/studies/{path.name}")
-            for path in sorted((folder / "studies").glob("*.yaml"))
+            path.stem: _read(Study, path) for path in sorted((folder / "studies").glob("*.yaml"))
         },
     )
     check(config)
     return config
 
 
+def _read(model: type[Model], path: Path) -> Model:
+    """Read a whole YAML file as a model."""
+    return validate(model, read_yaml(path), where=f"workflow/{path.parent.name}/{path.name}")
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON schemas of all YAML files, for editors and for whoever reads
     workflow/schemas.
     """
-    entries: dict[str, type[FrozenModel]] = {
-        "synthetic": SyntheticDataset,
-        "downstream": DownstreamDataset,
-        "pretrainings": RealPretraining,
-        "models": ModelEntry,
-        "published_weights": PublishedWeights,
-    }
     whole: dict[str, type[FrozenModel]] = {
         "config": UserConfig,
         "scale": Scale,
@@ -91,6 +89,6 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
     catalogs = {
         name: {"type": "object", "additionalProperties": model.model_json_schema()}
-        for name, model in entries.items()
+        for name, model in CATALOGS.items()
     }
     return {**catalogs, **{name: model.model_json_schema() for name, model in whole.items()}}

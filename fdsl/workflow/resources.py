@@ -9,17 +9,8 @@ from fdsl.workflow.runs import Run
 
 SPREADABLE = ("pretrain", "finetune")  # rules whose trainings several processes can share
 RETRIED = ("pretrain", "finetune", "detect")  # go on from a checkpoint, so a retry needs no more
-DEVICES = (
-    "gpu",
-    "mpi",
-    "nodes",
-    "tasks",
-    "tasks_per_node",
-    "tasks_per_gpu",
-    "cpus_per_task",
-    "gres",
-)
-NAMES = (*DEVICES, "mem_mb", "runtime", "launch")
+TASKS = ("tasks", "tasks_per_node", "tasks_per_gpu", "cpus_per_task")
+NAMES = ("gpu", "gres", "mpi", "nodes", *TASKS, "mem_mb", "runtime", "launch")
 
 
 class JobResources:

@@ -19,14 +19,11 @@ Spec = dict[str, Any]
 
 NAME, REPORT = "[a-z][a-z0-9_]*", "[a-z][a-z0-9_-]*"
 WILDCARDS = {
-    "scale": NAME,
-    "dataset": NAME,
-    "weights": NAME,
+    **dict.fromkeys(("scale", "dataset", "weights"), NAME),
     "run": f"{NAME}(?:-{NAME}){{1,2}}-s[0-9]+",
     "shard": "[0-9]{4}",
     "stage": "pretrain|finetune|detect",
-    "table": REPORT,
-    "figure": REPORT,
+    **dict.fromkeys(("table", "figure"), REPORT),
 }
 # Large files with a small digest or record beside them: jobs depend on the digest, so that touching
 # or copying the large file re-trains nothing.
@@ -69,17 +66,19 @@ class Rule:
 
 
 def _files(stem: str, **names: str) -> dict[str, str]:
-    return {name: f"{stem}{file}" for name, file in names.items()}
+    """Return files and their record, below a folder (`stem` ends in a slash) or with one stem."""
+    record = "record.json" if stem.endswith("/") else ".record.json"
+    return {name: f"{stem}{file}" for name, file in (names | {"record": record}).items()}
 
 
-def _model_files(folder: str) -> dict[str, str]:
+def _model_files(folder: str, **more: str) -> dict[str, str]:
     names = {"weights": "model.safetensors", "config": "config.json", "card": "README.md"}
-    return _files(f"{folder}/", **names, record="record.json")
+    return _files(f"{folder}/", **names, **more)
 
 
 def _report_files(stem: str, *suffixes: str) -> dict[str, str]:
     forms = {suffix: f".{suffix}" for suffix in suffixes}
-    return _files(stem, **forms, fragment=".fragment.html", record=".record.json")
+    return _files(stem, **forms, fragment=".fragment.html")
 
 
 def _formulas(datasets: Iterable[Spec]) -> list[str]:
@@ -111,43 +110,34 @@ DOWNSTREAM_RUN = {
 RULES: dict[str, Rule] = {
     "sample_parameters": Rule(
         outputs=_files(
-            "results/{scale}/parameters/{dataset}",
-            parameters=".parquet",
-            digest=".json",
-            record=".record.json",
+            "results/{scale}/parameters/{dataset}", parameters=".parquet", digest=".json"
         ),
         spec=Specs.sample_parameters,
         modules=lambda spec: ["fdsl.images.parameters", *_formulas([spec["dataset"]])],
     ),
     "render_shard": Rule(
         outputs=_files(
-            "results/{scale}/images/{dataset}/shard-{shard}",
-            shard=".arrow",
-            digest=".json",
-            record=".record.json",
+            "results/{scale}/images/{dataset}/shard-{shard}", shard=".arrow", digest=".json"
         ),
         inputs={"parameters": inputs.parameters, "digest": inputs.parameters_digest},
         spec=Specs.render_shard,
         modules=lambda spec: ["fdsl.images.shards", *_formulas([spec["dataset"]])],
     ),
     "fetch_downstream": Rule(
-        outputs=_files(
-            "results/{scale}/downstream/{dataset}", manifest=".json", record=".record.json"
-        ),
+        outputs=_files("results/{scale}/downstream/{dataset}", manifest=".json"),
         inputs={"composed": inputs.composed_dataset},
         spec=Specs.fetch_downstream,
         modules=lambda _spec: ["fdsl.datasets.downstream", "fdsl.datasets.fetch"],
         code_repeats=False,  # reading again changes nothing that follows
     ),
     "compose": Rule(
-        outputs=_files("results/{scale}/composed/{dataset}", folder="", record=".record.json"),
+        outputs=_files("results/{scale}/composed/{dataset}", folder=""),
         inputs={"manifests": inputs.composition_sources},
         spec=Specs.compose,
         modules=_of_downstream("fdsl.datasets.compose"),
     ),
     "pretrain": Rule(
-        outputs=_model_files("results/{scale}/pretrain/{run}")
-        | {"metrics": "results/{scale}/pretrain/{run}/metrics.jsonl"},
+        outputs=_model_files("results/{scale}/pretrain/{run}", metrics="metrics.jsonl"),
         inputs={
             "images": inputs.images,
             "manifest": inputs.pretraining_manifest,
@@ -162,7 +152,7 @@ RULES: dict[str, Rule] = {
         modules=lambda _spec: ["fdsl.train.import_weights", "fdsl.train.model_card"],
     ),
     "attention": Rule(
-        outputs=_files("results/{scale}/attention/{run}", maps=".npz", record=".record.json"),
+        outputs=_files("results/{scale}/attention/{run}", maps=".npz"),
         inputs={
             "weights": inputs.pretrained_weights,
             "digest": inputs.pretrained_record,
@@ -172,23 +162,19 @@ RULES: dict[str, Rule] = {
         modules=_of_pretraining("fdsl.train.attention"),
     ),
     "finetune": Rule(
-        outputs=_files(
-            "results/{scale}/finetune/{run}/", record="record.json", metrics="metrics.jsonl"
-        ),
+        outputs=_files("results/{scale}/finetune/{run}/", metrics="metrics.jsonl"),
         inputs=DOWNSTREAM_RUN,
         spec=Specs.finetune,
         modules=_of_downstream("fdsl.train.finetune"),
     ),
     "probe": Rule(
-        outputs={"record": "results/{scale}/probe/{run}/record.json"},
+        outputs=_files("results/{scale}/probe/{run}/"),
         inputs=DOWNSTREAM_RUN,
         spec=Specs.probe,
         modules=_of_downstream("fdsl.train.probe"),
     ),
     "detect": Rule(
-        outputs=_files(
-            "results/{scale}/detect/{run}/", record="record.json", metrics="metrics.jsonl"
-        ),
+        outputs=_files("results/{scale}/detect/{run}/", metrics="metrics.jsonl"),
         inputs={**DOWNSTREAM_RUN, "composed": inputs.composed_of_run},
         spec=Specs.detect,
         modules=_of_downstream("fdsl.train.detection.detect"),
@@ -218,9 +204,7 @@ RULES: dict[str, Rule] = {
         ],
     ),
     "curves": Rule(
-        outputs=_files(
-            "results/{scale}/{stage}/{run}/", png="curves.png", record="curves.record.json"
-        ),
+        outputs=_files("results/{scale}/{stage}/{run}/curves", png=".png"),
         inputs={"metrics": inputs.metrics},
         spec=Specs.curves,
         modules=lambda _spec: ["fdsl.report.run_curves"],
@@ -242,7 +226,7 @@ RULES: dict[str, Rule] = {
         modules=lambda _spec: ["fdsl.report.runs_list"],
     ),
     "page": Rule(
-        outputs={"page": "results/index.html", "record": "results/index.record.json"},
+        outputs=_files("results/index", page=".html"),
         inputs={
             "claims": inputs.claims_fragment,
             "reports": inputs.report_fragments,

@@ -31,13 +31,8 @@ class Run:
     @property
     def key(self) -> str:
         """The run's name in paths and records; the only place that makes one."""
-        parts = [
-            self.pretraining,
-            self.model,
-            *([self.downstream] if self.downstream else []),
-            f"s{self.seed}",
-        ]
-        return "-".join(parts)
+        parts = (self.pretraining, self.model, self.downstream, f"s{self.seed}")
+        return "-".join(part for part in parts if part)
 
     @classmethod
     def read(cls, key: str) -> Run:
@@ -98,9 +93,7 @@ class Runs:
         figure = study.figures[report]
         if isinstance(figure, Curves):
             return self.referenced_pretrainings(figure.table)
-        if isinstance(figure, Ablation | Teaser):
-            return {bar.pretraining for bar in figure.bars}
-        return set(getattr(figure, "datasets", []))
+        return set(_shown(figure))
 
     def columns(self, report: str, columns: Sequence[Column]) -> list[Column]:
         """Return the columns of a table or figure that are run at this scale."""
@@ -127,16 +120,11 @@ class Runs:
     def of_figure(self, name: str) -> list[Measurement]:
         """Return the measurements that a figure shows."""
         figure = self.figure(name)
-        if isinstance(figure, Ablation):
-            bars = [bar.pretraining for bar in figure.bars]
-            return self._runs(bars, self.columns(name, figure.columns))
-        if isinstance(figure, Scaling):
-            return self._runs(figure.datasets, self.columns(name, figure.columns))
-        if isinstance(figure, Teaser):
-            bars = [bar.pretraining for bar in figure.bars]
-            return self._runs(bars, self.columns(name, [figure.column]))
         if isinstance(figure, Curves):
             return self.of_table(figure.table)
+        if isinstance(figure, Ablation | Scaling | Teaser):
+            columns = [figure.column] if isinstance(figure, Teaser) else figure.columns
+            return self._runs(_shown(figure), self.columns(name, columns))
         return []
 
     def of_report(self, name: str) -> list[Measurement]:
@@ -148,11 +136,6 @@ class Runs:
         names = [name for study in self._studies for name in (*study.tables, *study.figures)]
         found = [measurement for name in names for measurement in self.of_report(name)]
         return list(dict.fromkeys([*found, *self.of_claims()]))
-
-    def names(self) -> list[str]:
-        """Return all names that a run can begin with."""
-        config = self.config
-        return [SCRATCH, *config.synthetic, *config.pretrainings, *config.published_weights]
 
     def of_claims(self) -> list[Measurement]:
         """Return the measurements that decide the claims of all studies."""
@@ -215,10 +198,7 @@ class Runs:
 
     def _runs(self, pretrainings: Iterable[str], columns: Sequence[Column]) -> list[Measurement]:
         found = [
-            Measurement(
-                column.stage,
-                Run(pretraining, model, seed, column.dataset),
-            )
+            Measurement(column.stage, Run(pretraining, model, seed, column.dataset))
             for pretraining in pretrainings
             for column in columns
             if column.dataset and self._offered(pretraining, column)
@@ -251,6 +231,12 @@ class Runs:
     @property
     def _studies(self) -> Iterable[Study]:
         return self.config.studies.values()
+
+
+def _shown(figure: Figure) -> list[str]:
+    """Return the pre-trainings of a figure's bars, else the datasets that it shows."""
+    bars = figure.bars if isinstance(figure, Ablation | Teaser) else []
+    return [bar.pretraining for bar in bars] or list(getattr(figure, "datasets", []))
 
 
 def _named(kind: str, name: str, known: dict[str, Named]) -> Named:

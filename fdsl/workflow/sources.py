@@ -19,11 +19,7 @@ def require_downstream(config: Config, names: Iterable[str]) -> None:
     from fdsl.datasets.downstream import require
 
     entries = {name: config.downstream[name] for name in names}
-    local = {
-        name: entry
-        for name, entry in entries.items()
-        if not entry.fetchable and entry.composed is None
-    }
+    local = {name: e for name, e in entries.items() if not (e.fetchable or e.composed)}
     require(local, config.user.data_root)
 
 

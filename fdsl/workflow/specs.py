@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fdsl.formulas import ofdb
 from fdsl.io.escaping import escape_rst
 from fdsl.schema.base import choose
-from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.schema.recipe import Preparation
 from fdsl.schema.study.figures import Figure, Samples
 from fdsl.schema.study.report_scale import ReportScale
@@ -39,34 +38,30 @@ class Specs:
             self.runs.table(wildcards["table"])
         if "figure" in wildcards:
             self.runs.figure(wildcards["figure"])
-        known = {
-            "scale": list(config.scales),
+        known: dict[str, Iterable[str]] = {
+            "scale": config.scales,
             "dataset": [*config.synthetic, *config.downstream],
-            "weights": list(config.published_weights),
+            "weights": config.published_weights,
         }
         for kind in known.keys() & wildcards.keys():
             choose(kind, wildcards[kind], known[kind], where=where)
         if "run" in wildcards:
             run = Run.read(wildcards["run"])
-            choose("pre-training", run.pretraining, self.runs.names(), where=where)
-            choose("network", run.model, list(config.models), where=where)
+            choose("pre-training", run.pretraining, config.names(), where=where)
+            choose("network", run.model, config.models, where=where)
             if run.downstream is not None:
-                choose("dataset", run.downstream, list(config.downstream), where=where)
+                choose("dataset", run.downstream, config.downstream, where=where)
 
     # Images and downstream datasets --------------------------------------------------------------
 
     def sample_parameters(self, scale: str, dataset: str) -> Spec:
         """Return what decides the parameters of a synthetic dataset."""
-        return self._synthetic(self.config.dataset(scale, dataset))
+        return {"dataset": self.config.dataset(scale, dataset).hashed_fields(), "seed": self.seed}
 
     def render_shard(self, scale: str, dataset: str, shard: str) -> Spec:
         """Return what decides one shard of a synthetic dataset."""
         shards = self.config.scales[scale].shards_of(dataset)
-        return {
-            **self.sample_parameters(scale, dataset),
-            "shard": int(shard),
-            "shards": shards,
-        }
+        return {**self.sample_parameters(scale, dataset), "shard": int(shard), "shards": shards}
 
     def fetch_downstream(self, scale: str, dataset: str) -> Spec:  # noqa: ARG002
         """Return what decides how a downstream dataset is read."""
@@ -107,11 +102,10 @@ class Specs:
     def _images(self, scale: str, pretraining: str) -> Spec:
         """Return what decides the images of a pre-training."""
         if pretraining in self.config.synthetic:
-            entry, images = (
-                self.config.dataset(scale, pretraining),
-                self.config.scales[scale].images,
+            images = self.config.scales[scale].images
+            return {"kind": "synthetic", "images": images} | self.sample_parameters(
+                scale, pretraining
             )
-            return {"kind": "synthetic", "images": images, **self._synthetic(entry)}
         real = self.config.real(scale, pretraining)
         stand_in = self.config.scales[scale].real.get(pretraining)
         labels = self.config.finetuning(scale, real.dataset).train_labels
@@ -180,9 +174,6 @@ class Specs:
             "model": self.config.models[run.model].hashed_fields(),
         }
 
-    def _synthetic(self, entry: SyntheticDataset) -> Spec:
-        return {"dataset": entry.hashed_fields(), "seed": self.seed}
-
     # Reports -------------------------------------------------------------------------------------
 
     def table(self, table: str) -> Spec:
@@ -229,12 +220,8 @@ class Specs:
         """Return what decides the page, besides its fragments."""
         budget = self.config.scales[self.scale]
         studies = [
-            {
-                "title": study.title,
-                "reference": study.reference,
-                "reports": [*study.tables, *study.figures],
-            }
-            for study in self.config.studies.values()
+            {"title": s.title, "reference": s.reference, "reports": [*s.tables, *s.figures]}
+            for s in self.config.studies.values()
         ]
         return {
             "studies": studies,

@@ -47,15 +47,8 @@ def reduce(project):
 def _scale(scale):
     scale["seeds"] = [0]
     scale["skip"] |= dict.fromkeys(SKIPPED, "not part of the tiny scale")
-    boxes = {
-        "label": "Composed, AP50",
-        "dataset": "composed_pictures",
-        "evaluation": "box_ap50",
-    }
-    scale["stand_ins"] = {
-        "default": [{"label": "Digits", "dataset": "digits"}],
-        "table5": [boxes],
-    }
+    boxes = {"label": "Composed, AP50", "dataset": "composed_pictures", "evaluation": "box_ap50"}
+    scale["stand_ins"] = {"default": [{"label": "Digits", "dataset": "digits"}], "table5": [boxes]}
     scale["datasets"]["rcdb1k"].update(classes=4, instances=24)
     short = {"epochs": 8, "global_batch": 8, "warmup_epochs": 0.5}
     scale["pretrain"] = [{"recipe": "pretrain_laptop", "override": short}]

@@ -1,7 +1,6 @@
 """Sums of measured and assumed parts."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fdsl.forecast.amount import Amount, Origin, total
 
@@ -14,14 +13,6 @@ def test_a_total_keeps_every_part(parts):
     for origin in Origin:
         expected = sum(part.parts.get(origin, 0.0) for part in parts)
         assert abs(whole.parts.get(origin, 0.0) - expected) <= 1e-6 * max(expected, 1)
-
-
-@given(amounts, st.sampled_from(Origin))
-def test_an_assumption_keeps_the_value_and_improves_nothing(amount, origin):
-    moved = amount.no_better_than(origin)
-    order = list(Origin)
-    assert abs(moved.value - amount.value) <= 1e-6 * max(amount.value, 1)
-    assert all(order.index(name) >= order.index(origin) for name in moved.parts)
 
 
 def test_the_letters_are_those_of_a_hundredth_or_more():

@@ -8,6 +8,7 @@ from forecast.given import ROOT, configuration, published, shipped
 
 from fdsl.forecast.amount import Origin
 from fdsl.forecast.forecast import forecast
+from fdsl.forecast.speeds import Speeds
 from fdsl.schema.base import ConfigError
 
 ALL = ["all"]
@@ -16,9 +17,7 @@ RUN = "results/paper/pretrain/rcdb1k-vit_tiny-s0/record.json"
 
 
 def of(targets, *, gpu=None, rates=None, **changes):
-    return forecast(
-        configuration(**changes), targets, rates=rates or shipped(), published=published(), gpu=gpu
-    )
+    return forecast(configuration(**changes), targets, Speeds(rates or shipped(), published(), gpu))
 
 
 def line(found, rule):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from oracles import chaos_game
-from oracles import exfractaldb as slow_exfractaldb
-from oracles import fractaldb as slow_fractaldb
-from oracles import rcdb as slow_rcdb
+from oracles import (
+    chaos_game,
+    exfractaldb as slow_exfractaldb,
+    fractaldb as slow_fractaldb,
+    rcdb as slow_rcdb,
+)
 from oracles.xoshiro import Xoshiro
 
 from fdsl.formulas import exfractaldb, fractaldb, ifs, rcdb

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from workflow.configured import job_table
 
-from fdsl.io import checksums, storage
-from fdsl.io import records as record_files
+from fdsl.io import checksums, records as record_files, storage
 from fdsl.lineage.expected import Expected
 from fdsl.workflow.jobs import on_disk
 

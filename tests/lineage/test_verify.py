@@ -7,8 +7,7 @@ import pytest
 from lineage.finished import TABLE, expected, finish, outputs, run
 from workflow.configured import job_table
 
-from fdsl.io import checksums, storage
-from fdsl.io import records as record_files
+from fdsl.io import checksums, records as record_files, storage
 from fdsl.lineage.verify import Status, verify
 from fdsl.schema.base import ConfigError
 

@@ -8,8 +8,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from oracles.rendered_markdown import rendered
 
 from fdsl.report import claims, tables

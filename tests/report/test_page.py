@@ -15,8 +15,7 @@ import pytest
 
 from fdsl.io.storage import DamagedFile
 from fdsl.report.claims import write_claims
-from fdsl.report.figures.inputs import FigureInputs
-from fdsl.report.figures.inputs import write as write_figure
+from fdsl.report.figures.inputs import FigureInputs, write as write_figure
 from fdsl.report.page import PageStudy, write_page
 from fdsl.report.runs_list import write_runs
 from fdsl.schema.catalogue import SyntheticDataset

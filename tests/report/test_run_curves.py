@@ -26,14 +26,7 @@ def train(step, **changes):
     return line | changes
 
 
-TEST = {
-    "kind": "evaluation",
-    "step": 8,
-    "epoch": 2,
-    "correct": 30,
-    "images": 40,
-    "loss": 0.5,
-}
+TEST = {"kind": "evaluation", "step": 8, "epoch": 2, "correct": 30, "images": 40, "loss": 0.5}
 
 
 @pytest.fixture

@@ -30,16 +30,14 @@ def finish(batch):
     return batch.images.float() / 255
 
 
+def share_of(source, *, rank=0, world=1, batch, workers=0):
+    here = Processes(rank, world, torch.device("cpu"), workers)
+    return evaluation_batches(EvaluationImages(source, transform), here, batch=batch)
+
+
 def run(source, *, rank=0, world=1, batch=8, images=None, processes=ALONE, workers=0, model=None):
     images = len(source) if images is None else images
-    share = evaluation_batches(
-        EvaluationImages(source, transform),
-        rank=rank,
-        world=world,
-        batch=batch,
-        workers=workers,
-        pin_memory=False,
-    )
+    share = share_of(source, rank=rank, world=world, batch=batch, workers=workers)
     model = model or Echo()
     found = evaluate(
         model, share, transform=finish, images=images, processes=processes, precision="fp32"
@@ -70,14 +68,7 @@ def test_shares_of_ranks_are_disjoint_and_complete(source_of):
     source = source_of(11)
     indices = []
     for rank in range(3):
-        share = evaluation_batches(
-            EvaluationImages(source, transform),
-            rank=rank,
-            world=3,
-            batch=2,
-            workers=0,
-            pin_memory=False,
-        )
+        share = share_of(source, rank=rank, world=3, batch=2)
         indices += [int(key[1]) for batch in share for key in batch.keys]
     assert sorted(indices) == list(range(11))
 
@@ -99,9 +90,7 @@ def test_mode_of_the_network_is_given_back(source_of):
 
 def test_loader_processes_change_nothing_and_serve_twice(source_of):
     source = source_of(20)
-    share = evaluation_batches(
-        EvaluationImages(source, transform), rank=0, world=1, batch=4, workers=2, pin_memory=False
-    )
+    share = share_of(source, batch=4, workers=2)
     results = [
         evaluate(Echo(), share, transform=finish, images=20, processes=ALONE, precision="fp32")
         for _ in range(2)

@@ -7,8 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from fdsl.train.distributed import Processes
@@ -121,9 +120,8 @@ class Columns(nn.Module):
 
 def share(source, *, r=0, world=1, batch=4, workers=0):
     images = EvaluationImages(source, lambda image: torch.from_numpy(image)[None])
-    return evaluation_batches(
-        images, rank=r, world=world, batch=batch, workers=workers, pin_memory=False
-    )
+    here = Processes(r, world, torch.device("cpu"), workers)
+    return evaluation_batches(images, here, batch=batch)
 
 
 def ranked(source, batches, *, processes=ALONE, model=None, images=None):

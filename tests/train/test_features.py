@@ -6,9 +6,8 @@ from torch import nn
 
 from fdsl.schema.recipe import Preparation
 from fdsl.train import models
+from fdsl.train.distributed import Processes
 from fdsl.train.features import features
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -21,8 +20,9 @@ def network(entry):
     return models.build(entry, image_size_px=16, classes=4, drop_path=0.5, seed=0)
 
 
-def run(network, source, preparation, **changes):
-    how = {"channels": 1, "precision": "fp32", "device": CPU, "batch": 8, "workers": 0}
+def run(network, source, preparation, loaders=0, **changes):
+    processes = Processes(0, 1, torch.device("cpu"), loaders)
+    how = {"channels": 1, "precision": "fp32", "processes": processes, "batch": 8}
     return features(network, source, preparation=preparation, **how | changes)
 
 
@@ -49,7 +49,7 @@ def test_the_batch_changes_rounding_only(network, source_of, preparation, batch)
 
 def test_loader_processes_change_nothing(network, source_of, preparation):
     expected, _ = run(network, source_of(11), preparation)
-    found, labels = run(network, source_of(11), preparation, workers=2)
+    found, labels = run(network, source_of(11), preparation, loaders=2)
     assert np.array_equal(found, expected)
     assert np.array_equal(labels, source_of(11).labels)
 

@@ -36,12 +36,7 @@ def leave(folder, entry, *, side, classes=7, mean=0.5, std=0.25):
 
 @pytest.mark.parametrize(
     ("entry", "side"),
-    [
-        (ENTRIES["vit_micro"], 32),
-        (ENTRIES["vit_tiny"], 224),
-        (SMALL_SWIN, 32),
-        (SMALL_RESNET, 40),
-    ],
+    [(ENTRIES["vit_micro"], 32), (ENTRIES["vit_tiny"], 224), (SMALL_SWIN, 32), (SMALL_RESNET, 40)],
     ids=["vit_micro", "vit_tiny", "swin", "resnet"],
 )
 def test_timm_makes_the_same_network_from_the_folder(tmp_path, entry, side):

@@ -116,9 +116,7 @@ def test_the_record_holds_the_part_of_the_recipe_that_matters_and_no_more(run, r
     assert record["result"] == run(recipe=recipe(lr=0.1, epochs=9))["result"]
 
 
-def test_it_is_the_same_again_whatever_the_batch_the_workers_and_the_order_of_test_images(
-    run,
-):
+def test_it_is_the_same_again_whatever_the_batch_the_workers_and_the_order_of_test_images(run):
     expected = run()["result"]
     order = np.random.default_rng(0).permutation(27)
     assert run()["result"] == expected

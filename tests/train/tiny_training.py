@@ -4,12 +4,12 @@ test starts.
 
 import numpy as np
 
-from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.catalogue import ModelEntry, SyntheticDataset
 from fdsl.schema.recipe import Augmentation, Dino, Recipe, Views
 from fdsl.train import Devices
 from fdsl.train.classification import classification
 from fdsl.train.finetune import finetune as run_finetuning
-from fdsl.train.model_card import CardText, SyntheticData
+from fdsl.train.model_card import CardText
 from fdsl.train.pretrain import pretrain as run_pretraining
 from fdsl.train.task import ClassificationTask
 
@@ -23,9 +23,14 @@ ENTRY = ModelEntry(
 CARD = CardText(
     title="Stripes",
     source="ours",
-    synthetic=SyntheticData(
-        formula="stripes", settings={"image_size_px": 16, "step": 4}, instances=13, seed=7
+    synthetic=SyntheticDataset(
+        title="Stripes",
+        formula="stripes",
+        classes=4,
+        instances=13,
+        settings={"image_size_px": 16, "step": 4},
     ),
+    image_seed=7,
     terms=None,
     model_title="tiny",
     banner="tiny scale: seconds",

@@ -6,8 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from workflow.configured import ROOT, USER, job_table
 
 from fdsl.schema.base import ConfigError, validate

@@ -1,8 +1,7 @@
 """Run keys, and which trainings stand behind a report."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from workflow.configured import job_table, with_study
 
 from fdsl.schema import yaml_files

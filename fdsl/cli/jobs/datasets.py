@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from fdsl.cli.jobs.running import RunningJob
 from fdsl.io import storage
@@ -33,18 +33,13 @@ def compose(job: RunningJob) -> None:
 
     composition = Composition.model_validate(job.spec["composed"])
     manifests = {path.stem: storage.read_checksummed(path) for path in job.inputs("manifests")}
-    sources: dict[str, list[Any]] = {
-        name: [
-            load_verified(
-                job.config.downstream[name],
-                data_folder(job.config, job.job.scale, name),
-                manifest=manifests[name],
-                split=part,
-            )
-            for part in parts
-        ]
-        for name, parts in composition.sources.items()
-    }
+
+    def images(name: str, part: Literal["train", "test"]) -> Any:
+        entry, root = job.config.downstream[name], data_folder(job.config, job.job.scale, name)
+        return load_verified(entry, root, manifest=manifests[name], split=part)
+
+    parts_of = composition.sources.items()
+    sources = {name: [images(name, part) for part in parts] for name, parts in parts_of}
     found = composing.categories(composition, sources)
     composing.write(job.output("folder"), composition, found, names=job.spec["parts"])
     job.write_record(seed=composition.seed)
@@ -53,22 +48,13 @@ def compose(job: RunningJob) -> None:
 def import_weights(job: RunningJob) -> None:
     """Bring weights that others published into the form of a pre-training."""
     from fdsl.datasets.weight_files import file_of, require
-    from fdsl.provenance import environment
     from fdsl.schema.catalogue import ModelEntry
     from fdsl.train.import_weights import import_weights as import_
 
     name, root = job.spec["weights"], job.config.user.data_root
     entry = job.config.published_weights[name]
     require({name: entry}, root)
-    import_(
-        entry,
-        name=name,
-        scale=job.job.scale,
-        model=ModelEntry.model_validate(job.spec["model"]),
-        file=file_of(entry, root),
-        out=job.output("weights"),
-        record=job.output("record"),
-        code=job.code,
-        environment=environment(),
-        job_start=job.job_start,
-    )
+    model, file = ModelEntry.model_validate(job.spec["model"]), file_of(entry, root)
+    out = job.output("weights")
+    found = import_(entry, name=name, model=model, file=file, out=out, code=job.code)
+    job.write_record(scale=job.job.scale, **found)

@@ -37,13 +37,12 @@ def probe(job: RunningJob) -> None:
     """Classify the frozen features of a network by k-NN and by a linear probe."""
     from fdsl.schema.probe import Probe
     from fdsl.schema.recipe import Preparation
-    from fdsl.train.probe import ProbeTask
-    from fdsl.train.probe import probe as run
+    from fdsl.train.probe import ProbeTask, probe as run
 
     splits = job_inputs.splits(job)
     task = ProbeTask(
         **job_inputs.task(job),
-        **job_inputs.start(job),
+        inputs=job.input_digests(),
         recipe=Preparation.model_validate(job.spec["preparation"]),
         settings=Probe.model_validate(job.spec["probe"]),
         train=splits.train,

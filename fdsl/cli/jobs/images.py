@@ -24,8 +24,7 @@ def sample_parameters(job: RunningJob) -> None:
 def render_shard(job: RunningJob) -> None:
     """Draw and store one part of a synthetic dataset."""
     from fdsl.cli.progress import track
-    from fdsl.images.shards import render_shard as render
-    from fdsl.images.shards import shard_range
+    from fdsl.images.shards import render_shard as render, shard_range
 
     spec, out = job.spec, job.output("shard")
     job_inputs.verified(job.inputs("parameters"))

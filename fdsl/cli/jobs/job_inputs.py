@@ -78,7 +78,7 @@ def splits(job: RunningJob) -> Any:
 
 
 def task(job: RunningJob) -> dict[str, Any]:
-    """Return the arguments of every task: which run it is, and how it is executed."""
+    """Return the arguments of every task: which run it is, from what, and how it is executed."""
     from fdsl.provenance import environment
     from fdsl.schema.catalogue import ModelEntry
     from fdsl.train import Devices
@@ -86,11 +86,13 @@ def task(job: RunningJob) -> dict[str, Any]:
     spec, user = job.spec, job.config.user
     names = ("device", "micro_batch", "loader_workers", "compile", "deterministic")
     settings = {name: getattr(user, name) for name in (*names, "checkpoint_seconds")}
+    weights = job.inputs("weights") if "weights" in job.job.inputs else []
     return {
-        "run": spec["run"],
-        "scale": spec["scale"],
+        "kind": job.job.rule,
+        **{name: spec[name] for name in ("run", "scale", "pretraining")},
+        "dataset": spec.get("downstream", spec["pretraining"]),
         "seed": spec["run_seed"],
-        "pretraining": spec["pretraining"],
+        "weights": weights[0] if weights else None,
         "model": ModelEntry.model_validate(spec["model"]),
         "record": job.output("record"),
         "code": job.code,
@@ -100,19 +102,10 @@ def task(job: RunningJob) -> dict[str, Any]:
     }
 
 
-def start(job: RunningJob) -> dict[str, Any]:
-    """Return the arguments of a task on a downstream dataset: dataset, weights and inputs."""
-    weights = job.inputs("weights")
+def training(job: RunningJob) -> dict[str, Any]:
+    """Return the arguments of every training: those of a task, and its folders."""
     return {
-        "dataset": job.spec["downstream"],
-        "weights": weights[0] if weights else None,
-        "inputs": job.input_digests(),
-    }
-
-
-def checkpoints(job: RunningJob) -> dict[str, Any]:
-    """Return where a training keeps its checkpoints and curves."""
-    return {
+        **task(job),
         "checkpoints": Path(f"results/{job.job.scale}/checkpoints/{job.job.name}"),
         "tensorboard": job.output("record").parent / "tensorboard",
     }
@@ -131,7 +124,7 @@ def objective(kind: str) -> Any:
 
 def card(job: RunningJob) -> Any:
     """Return what the model card of a pre-training says of images, network and scale."""
-    from fdsl.train.model_card import CardText, SyntheticData
+    from fdsl.train.model_card import CardText
 
     spec, config, synthetic, terms = job.spec, job.config, None, None
     entry: Any
@@ -139,12 +132,8 @@ def card(job: RunningJob) -> Any:
         from fdsl.images.parameters import formula_settings
 
         entry, drawn = config.synthetic[spec["pretraining"]], dataset(spec)
-        synthetic = SyntheticData(
-            formula=drawn.formula,
-            settings=formula_settings(drawn).model_dump(mode="json"),
-            instances=drawn.instances,
-            seed=spec["seed"],
-        )
+        settings = formula_settings(drawn).model_dump(mode="json")
+        synthetic = drawn.model_copy(update={"settings": settings})
     else:
         entry = config.real(job.job.scale, spec["pretraining"])
         terms = config.downstream[entry.dataset].licence
@@ -153,6 +142,7 @@ def card(job: RunningJob) -> Any:
         title=entry.title or spec["pretraining"],
         source=entry.source,
         synthetic=synthetic,
+        image_seed=spec["seed"],
         terms=terms,
         model_title=config.models[network].title or network,
         banner=scale.banner,

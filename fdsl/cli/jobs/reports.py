@@ -34,15 +34,9 @@ def figure(job: RunningJob) -> None:
     """Draw a figure: .png, and .pdf and .csv (what it plots) beside it."""
     from fdsl.report.figures.inputs import FigureInputs, write
 
-    inputs = FigureInputs.model_validate(
-        job.spec
-        | {
-            "records": job.inputs("records"),
-            "files": job.inputs("files"),
-            "published": job.inputs("published")[0],
-        }
-    )
-    write(inputs, out=job.output("png"))
+    read = {"records": job.inputs("records"), "files": job.inputs("files")}
+    content = {**job.spec, **read, "published": job.inputs("published")[0]}
+    write(FigureInputs.model_validate(content), out=job.output("png"))
     job.write_record()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,11 +80,10 @@ class RunningJob:
             "kind": self.job.rule,
             "run": self.job.name or self.job.rule,
             "seed": self.spec.get("seed"),
-            **entries,
             **self.job_start,
             "code": self.code,
-            "inputs": self.input_digests(),
             "environment": environment(),
+            **({"inputs": self.input_digests()} | entries),
         }
         records.write(self.job.record, content, outputs=made)
 
@@ -118,7 +117,7 @@ def begin(
         If an input is missing.
     """
     from fdsl.schema.base import ConfigError
-    from fdsl.workflow.jobs import Jobs
+    from fdsl.workflow.jobs import Jobs, on_disk
 
     started = records.now()
     table = Jobs(config)
@@ -132,16 +131,10 @@ def begin(
         )
     if os.environ.get("RANK", "0") == "0":
         log.info("%s", job.command)
-    _require_inputs(job, (path for paths in job.inputs.values() for path in paths))
-    return RunningJob(job, config, threads or table.threads(job), started)
-
-
-def _require_inputs(job: Job, paths: Iterable[str]) -> None:
-    from fdsl.workflow.jobs import on_disk
-
-    for path in paths:
+    for path in (path for paths in job.inputs.values() for path in paths):
         if not on_disk(path).exists():
             raise FileNotFoundError(
                 f"{path} is missing, which {job.rule} {job.name} reads: make it first with "
                 f"snakemake --cores all {path}"
             )
+    return RunningJob(job, config, threads or table.threads(job), started)

@@ -21,14 +21,10 @@ def pretrain(job: RunningJob) -> None:
         inputs = job.input_digests()
     images = job_inputs.pretraining_images(job)
     task = ClassificationTask(
-        kind="pretrain",
-        **job_inputs.task(job),
-        **job_inputs.checkpoints(job),
-        dataset=spec["pretraining"],
+        **job_inputs.training(job),
         inputs=inputs,
         recipe=Recipe.model_validate(spec["recipe"]),
         train=images,
-        test=None,
         classes=0 if spec["kind"] == "dino" else images.classes,
     )
     objective = job_inputs.objective(spec["kind"])
@@ -43,10 +39,8 @@ def finetune(job: RunningJob) -> None:
 
     splits = job_inputs.splits(job)
     task = ClassificationTask(
-        kind="finetune",
-        **job_inputs.task(job),
-        **job_inputs.start(job),
-        **job_inputs.checkpoints(job),
+        **job_inputs.training(job),
+        inputs=job.input_digests(),
         recipe=Recipe.model_validate(job.spec["recipe"]),
         train=splits.train,
         test=splits.test,
@@ -66,10 +60,8 @@ def detect(job: RunningJob) -> None:
     train_images: Any = load_verified(entry, root, manifest=manifest, split="train")
     test_images: Any = load_verified(entry, root, manifest=manifest, split="test")
     task = DetectionTask(
-        kind="detect",
-        **job_inputs.task(job),
-        **job_inputs.start(job),
-        **job_inputs.checkpoints(job),
+        **job_inputs.training(job),
+        inputs=job.input_digests(),
         recipe=DetectionRecipe.model_validate(job.spec["recipe"]),
         train=train_images,
         test=test_images,

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from fdsl.images.dataset import Dataset, build
-from fdsl.images.export import layouts
-from fdsl.images.export import manifest as manifest_file
+from fdsl.images.export import layouts, manifest as manifest_file
 from fdsl.images.parameters import read_table, require_index
 from fdsl.io.checksums import digest
 from fdsl.io.storage import DamagedFile

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fdsl.images.dataset import Dataset
-from fdsl.images.export import authors_csv, layouts, writers
-from fdsl.images.export import manifest as manifest_file
+from fdsl.images.export import authors_csv, layouts, manifest as manifest_file, writers
 from fdsl.images.export.render_pool import Sample, samples
 from fdsl.images.parameters import Parameters, read_table, stack, write_table
 from fdsl.images.streamed import SearchedParameters

@@ -136,15 +136,9 @@ def _write_table(
     with open_writer(str(path), schema) as writer:
         rows: list[dict[str, Any]] = []
         for sample, name in samples:
-            rows.append(
-                {
-                    "image": {"bytes": sample.png, "path": name},
-                    "label": sample.category,
-                    "category": sample.category,
-                    "instance": sample.instance,
-                    "sha256": sample.pixels,
-                }
-            )
+            image, numbers = {"bytes": sample.png, "path": name}, sample[1:3]
+            row = (image, sample.category, *numbers, sample.pixels)
+            rows.append(dict(zip(schema.names, row, strict=True)))
             if len(rows) == ROWS_PER_GROUP:
                 writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
                 rows = []

@@ -37,7 +37,7 @@ def images(dataset: SyntheticDataset, *, threads: int, seed: int = 0) -> DrawnIm
         possible in it.
     """
     where = f"official mode of {dataset.title or dataset.formula}"
-    choose("formula", dataset.formula, list(FORMULAS), where=where)
+    choose("formula", dataset.formula, FORMULAS, where=where)
     if dataset.formula == "fractaldb":
         # 2D-OFDB: the released code draws weight row 0 of each category, our catalogue none
         settings = {k: v for k, v in dataset.settings.items() if (k, v) != ("weighted", False)}

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from fdsl.formulas.arrays import Floats
 from fdsl.images.official.python_random import PythonRandom
 from fdsl.images.parameters import Rows, require_index
 from fdsl.images.streamed import DrawnImages
 from fdsl.schema.base import ConfigError, FrozenModel, validate
 from fdsl.schema.catalogue import SyntheticDataset
 
-Floats = NDArray[np.float64]
 Values = dict[str, float]
 
 
@@ -26,12 +26,12 @@ class ContourSettings(FrozenModel):
 
     RANGES: ClassVar[tuple[str, ...]]  # settings of two ascending numbers
 
-    image_size_px: int = Field(default=512, ge=16, le=8192, description="side of the square image")
+    image_size_px: int = Field(512, ge=16, le=8192, description="side of the square image")
     vertices: tuple[int, int]
-    noise: tuple[float, float] = Field(default=(0.0, 4.0), description="noise coefficient, pixels")
-    step: tuple[float, float] = Field(default=(0.0, 0.1), description="step, pixels")
+    noise: tuple[float, float] = Field((0.0, 4.0), description="noise coefficient, pixels")
+    step: tuple[float, float] = Field((0.0, 0.1), description="step, pixels")
     radius: tuple[int, int]
-    oval: float = Field(default=2.0, ge=1, le=4, description="stretch of x and of y, at most")
+    oval: float = Field(2.0, ge=1, le=4, description="stretch of x and of y, at most")
     centre_range_px: int
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from fdsl.formulas import attractor, fractaldb, ifs
+from fdsl.formulas.arrays import Floats
 from fdsl.images.parameters import Rows, require_index
 from fdsl.images.streamed import DrawnImages
 from fdsl.schema.base import FrozenModel, validate
@@ -22,7 +23,6 @@ from fdsl.schema.catalogue import SyntheticDataset
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SEARCH_SEED = 1
@@ -36,13 +36,13 @@ WEIGHT_ROWS = 25  # of fractaldb.weight_rows
 class Settings(FrozenModel):
     """Settings of the released programs."""
 
-    image_size_px: int = Field(default=362, ge=16, le=8192, description="side of the square image")
-    pad_px: int = Field(default=6, ge=4, le=512, description="pixels left free on each side")
-    points: int = Field(default=200_000, ge=2, le=10_000_000, description="of the chaos game")
-    draw: Literal["point", "patch"] = Field(default="patch", description="1 or 3 × 3 pixels")
-    weight: float = Field(default=0.4, gt=0, le=0.5, description="in 1 ± weight, 1 ± 2 weight")
-    filling_rate: float = Field(default=0.2, gt=0, lt=0.38, description="least share of pixels")
-    search_points: int = Field(default=100_000, ge=2, le=10_000_000, description="of the search")
+    image_size_px: int = Field(362, ge=16, le=8192, description="side of the square image")
+    pad_px: int = Field(6, ge=4, le=512, description="pixels left free on each side")
+    points: int = Field(200_000, ge=2, le=10_000_000, description="of the chaos game")
+    draw: Literal["point", "patch"] = Field("patch", description="1 or 3 × 3 pixels")
+    weight: float = Field(0.4, gt=0, le=0.5, description="in 1 ± weight, 1 ± 2 weight")
+    filling_rate: float = Field(0.2, gt=0, lt=0.38, description="least share of pixels")
+    search_points: int = Field(100_000, ge=2, le=10_000_000, description="of the search")
 
 
 class SequentialSearch:

@@ -9,13 +9,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from fdsl.images.official.contours import (
-    ContourSettings,
-    Cursor,
-    Floats,
-    SequentialContours,
-    Values,
-)
+from fdsl.formulas.arrays import Floats
+from fdsl.images.official.contours import ContourSettings, Cursor, SequentialContours, Values
 from fdsl.images.official.python_random import PythonRandom
 
 
@@ -24,12 +19,10 @@ class Settings(ContourSettings):
 
     RANGES = ("vertices", "polygons", "noise", "step", "radius")
 
-    vertices: tuple[int, int] = Field(default=(3, 200), description="fewest and most vertices")
-    polygons: tuple[int, int] = Field(default=(1, 200), description="fewest and most polygons")
-    radius: tuple[int, int] = Field(default=(0, 100), description="first radius, pixels")
-    centre_range_px: int = Field(
-        default=400, ge=0, le=8192, description="width of the square that centres lie in"
-    )
+    vertices: tuple[int, int] = Field((3, 200), description="fewest and most vertices")
+    polygons: tuple[int, int] = Field((1, 200), description="fewest and most polygons")
+    radius: tuple[int, int] = Field((0, 100), description="first radius, pixels")
+    centre_range_px: int = Field(400, ge=0, le=8192, description="width of the square of centres")
 
 
 class OfficialRCDB(SequentialContours):

@@ -8,13 +8,8 @@ from functools import lru_cache
 import numpy as np
 from pydantic import Field, model_validator
 
-from fdsl.images.official.contours import (
-    ContourSettings,
-    Cursor,
-    Floats,
-    SequentialContours,
-    Values,
-)
+from fdsl.formulas.arrays import Floats
+from fdsl.images.official.contours import ContourSettings, Cursor, SequentialContours, Values
 from fdsl.images.official.python_random import PythonRandom
 
 
@@ -23,23 +18,19 @@ class Settings(ContourSettings):
 
     RANGES = ("vertices", "orbits", "noise", "step", "radius", "frequency_1", "frequency_2")
 
-    vertices: tuple[int, int] = Field(default=(200, 1000), description="fewest and most vertices")
-    orbits: tuple[int, int] = Field(default=(1, 200), description="fewest and most polygons")
-    radius: tuple[int, int] = Field(default=(10, 60), description="first radius, pixels")
-    frequency_1: tuple[int, int] = Field(default=(0, 20), description="periods of the first wave")
-    frequency_2: tuple[int, int] = Field(
-        default=(0, 20), description="periods of the second, not the first's unless that has none"
-    )
-    centre_range_px: int = Field(
-        default=512, ge=0, le=8192, description="width of the square that centres lie in"
-    )
+    vertices: tuple[int, int] = Field((200, 1000), description="fewest and most vertices")
+    orbits: tuple[int, int] = Field((1, 200), description="fewest and most polygons")
+    radius: tuple[int, int] = Field((10, 60), description="first radius, pixels")
+    frequency_1: tuple[int, int] = Field((0, 20), description="periods of the first wave")
+    frequency_2: tuple[int, int] = Field((0, 20), description="of the second; differs unless 0")
+    centre_range_px: int = Field(512, ge=0, le=8192, description="width of the square of centres")
 
     @model_validator(mode="after")
     def _second_wave_differs(self) -> Settings:
         low, high = self.frequency_2
         if low == high and self.frequency_1[0] <= low <= self.frequency_1[1] and low > 0:
             raise ValueError(
-                f"frequency_2 = ({low}, {high}) leaves no second wave beside a first of {low}"
+                f"frequency_2 = ({low}, {high}) leaves no wave beside a first of {low}"
             )
         return self
 

@@ -33,7 +33,6 @@ NOT_SOFTWARE = {*MACHINE, "machine", "nvidia_driver", "cuda", "cudnn"}
 FORMATS = {
     "": "text/plain",
     ".arrow": "application/vnd.apache.arrow.file",
-    ".cff": "application/yaml",
     ".jsonl": "application/jsonl",
     ".md": "text/markdown",
     ".parquet": "application/vnd.apache.parquet",
@@ -42,8 +41,7 @@ FORMATS = {
     ".smk": "text/x-snakemake",
     ".tex": "text/x-tex",
     ".toml": "application/toml",
-    ".yaml": "application/yaml",
-    ".yml": "application/yaml",
+    **dict.fromkeys((".cff", ".yaml", ".yml"), "application/yaml"),
 }
 Reference = dict[str, str]
 IMAGES = ("sample_parameters", "render_shard", "compose", "fetch_downstream")

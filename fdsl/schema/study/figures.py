@@ -21,9 +21,7 @@ class Samples(_Figure):
     """Sample images of synthetic datasets."""
 
     kind: Literal["samples"]
-    datasets: list[str] = Field(
-        min_length=1, description="names of workflow/catalog/synthetic.yaml, in reading order"
-    )
+    datasets: list[str] = Field(min_length=1, description="of synthetic.yaml, in reading order")
     categories: int = Field(ge=1, le=20, description="rows of sample images per dataset")
     instances: int = Field(ge=1, le=20, description="columns of sample images per dataset")
 
@@ -61,7 +59,7 @@ class Ablation(_Figure):
     )
     columns: list[Column] = Field(min_length=1)
     bars: list[Bar] = Field(min_length=2)
-    notes: list[str] = Field(default_factory=list)
+    notes: list[str] = Field([])
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Ablation:

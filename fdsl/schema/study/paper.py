@@ -20,9 +20,9 @@ class Study(FrozenModel):
 
     title: str
     reference: str = Field(description="authors, venue, year, arXiv number")
-    tables: dict[Name, Table] = Field(default_factory=dict)
-    figures: dict[Name, Figure] = Field(default_factory=dict)
-    claims: dict[Name, Claim] = Field(default_factory=dict)
+    tables: dict[Name, Table] = Field({})
+    figures: dict[Name, Figure] = Field({})
+    claims: dict[Name, Claim] = Field({})
 
     @model_validator(mode="after")
     def _claims_name_what_exists(self) -> Study:

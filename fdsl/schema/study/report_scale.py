@@ -18,30 +18,15 @@ class ReportScale(FrozenModel):
 
     name: str = Field(min_length=1, description="as in the records, for example laptop")
     title: str = Field(min_length=1, description="for headings")
-    banner: str = Field(
-        min_length=1, description="shown above every table and figure of this scale"
-    )
+    banner: str = Field(min_length=1, description="above every table and figure of this scale")
     comparable: bool = Field(description="whether datasets and recipes are the published ones")
-    stand_ins: tuple[Column, ...] = Field(
-        default=(), description="columns that this scale measures besides the paper's"
-    )
-    frozen: tuple[Column, ...] = Field(
-        default=(), description="columns of the frozen network, which no paper prints"
-    )
-    models: tuple[str, ...] = Field(
-        default=(), description="networks whose runs the report shows at this scale"
-    )
-    gates: Gates = Field(default=Gates(), description="checks of the claims' runs")
-    reduced: dict[str, str] = Field(
-        default_factory=dict,
-        description="pre-training name -> what it is at this scale",
-    )
+    stand_ins: tuple[Column, ...] = Field((), description="columns measured besides the paper's")
+    frozen: tuple[Column, ...] = Field((), description="of the frozen network; in no paper")
+    models: tuple[str, ...] = Field((), description="networks whose runs the report shows")
+    gates: Gates = Field(Gates(), description="checks of the claims' runs")
+    reduced: dict[str, str] = Field({}, description="pre-training name -> what it is at this scale")
     reasons: dict[str, str] = Field(
-        default_factory=dict,
-        description=(
-            "pre-training, downstream dataset, or `pre-training on downstream dataset` -> why this"
-            " scale has no record of it"
-        ),
+        {}, description="pre-training, dataset or `pre-training on dataset` -> why it has no record"
     )
 
     @model_validator(mode="after")
@@ -50,7 +35,6 @@ class ReportScale(FrozenModel):
         check_columns(self.frozen)
         if self.comparable and (self.stand_ins or self.reduced):
             raise ValueError(
-                f"scale {self.name!r} has stand-ins or reduced datasets, so comparable must be"
-                " false"
+                f"scale {self.name!r} is reduced or has stand-ins: comparable must be false"
             )
         return self

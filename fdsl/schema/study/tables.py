@@ -12,18 +12,10 @@ from fdsl.schema.base import FrozenModel
 SCRATCH = "scratch"
 
 
-Evaluation = Literal[
-    "finetune",
-    "map",
-    "knn",
-    "linear",
-    "box_ap50",
-    "box_ap",
-    "box_ap75",
-    "mask_ap50",
-    "mask_ap",
-    "mask_ap75",
-]
+AveragePrecision = Literal["box_ap50", "box_ap", "box_ap75", "mask_ap50", "mask_ap", "mask_ap75"]
+# Top-1 accuracy or, of images with several labels, mean average precision after fine-tuning; top-1
+# of frozen features; average precision of boxes or masks.
+Evaluation = Literal["finetune", "map", "knn", "linear", AveragePrecision]
 Stage = Literal["finetune", "probe", "detect"]
 
 
@@ -31,21 +23,9 @@ class Column(FrozenModel):
     """One column of a table: a score on a downstream dataset, or the mean of the other columns."""
 
     label: str = Field(min_length=1, description="heading as printed")
-    dataset: str | None = Field(
-        description="a name of workflow/catalog/downstream.yaml, or null for the mean of the others"
-    )
-    model: str | None = Field(
-        default=None,
-        description="a name of workflow/catalog/models.yaml; null = the one of the scale's recipe",
-    )
-    evaluation: Evaluation = Field(
-        default="finetune",
-        description=(
-            "what is measured on the dataset's test images: top-1 accuracy or, where they have"
-            " several labels, mean average precision after fine-tuning; top-1 of frozen features;"
-            " average precision of boxes or masks"
-        ),
-    )
+    dataset: str | None = Field(description="of downstream.yaml; null = the mean of the others")
+    model: str | None = Field(None, description="of models.yaml; null = the scale's recipe's")
+    evaluation: Evaluation = Field("finetune", description="of the dataset's test images")
 
     @property
     def stage(self) -> Stage:
@@ -68,23 +48,13 @@ class Row(FrozenModel):
 
     label: str = Field(min_length=1, description="row name as in workflow/published/tables.csv")
     pretraining: str | None = Field(
-        default=None,
-        description=(
-            f"a name of workflow/catalog/{{synthetic,pretrainings,released}}.yaml, or {SCRATCH!r}"
-        ),
+        None,
+        description=f"in catalog/{{synthetic,pretrainings,published_weights}}.yaml; or {SCRATCH}",
     )
-    quoted: str | None = Field(
-        default=None, min_length=1, description="why the published number is only quoted"
-    )
-    printed: bool = Field(
-        default=True,
-        description="whether the paper's table has the row; ours have no published number",
-    )
+    quoted: str | None = Field(None, min_length=1, description="why the number is only quoted")
+    printed: bool = Field(True, description="whether the paper has the row; ours have no number")
     gain_over: str | None = Field(
-        default=None,
-        description=(
-            "the pre-training that this one is compared with; null = scratch, if the table has it"
-        ),
+        None, description="the pre-training to compare with; null = scratch, if the table has it"
     )
 
     @model_validator(mode="after")
@@ -101,26 +71,17 @@ class Table(FrozenModel):
 
     title: str
     caption: str
-    metric: Literal["top-1 %", "mAP %", "AP %"] = Field(
-        description="unit of the records that it is compared with"
-    )
+    metric: Literal["top-1 %", "mAP %", "AP %"] = Field(description="unit of the compared records")
     tolerance_points: float = Field(
-        default=1.0,
-        gt=0,
-        description="largest difference called 'within tolerance'; ours, no paper states one",
+        1.0, gt=0, description="largest difference 'within tolerance'; ours, no paper states one"
     )
     columns: list[Column] = Field(min_length=1)
     rows: list[Row] = Field(min_length=1)
     frozen: list[Literal["knn", "linear"]] = Field(
-        default_factory=list,
-        description="evaluations of the frozen network, each in a column of its own; ours",
+        [], description="evaluations of the frozen network, each in a column of its own; ours"
     )
-    pictures: bool = Field(
-        default=False, description="whether sample images of the rows' datasets are shown above it"
-    )
-    notes: list[str] = Field(
-        default_factory=list, description="what a reader must know about the printed numbers"
-    )
+    pictures: bool = Field(False, description="show sample images of the rows' datasets above it")
+    notes: list[str] = Field([], description="what a reader must know about the printed numbers")
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Table:

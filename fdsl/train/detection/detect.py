@@ -8,7 +8,6 @@ from fdsl.train import models
 from fdsl.train.detection import coco_scores
 from fdsl.train.detection.objective import DetectionTask, instance_segmentation
 from fdsl.train.detection.scenes import TestScenes
-from fdsl.train.distributed import loaders
 from fdsl.train.fit import exclusive, fit
 from fdsl.train.input.loader import evaluation_batches
 
@@ -37,25 +36,15 @@ def detect(task: DetectionTask) -> None:
     recipe, test = task.recipe, task.test
     with exclusive(task) as here:
         train_state, history = fit(task, processes=here, objective=instance_segmentation)
-        batches = evaluation_batches(
-            TestScenes(test, channels=models.channels(task.model)),
-            rank=0,
-            world=1,
-            batch=min(task.devices.micro_batch or recipe.global_batch, recipe.global_batch),
-            workers=loaders(task.devices, device=here.device),
-            pin_memory=here.device.type == "cuda",
-        )
+        scenes = TestScenes(test, channels=models.channels(task.model))
+        batch = min(task.devices.micro_batch or recipe.global_batch, recipe.global_batch)
+        batches = evaluation_batches(scenes, here, batch=batch)
         found = coco_scores.detect(
             train_state.result, batches, test, device=here.device, precision=recipe.precision
         )
         scores = coco_scores.score(test.annotations, found)
-        log.info(
-            "%s: %d images, AP %.2f %% of boxes, %.2f %% of masks",
-            task.run,
-            scores["images"],
-            scores["box"]["ap"],
-            scores["mask"]["ap"],
-        )
+        found_ap = scores["images"], scores["box"]["ap"], scores["mask"]["ap"]
+        log.info("%s: %d images, AP %.2f %% of boxes, %.2f %% of masks", task.run, *found_ap)
         result = {
             "steps": train_state.step,
             "epochs": recipe.all_epochs,

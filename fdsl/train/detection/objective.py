@@ -22,7 +22,7 @@ from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
 from fdsl.train.input.samplers import InfiniteSampler
 from fdsl.train.schedule import schedule, split
-from fdsl.train.task import TrainingTask
+from fdsl.train.task import TrainingTask, require_images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,7 @@ class DetectionTask(TrainingTask):
                 " micro_batch, which accumulates gradients"
             )
         for part, source in (("test", self.test), ("train", self.train)):
-            if source.classes != self.classes:
-                raise ValueError(
-                    f"{self.run}: {self.dataset} has {source.classes} classes in its {part} images,"
-                    f" {self.classes} are stated"
-                )
+            require_images(self, part, source, classes=self.classes)
         schedule(self.recipe, images=self.stream().images)
         split(self.recipe.global_batch, world=1, micro_batch=self.devices.micro_batch)
 

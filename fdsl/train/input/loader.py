@@ -16,6 +16,7 @@ from fdsl.augment.crop import TrainTransform
 from fdsl.seeding import tree
 from fdsl.seeding.batch import uniforms
 from fdsl.seeding.tree import Stage
+from fdsl.train.distributed import Processes
 from fdsl.train.input.samplers import InfiniteSampler
 
 PREFETCHED = 4  # batches per loader process
@@ -26,7 +27,16 @@ TrainingTransform = Callable[[Pixels, np.random.Generator], Any]
 """From an image, uint8 (H, W) or (H, W, 3), to uint8 (C, S, S), or to a tuple of tensors."""
 
 
-class TrainingSource(Protocol):
+class CountedImages(Protocol):
+    """A number of images of some classes."""
+
+    @property
+    def classes(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+
+class TrainingSource(CountedImages, Protocol):
     """Images by index: uint8 (H, W) or (H, W, 3) with a label; `labels` needs no decoding.
 
     `labels` is (n,); or (n, classes) where images have several, with 1 present, 0 absent, -1
@@ -34,12 +44,7 @@ class TrainingSource(Protocol):
     """
 
     @property
-    def classes(self) -> int: ...
-
-    @property
     def labels(self) -> NDArray[np.int64]: ...
-
-    def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> tuple[Pixels, Any]: ...
 
@@ -98,12 +103,8 @@ class TrainingImages(Dataset[Batch]):
     ) -> None:
         self.source, self.transform, self.stream, self.seed = source, transform, stream, seed
         self._whole: tuple[TrainTransform, PreparedImages] | None = None
-        plain = isinstance(transform, TrainTransform) and transform.plain
-        if (
-            isinstance(transform, TrainTransform)
-            and plain
-            and not isinstance(source, VaryingImages)
-        ):
+        varying = isinstance(source, VaryingImages)
+        if isinstance(transform, TrainTransform) and transform.plain and not varying:
             prepared = PreparedImages(source, transform.prepared, kept_mb=kept_mb)
             self._whole = transform, prepared
 
@@ -173,17 +174,18 @@ def training_batches(
 
 
 def evaluation_batches(
-    images: Dataset[BatchT], *, rank: int, world: int, batch: int, workers: int, pin_memory: bool
+    images: Dataset[BatchT], processes: Processes, *, batch: int
 ) -> DataLoader[BatchT]:
-    """Return a loader of one rank's share of images: indices rank, rank + world, ….
+    """Return a loader of this process's share of images: indices rank, rank + world, ….
 
     Without padding and with the short last batch. It can be iterated many times; its processes stay
     alive in between.
     """
     count = len(images)  # type: ignore[arg-type]  # torch leaves __len__ to each dataset
-    mine = range(rank, count, world)
+    mine = range(processes.rank, count, processes.world)
     order = [mine[start : start + batch] for start in range(0, len(mine), batch)]
-    return _loader(images, order, workers=min(workers, len(order)), pin_memory=pin_memory)
+    workers, pin_memory = min(processes.loaders, len(order)), processes.device.type == "cuda"
+    return _loader(images, order, workers=workers, pin_memory=pin_memory)
 
 
 def stack(items: Sequence[tuple[Any, Any, tuple[int, int, int]]]) -> Batch:
@@ -252,10 +254,7 @@ class PreparedImages:
     def batch(self, indices: NDArray[np.int64]) -> tuple[Pixels, NDArray[np.int64]]:
         """Return planes, uint8 (B, C, S, S), and labels, int64 (B,) or (B, classes), by index.
 
-        Raises
-        ------
-        ValueError
-            If gray and colour images meet.
+        ValueError if gray and colour images meet.
         """
         if self._kept is None:
             planes, labels = self._read(indices)

@@ -21,7 +21,7 @@ def test_words_of_a_model_card_are_no_part_of_a_spec():
     card = job_inputs.card(job)
     assert (card.title, card.comparable) == ("FractalDB-1k", False)
     assert card.synthetic.formula == "fractaldb"
-    assert card.synthetic.seed == 0
+    assert card.image_seed == 0
     for words in (card.banner, card.source, card.model_title):
         assert words
         assert words not in json.dumps(job.spec, ensure_ascii=False)
@@ -42,9 +42,8 @@ def test_a_task_holds_where_it_runs_and_the_job_its_beginning():
     assert task["job_start"] == {"spec": job.spec, "started": job.started}
     assert task["devices"].threads == 1
     assert task["code"] == job.job.code
-    assert job_inputs.checkpoints(job)["checkpoints"].as_posix() == (
-        f"results/laptop/checkpoints/{job.job.name}"
-    )
+    folder = job_inputs.training(job)["checkpoints"]
+    assert folder.as_posix() == f"results/laptop/checkpoints/{job.job.name}"
 
 
 @pytest.mark.parametrize(

@@ -203,10 +203,7 @@ PICTURES = {
     "cars": (layouts.cars, "stanford_cars/cars_train/00002.jpg"),
     "flowers": (layouts.flowers, "flowers-102/jpg/image_00003.jpg"),
     "voc12": (layouts.voc, "VOCdevkit/VOC2012/JPEGImages/2008_000001.jpg"),
-    "voc12_multilabel": (
-        layouts.voc_multilabel,
-        "VOCdevkit/VOC2012/JPEGImages/2008_000001.jpg",
-    ),
+    "voc12_multilabel": (layouts.voc_multilabel, "VOCdevkit/VOC2012/JPEGImages/2008_000001.jpg"),
     "places": (layouts.places, "places365/data_256_standard/c/canyon/00000002.jpg"),
     "image_folder": (layouts.image_folder, "imagenet/train/n01440764/n01440764_2.JPEG"),
     "unlabelled": (layouts.unlabelled, "PASS_dataset/1/deep/c.jpg"),

@@ -1,8 +1,7 @@
 """File names of the authors' programs."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fdsl.images.export import layouts
 from fdsl.schema.base import ConfigError

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import fdsl
-from fdsl.images.export import locate
-from fdsl.images.export import manifest as manifest_file
+from fdsl.images.export import locate, manifest as manifest_file
 from fdsl.images.export.render import FORMATS, render
 from fdsl.io.storage import DamagedFile
 

@@ -13,8 +13,7 @@ from oracles.rendered import dataset, tree
 from PIL import Image
 
 import fdsl
-from fdsl.images.export import manifest as manifest_file
-from fdsl.images.export import writers
+from fdsl.images.export import manifest as manifest_file, writers
 from fdsl.images.export.render import FORMATS, render
 from fdsl.images.export.render_pool import digest
 from fdsl.io import locks

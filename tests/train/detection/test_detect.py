@@ -163,10 +163,7 @@ def test_a_checkpoint_of_another_training_is_refused(data, tmp_path, monkeypatch
     [
         ({"pretraining": "rcdb1k"}, "scratch has no weights"),
         ({"classes": 3}, "has 2 classes in its test images, 3 are stated"),
-        (
-            {"devices": {"micro_batch": 3}},
-            "micro_batch = 3 does not divide 4 images per process",
-        ),
+        ({"devices": {"micro_batch": 3}}, "micro_batch = 3 does not divide 4 images per process"),
     ],
 )
 def test_what_cannot_work_is_refused_before_training(data, tmp_path, changes, words):
