@@ -212,7 +212,7 @@ def _of_table(row: Mapping[str, str]) -> TracedNumber:
     named, value = row["record"], row.get("reproduced", "")
     if value:
         sd = f" ± {row['sd']}" if row.get("sd") else ""
-        value = f"{value}{sd}, n = {row.get('seeds', '?')}"
+        value = f"{value}{sd}, n = {row.get('replicates', '?')}"
     reason = named.removeprefix(NO_RECORD) if named.startswith(NO_RECORD) else ""
     records = () if reason else tuple(sorted(named.split(";")))
     return TracedNumber((row["row"], row["column"]), value, records, reason)

@@ -9,10 +9,11 @@ import pandas as pd
 
 from fdsl.io.storage import write_text
 from fdsl.report.csv_files import to_csv, two_decimals
-from fdsl.report.decisions import Decision, decide_all
+from fdsl.report.decisions import Decision, claim_columns, decide_all
+from fdsl.report.gates import check_gates, summary
 from fdsl.report.html import SUFFIX, document, write_fragment
 from fdsl.report.published import read_published
-from fdsl.report.read_runs import read_runs
+from fdsl.report.read_runs import read_pretrainings, read_runs
 from fdsl.report.templating import render
 from fdsl.schema.study.paper import Study
 from fdsl.schema.study.report_scale import ReportScale
@@ -20,9 +21,18 @@ from fdsl.schema.study.report_scale import ReportScale
 FILES = (".csv", ".md", ".html", SUFFIX)
 LEGEND = (
     "Effects in percentage points: the claimed better group minus the other, mean over datasets,"
-    " paired by seed. The interval is a 95 % percentile bootstrap over seeds; with few seeds it is"
-    " about their range. A verdict needs the whole interval on one side of the claim's margin (0"
-    " unless stated). The test is ours: the paper states none."
+    " paired by replicate (one run of the whole pipeline). The interval is Student's, of this claim"
+    " alone: 95 %, and 90 % where the claim is 'about as well'. A verdict needs p ≤ 0.05 after"
+    " Holm's correction for all tested claims of the study, by a t test against the claim's margin"
+    " (0 unless stated) or two one-sided tests. n ≈ … is the number of replicates that would"
+    " decide with probability 0.8, if effect and spread are those seen. The tests are ours: the"
+    " paper states none."
+)
+GATES_LEGEND = (
+    "What must hold before records decide anything. A claim with a failed gate, or any claim if a"
+    " control fails, gets no verdict. Training accuracy as a multiple of chance, of the worst"
+    " replicate; fine-tuning minus a linear probe of the same weights in points; for controls the"
+    " decisive bound of the gain's 95 % interval."
 )
 
 
@@ -33,6 +43,8 @@ def write_claims(
     records: Iterable[str | Path],
     published: str | Path,
     out: str | Path,
+    pretrained: Iterable[str | Path] = (),
+    difficulty: Mapping[str, float | None] | None = None,
 ) -> list[Decision]:
     """Decide all claims; write them as CSV, Markdown, HTML document, and fragment for the page.
 
@@ -48,6 +60,10 @@ def write_claims(
         workflow/published/tables.csv.
     out
         The CSV; the others have the suffixes `FILES`. Each file is written whole or not at all.
+    pretrained
+        Records of the pre-trainings, for the gate `pretraining_accuracy`.
+    difficulty
+        As `fdsl.report.needs.difficulty_ratio`.
 
     Raises
     ------
@@ -62,13 +78,33 @@ def write_claims(
     printed = read_published(published)
     scale = next(iter(scales.values()))
     runs = read_runs(records, scale=scale.name)
+    claimed = [study for study in studies.values() if study.claims]
+    claims = [(claim, study) for study in claimed for claim in study.claims.values()]
+    columns = [
+        c for claim, study in claims for c in claim_columns(claim, study, scales[claim.table])
+    ]
+    gates = check_gates(
+        scale.gates,
+        [row for claim, _ in claims for row in claim.rows],
+        runs=runs,
+        pretrained=read_pretrainings(pretrained, scale=scale.name),
+        columns=list({column.measure: column for column in columns}.values()),
+    )
     decided = {
-        study.title: decide_all(study, scales, runs=runs, printed=printed)
-        for study in studies.values()
-        if study.claims
+        study.title: decide_all(
+            study, scales, runs=runs, printed=printed, gates=gates, difficulty=difficulty
+        )
+        for study in claimed
     }
     decisions = [decision for found in decided.values() for decision in found]
-    shown = {"studies": decided, "banner": scale.banner, "legend": LEGEND}
+    shown = {
+        "studies": decided,
+        "gates": gates,
+        "banner": scale.banner,
+        "legend": LEGEND,
+        "gates_legend": GATES_LEGEND,
+        "p_value": _p_value,
+    }
     page = document(f"Claims ({scale.title})", render("claims.html.j2", **shown, level=1))
     fragment = render("claims.html.j2", **shown, level=2)
     markdown = render("claims.md.j2", **shown)
@@ -90,16 +126,28 @@ def as_frame(decisions: Iterable[Decision]) -> pd.DataFrame:
             "stated": d.claim.stated,
             "table": d.claim.table,
             "scale": d.scale.name,
+            "kind": d.claim.kind,
             "published_effect": two_decimals(d.published),
             "effect": two_decimals(d.effect),
             "low": two_decimals(d.low),
             "high": two_decimals(d.high),
-            "seeds": d.seeds,
+            "level": f"{d.level:.2f}" if d.low is not None else "",
+            "p": _p_value(d.p),
+            "p_holm": _p_value(d.p_holm),
+            "p_sign_flip": _p_value(d.p_sign_flip),
+            "replicates": d.replicates,
             "datasets": "; ".join(d.datasets),
             "margin": two_decimals(d.claim.margin_points),
             "verdict": d.verdict,
+            "n_to_decide": "" if d.n_to_decide is None else d.n_to_decide,
+            "gates": summary(d.gates),
             "note": d.note,
         }
         for d in decisions
     ]
     return pd.DataFrame(rows)
+
+
+def _p_value(p: float | None) -> str:
+    """Return three significant digits, or an empty string for None."""
+    return "" if p is None else f"{p:.3g}"

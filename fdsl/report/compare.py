@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fdsl.report.read_runs import require_one
+from fdsl.report.statistics import LEVEL, half_width
 from fdsl.schema.base import ConfigError
 from fdsl.schema.study.report_scale import ReportScale
 from fdsl.schema.study.tables import Column, Table
@@ -114,10 +115,10 @@ def placed(runs: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
 
 
 def add_means(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return `runs` with one more row per pre-training, seed and group whose mean is defined.
+    """Return `runs` with one more row per pre-training, replicate and group whose mean is defined.
 
-    A mean needs every measure of its group for the same pre-training and seed; its record is the
-    records of all of them.
+    A mean needs every measure of its group for the same pre-training and replicate; its record
+    is the records of all of them.
     """
     parts = []
     for group, block in cells.groupby("group", sort=False):
@@ -135,18 +136,18 @@ def add_means(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return mean and spread over seeds of each pre-training and measure.
+    """Return mean and spread over replicates of each pre-training and measure.
 
     Returns
     -------
     pandas.DataFrame
-        pretraining, measure, reproduced (mean, percent), sd (n - 1; missing for one seed), seeds,
+        pretraining, measure, reproduced (mean, percent), sd (n - 1; missing for one), replicates,
         record (joined by ;).
     """
     return runs.groupby(["pretraining", "measure"], as_index=False).agg(
         reproduced=("score", "mean"),
         sd=("score", "std"),
-        seeds=("score", "size"),
+        replicates=("score", "size"),
         record=("record", _join),
     )
 
@@ -179,7 +180,7 @@ def side_by_side(
     -------
     pandas.DataFrame
         `cells` in the same order with published (text), value (the same as a number), source,
-        reproduced (mean over seeds, percent), sd (over seeds, n - 1; missing for one seed), seeds,
+        reproduced (mean over replicates, percent), sd (n - 1; missing for one), replicates,
         difference (points), record, verdict.
 
     Raises
@@ -198,7 +199,7 @@ def side_by_side(
     table["published"] = table["published"].fillna("")
     table["value"] = pd.to_numeric(table["published"].replace("", None)).astype(float)
     table["reproduced"] = table["reproduced"].astype(float)
-    table["seeds"] = table["seeds"].fillna(0).astype(int)
+    table["replicates"] = table["replicates"].fillna(0).astype(int)
     missing = table["reproduced"].isna()
     table["difference"] = table["reproduced"] - table["value"] if comparable else np.nan
     near = table["difference"].abs() <= tolerance_points + ROUNDING
@@ -216,7 +217,7 @@ def side_by_side(
 
 
 def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
-    """Return what each pre-training gains over its base, paired by seed.
+    """Return what each pre-training gains over its base, paired by replicate.
 
     Parameters
     ----------
@@ -230,11 +231,12 @@ def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.
     Returns
     -------
     pandas.DataFrame
-        One row per cell whose pre-training shares at least one seed with its base: row, column,
-        group, measure, gain (mean of the paired differences, points), sd (over the pairs, n - 1),
-        pairs, higher (pairs above the base), published_gain (points: printed, else from the printed
-        accuracies; missing where the paper has neither), verdict: beats or misses if all pairs
-        agree, else undecided.
+        One row per cell whose pre-training shares at least one replicate with its base: row,
+        column, group, measure, gain (mean of the paired differences, points), sd (over the pairs,
+        n - 1), pairs, low and high (95 % t interval of the gain, not adjusted for the number of
+        cells; missing for one pair), published_gain (points: printed, else from the printed
+        accuracies; missing where the paper has neither), verdict: beats or misses if the interval
+        is above or below 0, else undecided.
     """
     bases = table.loc[table["base"].notna(), ["pretraining", "base"]].drop_duplicates()
     theirs = runs[["pretraining", "measure", "seed", "score"]]
@@ -244,19 +246,14 @@ def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.
         validate="many_to_one",
     )
     pairs["gain"] = pairs["score"] - pairs["score_base"]
-    pairs["higher"] = pairs["gain"] > ROUNDING
-    pairs["lower"] = pairs["gain"] < -ROUNDING
     found = pairs.groupby(["pretraining", "measure"], as_index=False).agg(
-        gain=("gain", "mean"),
-        sd=("gain", "std"),
-        pairs=("gain", "size"),
-        higher=("higher", "sum"),
-        lower=("lower", "sum"),
+        gain=("gain", "mean"), sd=("gain", "std"), pairs=("gain", "size")
     )
+    half = half_width(found["sd"].to_numpy(float), found["pairs"].to_numpy(), level=LEVEL)
+    found["low"], found["high"] = found["gain"] - half, found["gain"] + half
+    spread = found["sd"] > ROUNDING
     found["verdict"] = np.select(
-        [found["higher"] == found["pairs"], found["lower"] == found["pairs"]],
-        [BEATS, MISSES],
-        UNDECIDED,
+        [spread & (found["low"] > 0), spread & (found["high"] < 0)], [BEATS, MISSES], UNDECIDED
     )
     bare = table[["row", "column", "group", "pretraining", "base", "measure", "value"]]
     beside = (
@@ -270,7 +267,7 @@ def gains(table: pd.DataFrame, runs: pd.DataFrame, printed: pd.DataFrame) -> pd.
     stated = pd.to_numeric(cells["published"].replace("", None)).astype(float)
     cells["published_gain"] = stated.fillna((cells["value"] - cells["value_base"]).astype(float))
     return cells.merge(found, on=["pretraining", "measure"], validate="many_to_one").drop(
-        columns=["value", "value_base", "published", "lower", "base"]
+        columns=["value", "value_base", "published", "base"]
     )
 
 

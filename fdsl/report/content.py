@@ -28,7 +28,7 @@ class TableCell:
     published: str
     reproduced: float | None
     sd: float | None
-    seeds: int
+    replicates: int
     difference: float | None
     verdict: str
     record: str | None
@@ -37,20 +37,24 @@ class TableCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """One pre-training against its base on one column, paired by seed; percentage points."""
+    """One row against its base, paired by replicate; points, with a 95 % t interval."""
 
     row: str
     column: str
     gain: float
     sd: float | None
     pairs: int
+    low: float | None
+    high: float | None
     published_gain: float | None
     verdict: str
 
     @property
     def spread(self) -> str:
-        """Mean and standard deviation of the paired differences."""
-        return signed(self.gain) + (f" ± {self.sd:.2f}" if self.sd is not None else "")
+        """Mean and standard deviation of the paired differences, and the interval of the mean."""
+        if self.sd is None or self.low is None or self.high is None:
+            return signed(self.gain)
+        return f"{signed(self.gain)} ± {self.sd:.2f} [{signed(self.low)}, {signed(self.high)}]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,7 @@ class TableReport:
     pictures
         Row label -> sample images at the published settings; empty if the table shows none.
     cells, gains
-        All cells in reading order, and the gain of each row over its base where a seed is shared.
+        All cells in reading order, and the gain of each row over its base in shared replicates.
     printed_gains
         (row, column) -> gain over the row's base as the paper prints it, points.
     published_models, models, sources
@@ -125,7 +129,7 @@ class TableReport:
         return next(cell for cell in self.cells if (cell.row, cell.column) == (row, column))
 
     def gain(self, row: str, column: str) -> Gain | None:
-        """Return a cell's gain over the row's base, if they share a seed."""
+        """Return a cell's gain over the row's base, if they share a replicate."""
         return next((gain for gain in self.gains if (gain.row, gain.column) == (row, column)), None)
 
     def mark(self, cell: TableCell) -> int:
@@ -145,7 +149,7 @@ class TableReport:
         }[group]
 
     def ours(self, cell: TableCell) -> str:
-        """Return mean ± standard deviation (seeds) and, if the paper prints gains, the gain in
+        """Return mean ± standard deviation (replicates) and, if the paper prints gains, the gain in
         brackets; without a record the verdict.
         """
         if cell.reproduced is None:
@@ -153,7 +157,7 @@ class TableReport:
         sd = f" ± {cell.sd:.2f}" if cell.sd is not None else ""
         gain = self.gain(cell.row, cell.column) if self._bracketed else None
         bracket = f" [{signed(gain.gain)}]" if gain else ""
-        return f"{cell.reproduced:.2f}{sd} ({cell.seeds}){bracket}"
+        return f"{cell.reproduced:.2f}{sd} ({cell.replicates}){bracket}"
 
     def printed(self, cell: TableCell) -> str:
         """Return the published number and gain, a dash if there is none; empty for a column that
@@ -180,8 +184,8 @@ class TableReport:
     def how_to_read(self) -> str:
         """The legend of the cells."""
         legend = (
-            "Each cell: ours, mean ± standard deviation over seeds (number of seeds), of the last"
-            " epoch / published. One seed has no standard deviation."
+            "Each cell: ours, mean ± standard deviation over replicates (their number), of the"
+            " last epoch / published. One replicate has no standard deviation."
         )
         if self._bracketed:
             legend += " In square brackets: the gain over the row's base, in points."
@@ -224,19 +228,20 @@ class TableReport:
         """The legend of the paired comparison."""
         printed = any(gain.published_gain is not None for gain in self.gains)
         return (
-            "Points gained, mean ± standard deviation over pairs of equal seed (number of pairs)"
+            "Points gained, mean ± standard deviation [95 % t interval, of this cell alone] over"
+            " replicates (their number)"
             + (" / the gain in the published numbers." if printed else ".")
         )
 
     @cached_property
     def gain_columns(self) -> list[str]:
-        """Columns in which a row shares a seed with its base."""
+        """Columns in which a row shares a replicate with its base."""
         shared = {gain.column for gain in self.gains}
         return [c for group in self.groups for c in self.columns(group) if c in shared]
 
     @cached_property
     def gain_rows(self) -> list[str]:
-        """Rows that share a seed with their base."""
+        """Rows that share a replicate with their base."""
         shared = {gain.row for gain in self.gains}
         return [row for row in self.rows if row in shared]
 
@@ -256,9 +261,9 @@ class TableReport:
         for row in self.gain_rows:
             base = self.bases[row]
             titles = {
-                BEATS: f"beats {base} in every seed",
-                MISSES: f"does not help (misses {base} in every seed)",
-                UNDECIDED: "undecided (the seeds do not agree)",
+                BEATS: f"beats {base}",
+                MISSES: f"does not help (below {base})",
+                UNDECIDED: "undecided (the interval holds 0, or there is none)",
             }
             parts = []
             for verdict, title in titles.items():
@@ -274,7 +279,7 @@ class TableReport:
         alone = [row for row in self.rows if row in run - compared]
         absent = [row for row in self.rows if row not in run]
         if alone:
-            yield f"No seed in common with its base, so no comparison: {', '.join(alone)}."
+            yield f"No replicate in common with its base, so no comparison: {', '.join(alone)}."
         if absent:
             yield f"Not run here: {', '.join(absent)}."
 

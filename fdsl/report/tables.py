@@ -169,7 +169,7 @@ def as_frame(report: TableReport) -> pd.DataFrame:
             "published": cell.published,
             "reproduced": two_decimals(cell.reproduced),
             "sd": two_decimals(cell.sd),
-            "seeds": cell.seeds,
+            "replicates": cell.replicates,
             "difference": two_decimals(cell.difference),
             "verdict": cell.verdict,
             "scale": report.scale.name,
@@ -232,7 +232,7 @@ def _reason(
         return f"no record at scale {scale.name}"
     if missing:
         return f"a mean needs every column; missing: {', '.join(missing)}"
-    return "no seed has every column, so there is no mean"
+    return "no replicate has every column, so there is no mean"
 
 
 def _warnings(runs: pd.DataFrame, columns: Sequence[Column]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from fdsl.schema.base import FrozenModel, Seeds
+from fdsl.schema.study.gates import Gates
 from fdsl.schema.study.tables import Column
 
 
@@ -94,6 +95,7 @@ class Scale(FrozenModel):
     pretrain: list[Pretraining] = Field(min_length=1, description="last: neither `of` nor `models`")
     finetune: dict[str, Finetuning] = Field(description="by downstream dataset")
     detect: Detection
+    gates: Gates = Field(default=Gates(), description="checks of the runs behind claims")
     resources: dict[str, Resources] = Field(description="by rule")
 
     def shards_of(self, dataset: str) -> int:

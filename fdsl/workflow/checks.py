@@ -98,6 +98,8 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
     choose("detect.model", config.detection(name).model, config.models, where=where)
     for pretraining in scale.skip:
         choose("skip", pretraining, config.names(), where=where)
+    for pretraining in scale.gates.controls:
+        choose("gates", pretraining, config.names(), where=where)
     _check_kinds(config, name, where)
     for columns in scale.stand_ins.values():
         check_columns(config, "stand_ins", columns, where)

@@ -127,14 +127,17 @@ def claim_records(jobs: Jobs) -> list[str]:
     return _records(jobs, jobs.runs.of_claims())
 
 
+def claim_pretrainings(jobs: Jobs) -> list[str]:
+    """Return the records of the pre-trainings behind the claims; none without a gate for them."""
+    if jobs.config.scales[jobs.scale].gates.pretraining_accuracy is None:
+        return []
+    return _pretrained(jobs, jobs.runs.of_claims())
+
+
 def run_records(jobs: Jobs) -> list[str]:
     """Return the records of all trainings behind the tables and figures."""
     measured = jobs.runs.of_reports()
-    pretrained = [
-        jobs.path("pretrain", "record", scale=jobs.scale, run=run.key)
-        for run in jobs.runs.pretrainings(measured)
-    ]
-    return [*pretrained, *_records(jobs, measured)]
+    return [*_pretrained(jobs, measured), *_records(jobs, measured)]
 
 
 def metrics(jobs: Jobs, scale: str, stage: str, run: str) -> list[str]:
@@ -191,6 +194,13 @@ def _initial(jobs: Jobs, scale: str, run: str, output: str) -> list[str]:
     if pretraining is None:
         return []
     return [jobs.path("pretrain", output, scale=scale, run=pretraining.key)]
+
+
+def _pretrained(jobs: Jobs, measurements: list[Measurement]) -> list[str]:
+    return [
+        jobs.path("pretrain", "record", scale=jobs.scale, run=run.key)
+        for run in jobs.runs.pretrainings(measurements)
+    ]
 
 
 def _records(jobs: Jobs, measurements: list[Measurement]) -> list[str]:

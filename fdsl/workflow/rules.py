@@ -213,7 +213,11 @@ RULES: dict[str, Rule] = {
     ),
     "claims": Rule(
         outputs=_report_files("results/claims", "csv", "md", "html"),
-        inputs={"records": inputs.claim_records, "published": inputs.published},
+        inputs={
+            "records": inputs.claim_records,
+            "pretrained": inputs.claim_pretrainings,
+            "published": inputs.published,
+        },
         spec=Specs.claims,
         modules=lambda _spec: ["fdsl.report.claims"],
     ),

@@ -158,15 +158,39 @@ class Runs:
         return self.of_table(name) if name in self.study(name).tables else self.of_figure(name)
 
     def of_reports(self) -> list[Measurement]:
-        """Return the measurements behind all tables and figures, each once."""
+        """Return the measurements behind all tables, figures and claims, each once."""
         names = [name for study in self._studies for name in (*study.tables, *study.figures)]
-        return list(dict.fromkeys(found for name in names for found in self.of_report(name)))
+        found = [measurement for name in names for measurement in self.of_report(name)]
+        return list(dict.fromkeys([*found, *self.of_claims()]))
 
     def of_claims(self) -> list[Measurement]:
         """Return the measurements that decide the claims of all studies."""
-        reports = {claim.table for study in self._studies for claim in study.claims.values()}
-        found = [measurement for name in sorted(reports) for measurement in self.of_report(name)]
-        return list(dict.fromkeys(found))
+        claims = [claim for study in self._studies for claim in study.claims.values()]
+        reports = sorted({claim.table for claim in claims})
+        found = [measurement for name in reports for measurement in self.of_report(name)]
+        rows = {row for claim in claims for row in claim.rows}
+        return list(dict.fromkeys([*found, *self._of_gates(reports, rows, found)]))
+
+    def _of_gates(
+        self, reports: Iterable[str], rows: set[str], found: Sequence[Measurement]
+    ) -> list[Measurement]:
+        """Return what the scale's gates need besides: runs of the controls, and linear probes."""
+        gates, controls = self.config.scales[self.scale].gates, []
+        for name in reports if gates.controls else ():
+            study = self.study(name)
+            source = study.tables.get(name) or study.figures[name]
+            columns = self.columns(name, getattr(source, "columns", []))
+            controls += self._runs(gates.controls, [c for c in columns if c.stage == "finetune"])
+        if gates.finetune_beats_probe is None:
+            return controls
+        probed = [
+            Measurement("probe", m.run)
+            for m in found
+            if m.stage == "finetune"
+            and m.run.pretraining in rows - self.config.published_weights.keys()
+            and self.config.downstream[str(m.run.downstream)].objective == "cross_entropy"
+        ]
+        return [*controls, *probed]
 
     def pretrainings(self, measurements: Iterable[Measurement]) -> list[Run]:
         """Return the pre-trainings that measurements start from, each once."""

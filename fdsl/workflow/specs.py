@@ -286,6 +286,8 @@ class Specs:
             comparable=scale.comparable,
             stand_ins=tuple(self.config.stand_ins(self.scale, report)),
             frozen=tuple(self.runs.frozen(report)) if report in study.tables else (),
+            models=tuple(sorted({m.run.model for m in self.runs.of_report(report)})),
+            gates=scale.gates,
             reduced={} if scale.comparable else reduced,
             reasons=self._reasons(report, referenced),
         )

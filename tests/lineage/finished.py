@@ -112,7 +112,7 @@ def shaped(suffix, rng):
 
 
 def table(job):
-    lines = [["table", "row", "column", "reproduced", "sd", "seeds", "verdict", "record"]]
+    lines = [["table", "row", "column", "reproduced", "sd", "replicates", "verdict", "record"]]
     mine = [
         path for path in job.recorded_inputs if "/finetune/fractaldb1k-vit_micro-digits-" in path
     ]

@@ -4,6 +4,7 @@ import statistics
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from fdsl.report import compare
 from fdsl.report.read_runs import RecordRefused
@@ -81,19 +82,19 @@ def joined(values, *, scale=PAPER, tolerance_points=1.0):
     return table.set_index(["row", "column"]), gains.set_index(["row", "column"])
 
 
-def test_mean_and_spread_over_seeds_are_those_of_the_textbook():
+def test_mean_and_spread_over_replicates_are_those_of_the_textbook():
     values = {0: 70.5, 1: 71.25, 2: 68.0}
     table, _ = joined({("shapes", "a"): values})
     cell = table.loc["Shapes", "A"]
     assert cell["reproduced"] == pytest.approx(statistics.mean(values.values()))
     assert cell["sd"] == pytest.approx(statistics.stdev(values.values()))
-    assert (cell["seeds"], cell["record"]) == (3, "shapes-a-s0;shapes-a-s1;shapes-a-s2")
+    assert (cell["replicates"], cell["record"]) == (3, "shapes-a-s0;shapes-a-s1;shapes-a-s2")
 
 
-def test_one_seed_has_no_spread():
+def test_one_replicate_has_no_spread():
     table, _ = joined({("shapes", "a"): {4: 70.0}})
     assert pd.isna(table.loc["Shapes", "A"]["sd"])
-    assert table.loc["Shapes", "A"]["seeds"] == 1
+    assert table.loc["Shapes", "A"]["replicates"] == 1
 
 
 @pytest.mark.parametrize(
@@ -122,14 +123,14 @@ def test_every_cell_stays_without_any_record():
     }
 
 
-def test_a_mean_takes_only_seeds_that_have_every_column():
+def test_a_mean_takes_only_replicates_that_have_every_column():
     table, _ = joined(
         {("shapes", "a"): {0: 70, 1: 72, 2: 90}, ("shapes", "b"): {1: 80, 0: 81, 5: 10}}
     )
     cell = table.loc["Shapes", "Average"]
     assert cell["reproduced"] == pytest.approx(((70 + 81) / 2 + (72 + 80) / 2) / 2)
     assert cell["sd"] == pytest.approx(statistics.stdev([75.5, 76.0]))
-    assert cell["seeds"] == 2
+    assert cell["replicates"] == 2
     assert cell["record"] == "shapes-a-s0;shapes-a-s1;shapes-b-s0;shapes-b-s1"
 
 
@@ -146,27 +147,35 @@ def test_a_reduced_scale_gets_no_verdict_and_no_difference():
     assert len(table) == 12
 
 
-def test_a_gain_is_paired_by_seed():
+def test_a_gain_is_paired_by_replicate_and_has_its_t_interval():
     ours = {("scratch", "a"): {0: 50, 1: 40, 2: 45}, ("shapes", "a"): {2: 47, 1: 41, 0: 53, 9: 99}}
     _, gains = joined(ours)
     gain = gains.loc["Shapes", "A"]
     assert gain["gain"] == pytest.approx(2.0)
     assert gain["sd"] == pytest.approx(statistics.stdev([3, 1, 2]))
-    assert (gain["pairs"], gain["higher"], gain["verdict"]) == (3, 3, "beats")
+    interval = stats.ttest_1samp([3, 1, 2], 0).confidence_interval(0.95)
+    assert (gain["low"], gain["high"]) == pytest.approx(tuple(interval))
+    assert (gain["pairs"], gain["verdict"]) == (3, "undecided")  # all above, yet not decided
     assert gain["published_gain"] == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize(
     ("shapes", "verdict"),
-    [((51, 61), "beats"), ((49, 59), "misses"), ((51, 59), "undecided"), ((50, 61), "undecided")],
+    [
+        ((55, 66, 75), "beats"),
+        ((45, 54, 65), "misses"),
+        ((51, 59, 71), "undecided"),
+        ((51, 61, 71), "undecided"),  # no spread
+        ((51,), "undecided"),
+    ],
 )
-def test_only_agreeing_seeds_decide(shapes, verdict):
-    ours = {("scratch", "a"): {0: 50, 1: 60}, ("shapes", "a"): dict(enumerate(shapes))}
+def test_the_interval_of_the_gain_decides(shapes, verdict):
+    ours = {("scratch", "a"): {0: 50, 1: 60, 2: 70}, ("shapes", "a"): dict(enumerate(shapes))}
     _, gains = joined(ours)
     assert gains.loc["Shapes", "A"]["verdict"] == verdict
 
 
-def test_without_a_common_seed_there_is_no_gain():
+def test_without_a_common_replicate_there_is_no_gain():
     _, gains = joined({("scratch", "a"): {0: 50}, ("shapes", "a"): {1: 60}})
     assert gains.empty
 

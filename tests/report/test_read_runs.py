@@ -1,11 +1,22 @@
 """Reading records: what is accepted, and what is refused by name."""
 
+import base64
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from fdsl.io.storage import DamagedFile, write_checksummed
-from fdsl.report.read_runs import RecordRefused, read_record, read_runs
+from fdsl.report.read_runs import RecordRefused, read_pretrainings, read_record, read_runs
+
+
+def packed(bits):
+    return base64.b64encode(np.packbits(bits).tobytes()).decode()
+
+
+BITS = packed(np.arange(10_000) < 8_999)
+TOO_LONG = packed(np.arange(10_008) >= 1_008)
 
 
 def edit(path, **changes):
@@ -75,7 +86,10 @@ def test_a_file_that_is_no_object_is_refused(record):
             {"result": {"top1_last": 0.9}},
             "top1_last = 0.9 is not 9000 of 10000 images, which is 90.0000",
         ),
-        ({"result": {"top1_best": 12.0}}, "top1_best = 12.0 must not be below top1_last = 90.0"),
+        ({"result": {"correct_bits": "%"}}, "correct_bits is not base64"),
+        ({"result": {"correct_bits": "AAAA"}}, "correct_bits has 3 bytes, which are not 10000 ima"),
+        ({"result": {"correct_bits": BITS}}, "correct_bits has 8999 images, but correct = 9000"),
+        ({"result": {"correct_bits": TOO_LONG}}, "bytes, which are not 10000 images"),
         ({"result": {"top1_last": float("nan")}}, "result.top1_last = nan"),
         ({"seed": -1}, "seed = -1"),
         ({"kind": "pretrain"}, "kind = 'pretrain'"),
@@ -108,7 +122,8 @@ def test_two_records_of_one_run_are_refused_with_both_names(record, folder):
     copy = folder / "copy.json"
     copy.write_bytes(path.read_bytes())
     with pytest.raises(
-        RecordRefused, match=r"copy\.json and .*record\.json are both rcdb1k on cifar10 with seed 0"
+        RecordRefused,
+        match=r"copy\.json and .*record\.json are both rcdb1k on cifar10 of replicate 0",
     ):
         read_runs([path, copy], scale="paper")
 
@@ -149,7 +164,6 @@ RANKED = {
     "images": 5823,
     "average_precision": [80.0, 90.0, 70.5],
     "map_last": 80.1667,
-    "map_best": 81.0,
     "epochs": 3,
 }
 
@@ -178,7 +192,6 @@ def test_a_record_of_several_labels_gives_the_mean_of_its_classes(record):
             {"map_last": 80.0},
             r"map_last = 80\.0 is not the mean of average_precision, which is 80\.1667",
         ),
-        ({"map_best": 79.0}, r"map_best = 79\.0 must not be below map_last"),
         ({"average_precision": [80.0, 101.0, 59.5]}, r"average_precision\.1 = 101"),
         ({"average_precision": []}, "average_precision"),
         ({"images": 0}, r"result\.images = 0"),
@@ -189,3 +202,50 @@ def test_an_impossible_record_of_several_labels_is_refused(record, changes, says
     path = ranked(record("rcdb1k", "voc12_multilabel", 0, 1), **changes)
     with pytest.raises(RecordRefused, match=says):
         read_record(path, scale="paper")
+
+
+def test_which_images_were_correct_is_kept(record):
+    bits = np.random.default_rng(0).random(360) < 0.7
+    result = {"correct_bits": packed(bits)}
+    path = edit(record("rcdb1k", "digits", 0, int(bits.sum()), images=360), result=result)
+    runs = read_runs([path, record("scratch", "digits", 0, 9, images=360)], scale="paper")
+    kept = runs.set_index("pretraining")["correct_bits"]
+    unpacked = np.unpackbits(np.frombuffer(kept["rcdb1k"], np.uint8))[:360]
+    assert (unpacked == bits).all()
+    assert kept["scratch"] is None
+
+
+def pretrained(path, **result):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {"kind": "pretrain", "result": result}), encoding="utf-8")
+    return path
+
+
+def test_a_pretraining_may_have_no_accuracy(record):
+    known = pretrained(record("rcdb1k", "x", 1, 1), accuracy_last_epoch=40.5, chance=1.0, steps=9)
+    bare = pretrained(record("scratch", "x", 0, 1), steps=9)
+    found = read_pretrainings([bare, known], scale="paper").set_index("pretraining")
+    assert found.loc["rcdb1k"].tolist() == [1, 40.5, 1.0]
+    assert pd.isna(found.loc["scratch", "accuracy"])
+    assert read_pretrainings([], scale="paper").empty
+
+
+@pytest.mark.parametrize(
+    ("result", "scale", "says"),
+    [
+        ({"accuracy_last_epoch": 101.0}, "paper", r"result\.accuracy_last_epoch = 101"),
+        ({"chance": 0.0}, "paper", r"result\.chance = 0"),
+        ({}, "laptop", "is of scale 'paper', the table is of scale 'laptop'"),
+    ],
+)
+def test_an_impossible_pretraining_is_refused(record, result, scale, says):
+    path = pretrained(record("rcdb1k", "x", 1, 1), **result)
+    with pytest.raises(RecordRefused, match=says):
+        read_pretrainings([path], scale=scale)
+
+
+def test_bits_beyond_the_images_are_refused(record):
+    path = record("rcdb1k", "digits", 0, 9, images=9)
+    edit(path, result={"correct_bits": packed(np.ones(10, bool))})
+    with pytest.raises(RecordRefused, match="correct_bits has 2 bytes, which are not 9 images"):
+        read_runs([path], scale="paper")

@@ -61,6 +61,7 @@ def claims(job: RunningJob) -> None:
         records=job.inputs("records"),
         published=job.inputs("published")[0],
         out=job.output("csv"),
+        pretrained=job.inputs("pretrained"),
     )
     job.write_record()
 

@@ -49,7 +49,7 @@ def scores(
     -------
     pandas.DataFrame
         figure, bar, column, group, published, reproduced, sd (percent, missing where there is
-        none), seeds, scale, record (paths joined by ;).
+        none), replicates, scale, record (paths joined by ;).
     """
     members = compare.grouped(columns, inputs.scale)
     runs = read_runs(inputs.records, scale=inputs.scale.name)
@@ -71,7 +71,7 @@ def scores(
                     "published": printed.get((bar.label, column.label), np.nan),
                     "reproduced": run.reproduced if run else np.nan,
                     "sd": run.sd if run else np.nan,
-                    "seeds": run.seeds if run else 0,
+                    "replicates": run.replicates if run else 0,
                     "scale": inputs.scale.name,
                     "record": run.record if run else "",
                 }
@@ -95,8 +95,8 @@ def draw_panels(block: SubFigure, table: pd.DataFrame, scale: ReportScale) -> No
 
 
 def draw_bars(axes: Axes, panel: pd.DataFrame) -> None:
-    """Draw one panel: published bars hatched, ours filled with the standard deviation over seeds,
-    numbers above, and a label on a bar that was not run.
+    """Draw one panel: published bars hatched, ours filled with the standard deviation over
+    replicates, numbers above, and a label on a bar that was not run.
     """
     kinds = [kind for kind in LOOKS if panel[kind].notna().any()]
     width = 0.8 / max(1, len(kinds))
@@ -133,4 +133,4 @@ def panel_title(panel: pd.DataFrame, scale: ReportScale) -> str:
     first = panel.iloc[0]
     if first["group"] == compare.PAPER:
         return str(first["column"])
-    return f"{first['column']}\n({scale.title}, n = {panel['seeds'].max()})"
+    return f"{first['column']}\n({scale.title}, n = {panel['replicates'].max()})"

@@ -34,19 +34,24 @@ class Study(FrozenModel):
                     " figure of this study"
                 )
             known = _pretrainings(source)
-            for pretraining in [*claim.better, *claim.worse]:
+            for pretraining in claim.rows:
                 if pretraining not in known:
                     raise ValueError(
                         f"claims.{name}: {pretraining!r} is not in {claim.table}; it has:"
                         f" {', '.join(known)}"
                     )
             labels = [column.label for column in source.columns if column.dataset]
-            for label in claim.columns or []:
+            for label in [*(claim.columns or []), *claim.needs.datasets]:
                 if label not in labels:
                     raise ValueError(
                         f"claims.{name}: columns = {label!r} is not in {claim.table}; it has:"
                         f" {', '.join(labels)}"
                     )
+            needed = claim.needs.published_images
+            if stray := [pretraining for pretraining in needed if pretraining not in known]:
+                raise ValueError(
+                    f"claims.{name}: needs.published_images = {stray} is not in {claim.table}"
+                )
         return self
 
 

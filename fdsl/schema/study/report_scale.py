@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from fdsl.schema.base import FrozenModel
+from fdsl.schema.study.gates import Gates
 from fdsl.schema.study.tables import Column, check_columns
 
 
@@ -21,6 +22,8 @@ class ReportScale(FrozenModel):
     comparable: bool = Field(description="whether datasets and recipes are the published ones")
     stand_ins: tuple[Column, ...] = Field((), description="columns measured besides the paper's")
     frozen: tuple[Column, ...] = Field((), description="of the frozen network; in no paper")
+    models: tuple[str, ...] = Field((), description="networks whose runs the report shows")
+    gates: Gates = Field(Gates(), description="checks of the claims' runs")
     reduced: dict[str, str] = Field({}, description="pre-training name -> what it is at this scale")
     reasons: dict[str, str] = Field(
         {}, description="pre-training, dataset or `pre-training on dataset` -> why it has no record"

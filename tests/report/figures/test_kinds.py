@@ -65,9 +65,9 @@ def test_an_ablation_shows_printed_numbers_beside_ours(draw, record, maps):
     table = table.set_index(["column", "bar"])
     assert table.loc[("Cars", "RCDB with corruption"), "published"] == 1.1
     ours = table.loc[("Digits, 200 labels", "RCDB without corruption")]
-    assert (ours["reproduced"], ours["seeds"]) == (42.0, 2)
+    assert (ours["reproduced"], ours["replicates"]) == (42.0, 2)
     assert ours["sd"] == pytest.approx(8**0.5)
-    assert table.loc[("Digits, 200 labels", "RCDB with corruption"), "seeds"] == 0
+    assert table.loc[("Digits, 200 labels", "RCDB with corruption"), "replicates"] == 0
 
 
 def test_printed_bars_may_be_columns_of_the_paper(draw):
@@ -118,7 +118,7 @@ def test_scaling_is_drawn_against_the_sizes_of_the_scale(draw, laptop_jobs, reco
         for number, name in enumerate(laptop_jobs.runs.figure("scaling").datasets)
     ]
     table = draw("scaling", records=records)
-    ours = table[table["seeds"] > 0].set_index("bar")
+    ours = table[table["replicates"] > 0].set_index("bar")
     entry = laptop_jobs.config.dataset("laptop", "fractaldb100")
     found = ours.loc["fractaldb100", ["categories", "instances", "reproduced"]]
     assert list(found) == [entry.classes, entry.instances, 30.0]
