@@ -11,7 +11,7 @@ import numpy as np
 
 from fdsl.datasets import downstream
 from fdsl.datasets.readers.coco import CocoImages
-from fdsl.datasets.readers.sources import ImageSource, LabelledImages, Subset
+from fdsl.datasets.readers.sources import ImageSource, Joined, LabelledImages, Subset
 from fdsl.datasets.subsets import few_labels
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import BOTH, DownstreamDataset, Part
@@ -32,6 +32,7 @@ def load_splits(
     manifest: dict[str, Any],
     train_labels: int | None,
     test_images: int | None,
+    resplit: bool = False,
     seed: int,
 ) -> DownstreamSplits:
     """Load a downstream dataset and cut it to a budget.
@@ -44,6 +45,9 @@ def load_splits(
         Labelled training images, the same number of each class, chosen by `seed`; None = all.
     test_images
         The first of the test split; None = all.
+    resplit
+        Choose the labelled images among both parts, and test on all the others: for a dataset whose
+        own test part is too small to tell networks apart. Needs `train_labels`.
 
     Raises
     ------
@@ -58,13 +62,18 @@ def load_splits(
         cast("ImageSource", load_verified(entry, data_root, manifest=manifest, split=split))
         for split in BOTH
     )
+    if resplit:
+        train = Joined((train, test))
     if train_labels is not None:
         if entry.objective == "binary":
             raise ValueError(
                 f"train_labels = {train_labels} of {entry.title}, whose images have several labels,"
                 " so that none can be chosen by its class; use null for all"
             )
-        train = Subset(train, few_labels(train.labels, count=train_labels, seed=seed))
+        chosen = few_labels(train.labels, count=train_labels, seed=seed)
+        if resplit:
+            test = Subset(train, np.setdiff1d(np.arange(len(train)), chosen))
+        train = Subset(train, chosen)
     if test_images is not None:
         if test_images > len(test):
             counts = f"test_images = {test_images} of {entry.title}, which has {len(test)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fdsl.schema.base import FrozenModel, Seeds
 from fdsl.schema.study.gates import Gates
@@ -47,6 +47,18 @@ class Finetuning(Training):
 
     train_labels: int | None = Field(None, gt=0, description="balanced over classes; null = all")
     test_images: int | None = Field(None, gt=0, description="first of the test split; null = all")
+    resplit: bool = Field(
+        default=False, description="choose the labels among both parts and test on all the rest"
+    )
+
+    @model_validator(mode="after")
+    def _resplit_has_labels(self) -> Finetuning:
+        if self.resplit and (self.train_labels is None or self.test_images is not None):
+            raise ValueError(
+                "resplit = true tests on all images but the train_labels: it needs a number of"
+                " train_labels, and test_images = null"
+            )
+        return self
 
 
 class Detection(Training):

@@ -19,7 +19,7 @@ Spec = dict[str, Any]
 # What a probe takes from the spec of the fine-tuning with the same key.
 PROBED = {
     *("run", "scale", "pretraining", "downstream", "classes", "run_seed", "replicate", "model"),
-    *("train_labels", "test_images"),
+    *("train_labels", "test_images", "resplit"),
 }
 
 
@@ -144,6 +144,7 @@ class Specs:
             **self._downstream(scale, key),
             "train_labels": training.train_labels,
             "test_images": training.test_images,
+            "resplit": training.resplit,
             "recipe": recipe.model_dump(mode="json"),
         }
 

@@ -73,6 +73,7 @@ def splits(job: RunningJob) -> Any:
         manifest=manifest,
         train_labels=spec["train_labels"],
         test_images=spec["test_images"],
+        resplit=spec["resplit"],
         seed=spec["run_seed"],
     )
 

@@ -171,6 +171,33 @@ class Subset:
         return self.source.labels[self.indices]
 
 
+@dataclass(frozen=True)
+class Joined:
+    """The images of several sources of the same classes, one after the other."""
+
+    sources: tuple[ImageSource, ...]
+
+    def __len__(self) -> int:
+        return sum(len(source) for source in self.sources)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Any]:
+        for source in self.sources:
+            if index < len(source):
+                return source[index]
+            index -= len(source)
+        raise IndexError(f"image {index} past the last of {len(self)}")
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of each source."""
+        return self.sources[0].classes
+
+    @property
+    def labels(self) -> Labels:
+        """Labels of all images."""
+        return np.concatenate([source.labels for source in self.sources])
+
+
 def array_images(
     images: NDArray[np.uint8], labels: ArrayLike, *, classes: int, where: str | Path
 ) -> ArrayImages:
