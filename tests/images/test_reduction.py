@@ -9,6 +9,7 @@ from hypothesis.strategies import booleans, integers
 
 import fdsl
 from fdsl.augment.ofdb import AugmentedImages
+from fdsl.formulas import exfractaldb
 from fdsl.images import parameters
 from fdsl.images.reduction import reduced
 from fdsl.images.shards import ShardedImages, render_shard, shard_origin
@@ -124,11 +125,11 @@ def test_absent_keys_change_no_spec():
 
 @pytest.mark.parametrize("name", ["fractaldb1k", "exfractaldb1k", "rcdb1k", "perlin100"])
 def test_spread_instances_are_pictures_of_the_whole_dataset(name):
-    """Instance i of n is the published instance floor(i · N / n), pixel for pixel."""
+    """Instance i of n is a published instance of part i of n, pixel for pixel."""
     few = fdsl.load(name, image_size_px=32, **EVEN)
     whole = fdsl.load(name, image_size_px=32, classes=2, instances=1000)
     for category in range(2):
-        for instance, published in enumerate([0, 200, 400, 600, 800]):
+        for instance, published in enumerate([0, 323, 447, 770, 894]):
             assert np.array_equal(
                 few.image(category=category, instance=instance),
                 whole.image(category=category, instance=published),
@@ -143,9 +144,22 @@ def test_spread_instances_are_distinct_ascend_and_reach_both_ends(instances, mor
     found = [dataset.drawn_instance(k) for k in range(instances)]
     assert found[0] == 0
     assert whole - found[-1] <= -(-whole // instances)
-    gaps = np.diff([*found, whole])
-    assert gaps.min() >= whole // instances
-    assert gaps.max() <= -(-whole // instances)
+    for k, chosen in enumerate(found):
+        assert k * whole // instances <= chosen < (k + 1) * whole // instances
+    if more == 0:
+        assert found == list(range(instances))
+
+
+def test_a_hundred_of_a_thousand_instances_meet_all_weights():
+    """Every tenth instance would meet 5 of FractalDB's 25 weights, and 10 with their flips."""
+    sizes = {"classes": 2, "instances": 100, "spread_over": 1000}
+    dataset = SyntheticDataset(formula="x", settings={}, **sizes)
+    found = [dataset.drawn_instance(k) for k in range(100)]
+    assert len({k % 25 for k in found}) == 25
+    assert len({(k % 25, k // 25 % 4) for k in found}) >= 90
+    table = exfractaldb.Settings().weight_rows()
+    varied = {int(np.flatnonzero(table[k % 145] != 1)[0]) for k in found if k % 145 != 6}
+    assert varied == set(range(12))
 
 
 def test_more_instances_than_the_whole_has_are_refused():
