@@ -19,7 +19,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl import formulas
 from fdsl.formulas.ofdb import REDRAWN, require_possible
 from fdsl.images.parameters import require_index
 from fdsl.images.shards import ShardedImages
@@ -104,9 +103,8 @@ class RandomRenderer:
             settings = settings.model_copy(update={"weighted": True, "instance_row": row})
         if self.pattern:
             seed = int(rng.integers(tree.MAX_SEED, endpoint=True))
-        rows, where = images.parameters.of(category), {"category": category, "instance": instance}
-        formula = formulas.get(images.dataset.formula)
-        return formula.render(settings, rows, seed=seed, **where), category
+        where = {"category": category, "instance": instance}
+        return images.image_with(settings, seed=seed, **where), category
 
 
 def weight_rows(settings: FrozenModel) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fdsl.cli.configuration import assignments
+from fdsl.cli.configuration import assignments, read_config
 
 PANEL = "Inspection"
 
@@ -71,6 +71,9 @@ def show(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a formula setting; repeatable."),
     ] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="Draw what this scale trains on; default: as published.")
+    ] = None,
     settings: Annotated[
         bool, typer.Option("--settings", help="Print the settings and draw nothing.")
     ] = False,
@@ -84,6 +87,8 @@ def show(
     from fdsl.report.grid import image_grid
 
     entry = _entry("synthetic", dataset, where="fdsl")
+    if scale is not None:
+        entry = read_config(None, None, scale=scale).dataset(scale, dataset)
     changed = {"settings": entry.settings | assignments(set_), "instances": instances}
     entry = entry.model_copy(update={**changed, "classes": max(2, categories)})
     checked = formula_settings(entry)
@@ -94,9 +99,9 @@ def show(
         raise DamagedFile(f"{out} is in the way: delete it, or choose another name with --out")
     grid = image_grid(
         preview(entry, seed=seed)[:categories],
-        title=f"{entry.title}, seed {seed}",
+        title=f"{entry.title}, seed {seed}" + (f", {scale} scale" if scale else ""),
         rows=[f"category {k}" for k in range(categories)],
-        columns=[f"instance {k}" for k in range(instances)],
+        columns=[f"instance {entry.drawn_instance(k)}" for k in range(instances)],
     )
     with atomic_write(out) as temporary:
         grid.save(temporary, format="PNG")

@@ -105,7 +105,7 @@ def _datasets(config: Config) -> list[tuple[str, SyntheticDataset]]:
     for scale in config.scales:
         for name in config.synthetic:
             entry = config.dataset(scale, name)
-            found.setdefault(f"{entry.formula} {entry.settings}", (name, entry))
+            found.setdefault(f"{entry.formula} {entry.settings} {entry.reduce}", (name, entry))
     return list(found.values())
 
 

@@ -167,30 +167,40 @@ class Rates:
         ConfigError
             If no dataset of the formula was measured.
         """
-        wanted = _plain(dataset.settings)
+        wanted, kept = _plain(dataset.settings), int(dataset.side_px or 0)
         side = int(dataset.settings["image_size_px"])
         alike = [pair for pair in self.each("drawing") if pair[0].formula == dataset.formula]
         for entry, origin in alike:
             if _plain(entry.settings) == wanted:
-                return entry, origin, ()
+                return _packed(entry, kept), origin, ()
         if not alike:
             raise ConfigError(
                 f"no dataset of the formula {dataset.formula} was measured, so its cost cannot be"
                 " forecast: run `fdsl bench --save` on this machine"
             )
-        near = min(alike, key=lambda pair: abs(math.log(pair[0].image_size_px / side)))[0]
+        near = min(alike, key=lambda pair: abs(math.log(_drawn_px(pair[0]) / side)))[0]
         ours, theirs = dataset.settings.get("points"), near.settings.get("points")
         factor = ours / theirs if ours and theirs else 1.0
-        area = (side / near.image_size_px) ** 2
-        by_area = ("encode_s", "decode_s", "shard_bytes", "png_s", "png_bytes")
-        scaled = {key: getattr(near, key) * area for key in by_area}
-        scaled |= {"draw_s": near.draw_s * factor, "image_size_px": side}
         words = (
             f"{dataset.title or dataset.formula} at {side} px was not measured: drawn as"
-            f" {near.dataset} at {near.image_size_px}"
+            f" {near.dataset} at {_drawn_px(near)}"
             f" px{', by the number of points' if factor != 1 else ''}, packed by the area"
         )
-        return near.model_copy(update=scaled), Origin.ASSUMED, (words,)
+        drawn = near.model_copy(update={"draw_s": near.draw_s * factor})
+        return _packed(drawn, kept), Origin.ASSUMED, (words,)
+
+
+def _drawn_px(entry: Drawing) -> int:
+    """Return the side at which the images of a measurement were drawn, before any reduction."""
+    return int(entry.settings.get("image_size_px", entry.image_size_px))
+
+
+def _packed(entry: Drawing, side_px: int) -> Drawing:
+    """Return a measurement with the costs of packing scaled by the area to another side."""
+    area = (side_px / entry.image_size_px) ** 2
+    by_area = ("encode_s", "decode_s", "shard_bytes", "png_s", "png_bytes")
+    scaled = {key: getattr(entry, key) * area for key in by_area}
+    return entry if area == 1 else entry.model_copy(update={**scaled, "image_size_px": side_px})
 
 
 def default_path() -> Path:

@@ -50,6 +50,11 @@ class Settings(IfsSettings):
         """Return `weight_rows` of the module for these steps."""
         return weight_rows(self.weight_steps)
 
+    @property
+    def least_instances(self) -> int:
+        """Fewest instances of a useful dataset: with fixed views, each weight of a view once."""
+        return len(self.instance_weights()) if self.view == "fixed12" else 1
+
     @field_validator("point_size_px")
     @classmethod
     def _odd(cls, value: int) -> int:

@@ -21,7 +21,7 @@ from fdsl.seeding.tree import MAX_SEED
 if TYPE_CHECKING:
     import pandas as pd
 
-SIZES = ("classes", "instances")
+ENTRY = ("classes", "instances", *sorted(SyntheticDataset.OPTIONAL))  # overrides but settings
 
 
 class Dataset:
@@ -84,6 +84,7 @@ class Dataset:
             "instances": self.instances,
             "seed": self.seed,
             "settings": self.settings.model_dump(mode="json"),
+            **self.images.dataset.model_dump(mode="json", include=SyntheticDataset.OPTIONAL),
             **self._origin,
         }
 
@@ -134,7 +135,9 @@ def load(
     parameters
         A folder of the authors' CSV files, or a file of `fdsl import`, instead of a search.
     overrides
-        `classes`, `instances`, and every setting of the formula (`image_size_px`, `points`, …).
+        `classes`, `instances`, every setting of the formula (`image_size_px`, `points`, …),
+        `reduce` (a mapping of `zoom` and `to_px`: keep the central 1 / zoom, average to that side)
+        and `spread_over` (take `instances` evenly from so many).
 
     Raises
     ------
@@ -209,8 +212,8 @@ def _changed(
     else:
         known = list(formulas.get(entry.formula).Settings.model_fields)
     for key in overrides:
-        choose("override", key, [*SIZES, *known], where=f"fdsl.load({name!r})")
-    sizes = {key: value for key, value in overrides.items() if key in SIZES}
-    settings = {key: value for key, value in overrides.items() if key not in SIZES}
-    values = entry.model_dump() | sizes | {"settings": {**entry.settings, **settings}}
+        choose("override", key, [*ENTRY, *known], where=f"fdsl.load({name!r})")
+    own = {key: value for key, value in overrides.items() if key in ENTRY}
+    settings = {key: value for key, value in overrides.items() if key not in ENTRY}
+    values = entry.model_dump() | own | {"settings": {**entry.settings, **settings}}
     return validate(SyntheticDataset, values, where=f"fdsl.load({name!r})")

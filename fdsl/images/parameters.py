@@ -184,7 +184,10 @@ def origin(dataset: SyntheticDataset, seed: int) -> dict[str, object]:
 def formula_settings(dataset: SyntheticDataset) -> FrozenModel:
     """Return the checked settings of the dataset's formula; a ConfigError names the fault."""
     where = f"settings of {dataset.title or dataset.formula}"
-    return validate(formulas.get(dataset.formula).Settings, dataset.settings, where=where)
+    settings = validate(formulas.get(dataset.formula).Settings, dataset.settings, where=where)
+    if dataset.reduce is not None:
+        dataset.reduce.require_fits(settings.model_dump()["image_size_px"], where=where)
+    return settings
 
 
 def content_digest(parameters: Parameters) -> str:

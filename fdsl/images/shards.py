@@ -158,7 +158,8 @@ class Shard:
             if not reader.schema.equals(COLUMNS):
                 columns = ", ".join(COLUMNS.names)
                 raise DamagedFile(f"{self.path} lacks the columns {columns}. {_AGAIN}")
-            require_origin(self.path, held, {**self.about, "format": FORMAT})
+            absent = dict.fromkeys(SyntheticDataset.OPTIONAL)  # where `about` has no such key
+            require_origin(self.path, held, {**absent, **self.about, "format": FORMAT})
             self._open = (reader, shape)
         return self._open
 
@@ -198,7 +199,8 @@ def render_shard(
 def shard_origin(dataset: SyntheticDataset, seed: int, part: range) -> dict[str, Any]:
     """Return what decides the content of a shard."""
     span = {"instances": dataset.instances, "images": [part.start, part.stop]}
-    return {**origin(dataset, seed), **span}
+    optional = dataset.model_dump(mode="json", include=dataset.OPTIONAL)
+    return {**origin(dataset, seed), **span, **optional}
 
 
 _AGAIN = "Delete it and run the same command again."

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fdsl import formulas
 from fdsl.images.parameters import Parameters, Rows, formula_settings, require_index, sample
+from fdsl.images.reduction import reduced
 from fdsl.schema.base import FrozenModel
 from fdsl.schema.catalogue import SyntheticDataset
 
@@ -149,9 +150,15 @@ class StreamedImages(DrawnImages):
 
     def image(self, *, category: int, instance: int) -> NDArray[np.uint8]:
         """Return one image, a pure function of seed, settings and its two indices."""
-        key = {"seed": self.seed, "category": category, "instance": instance}
+        return self.image_with(self.settings, seed=self.seed, category=category, instance=instance)
+
+    def image_with(
+        self, settings: FrozenModel, *, seed: int, category: int, instance: int
+    ) -> NDArray[np.uint8]:
+        """Return one image as other settings of the formula, or another seed, draw it."""
+        place = {"category": category, "instance": self.dataset.drawn_instance(instance)}
         formula, rows = formulas.get(self.dataset.formula), self.parameters.of(category)
-        return formula.render(self.settings, rows, **key)
+        return reduced(formula.render(settings, rows, seed=seed, **place), self.dataset.reduce)
 
     def draw_checked(self, index: int) -> tuple[NDArray[np.uint8], int, int, bool]:
         """Return (image, category, instance) of an index and whether its system diverged."""
@@ -159,9 +166,10 @@ class StreamedImages(DrawnImages):
         if not isinstance(formula, formulas.MayDiverge):
             return super().draw_checked(index)
         category, instance = divmod(index, self.dataset.instances)
-        key = {"seed": self.seed, "category": category, "instance": instance}
-        image, diverged = formula.draw(self.settings, self.parameters.of(category), **key)
-        return image, category, instance, diverged
+        place = {"category": category, "instance": self.dataset.drawn_instance(instance)}
+        rows = self.parameters.of(category)
+        image, diverged = formula.draw(self.settings, rows, seed=self.seed, **place)
+        return reduced(image, self.dataset.reduce), category, instance, diverged
 
 
 def preview(dataset: SyntheticDataset, *, seed: int) -> list[list[NDArray[np.uint8]]]:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
-from fdsl.schema.base import FrozenModel
+from fdsl.schema.base import ConfigError, FrozenModel
 from fdsl.schema.recipe import PerChannel
 
 Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -36,17 +42,69 @@ class Entry(FrozenModel):
         return self.model_dump(mode="json", exclude=self.DOC_FIELDS)
 
 
+GOLDEN = 0x9E3779B97F4A7C15  # the golden ratio's fraction, times 2**64
+
+
+class Reduction(FrozenModel):
+    """How drawn pictures get smaller: their centre, averaged by whole blocks of pixels."""
+
+    zoom: int = Field(1, ge=1, le=64, description="keep the central 1 / zoom of each side")
+    to_px: int = Field(ge=4, le=8192, description="side after averaging")
+
+    def require_fits(self, side_px: int, *, where: str) -> None:
+        """Raise ConfigError unless pictures of `side_px` are cut and averaged without a rest."""
+        step = self.zoom * self.to_px
+        if side_px % step:
+            raise ConfigError(
+                f"{where}: image_size_px = {side_px} must be a multiple of reduce.zoom ×"
+                f" reduce.to_px = {self.zoom} × {self.to_px} = {step}"
+            )
+
+
 class SyntheticDataset(Entry):
     """A formula with classes × instances and the formula's settings."""
 
     DOC_FIELDS: ClassVar[set[str]] = {"title", "source"}
+    OPTIONAL: ClassVar[set[str]] = {"reduce", "spread_over"}  # absent from data where not set
 
     title: str = Field("", description="name as the papers print it")
     formula: str = Field(description="a name of fdsl.formulas.FORMULAS")
     classes: int = Field(ge=2, le=2**31, description="categories, each one label")
     instances: int = Field(ge=1, le=2**31, description="images of each category")
     settings: dict[str, Any] = Field(description="checked against the formula's Settings")
+    reduce: Reduction | None = Field(None, description="draw large, average down; null = as drawn")
+    spread_over: int | None = Field(
+        None, ge=1, description="take `instances` evenly from so many; null = the first ones"
+    )
     source: str = Field("", description="where these sizes and settings are stated")
+
+    @model_validator(mode="after")
+    def _instances_exist(self) -> SyntheticDataset:
+        if self.spread_over is not None and self.spread_over < self.instances:
+            raise ValueError(f"spread_over = {self.spread_over} has no {self.instances} instances")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out optional fields that are not set, so that they change no digest."""
+        values = handler(self)
+        return {k: v for k, v in values.items() if k not in self.OPTIONAL or v is not None}
+
+    def drawn_instance(self, instance: int) -> int:
+        """Return which instance of the formula is number `instance` of this dataset.
+
+        Of n instances from N, number i is one of part i of n equal parts of the N, at multiples of
+        the golden ratio in its part: steps of N / n would meet a few of FractalDB's 25 weights.
+        """
+        if self.spread_over is None:
+            return instance
+        begin, end = (k * self.spread_over // self.instances for k in (instance, instance + 1))
+        return begin + (instance * GOLDEN % 2**64 * (end - begin) >> 64)
+
+    @property
+    def side_px(self) -> int | None:
+        """Side of the images if `settings` or `reduce` state it; None for the formula's default."""
+        return self.settings.get("image_size_px") if self.reduce is None else self.reduce.to_px
 
 
 class Archive(FrozenModel):

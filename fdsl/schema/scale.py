@@ -7,16 +7,21 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from fdsl.schema.base import FrozenModel, Seeds
+from fdsl.schema.catalogue import Reduction
 from fdsl.schema.study.gates import Gates
 from fdsl.schema.study.tables import Column
 
 
 class DatasetOverride(FrozenModel):
-    """What a scale changes in a synthetic dataset."""
+    """What a scale changes in a synthetic dataset.
+
+    Fewer instances than the catalogue's are taken evenly from those of the catalogue.
+    """
 
     classes: int | None = Field(None, ge=2)
     instances: int | None = Field(None, ge=1)
     settings: dict[str, Any] = Field({})
+    reduce: Reduction | None = Field(None, description="null = as in the catalogue")
 
 
 class Training(FrozenModel):

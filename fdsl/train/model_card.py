@@ -243,6 +243,11 @@ def _data(task: ClassificationTask, text: CardText, result: Mapping[str, Any]) -
     if drawn is None:
         return table(rows)
     rows["Formula"] = f"{drawn.formula}, {drawn.instances:,} images of each category"
+    if drawn.spread_over is not None:
+        rows["Formula"] += f", evenly from {drawn.spread_over:,}"
+    if drawn.reduce is not None:
+        zoom, side = drawn.reduce.zoom, drawn.reduce.to_px
+        rows["Drawn images"] = f"central 1/{zoom}, averaged to {side} px"
     rows["Root seed of the images"] = text.image_seed
     return f"{table(rows)}\n\nParameters of the formula:\n\n{_json(drawn.settings)}"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fdsl import formulas
 from fdsl.schema.base import ConfigError, choose, validate
-from fdsl.schema.catalogue import PublishedWeights
+from fdsl.schema.catalogue import PublishedWeights, SyntheticDataset
 from fdsl.schema.scale import Scale
 from fdsl.schema.study.figures import Ablation, Scaling, Teaser
 from fdsl.schema.study.paper import Study
@@ -36,7 +36,7 @@ def check(config: Config) -> None:
     for name, entry in config.synthetic.items():
         where = f"workflow/catalog/synthetic.yaml: {name}"
         choose("formula", entry.formula, formulas.FORMULAS, where=where)
-        validate(formulas.get(entry.formula).Settings, entry.settings, where=f"{where}: settings")
+        _check_dataset(entry, where)
     for name, real in config.pretrainings.items():
         where = f"workflow/catalog/pretrainings.yaml: {name}"
         choose("dataset", real.dataset, config.downstream, where=where)
@@ -63,6 +63,20 @@ def check(config: Config) -> None:
         _check_study(config, where, study)
 
 
+def _check_dataset(entry: SyntheticDataset, where: str) -> None:
+    """Raise ConfigError if a formula cannot draw a dataset as it is asked to."""
+    formula = formulas.get(entry.formula)
+    settings = validate(formula.Settings, entry.settings, where=f"{where}.settings")
+    if entry.reduce is not None:
+        entry.reduce.require_fits(settings.model_dump()["image_size_px"], where=where)
+    least = getattr(settings, "least_instances", 1)
+    if entry.instances < least:
+        raise ConfigError(
+            f"{where}: instances = {entry.instances} is fewer than the weights of one fixed view:"
+            f" use {least} or more (12 × {least} = {12 * least} for all views), or view: random"
+        )
+
+
 def _check_released(config: Config, name: str, entry: PublishedWeights) -> None:
     where = f"workflow/catalog/published_weights.yaml: {name}"
     choose("pretraining", entry.pretraining, config.synthetic, where=where)
@@ -75,9 +89,7 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
     where = f"workflow/scales/{name}.yaml"
     for dataset in scale.datasets:
         choose("datasets", dataset, config.synthetic, where=where)
-        entry = config.dataset(name, dataset)
-        formula = formulas.get(entry.formula)
-        validate(formula.Settings, entry.settings, where=f"{where}: datasets.{dataset}.settings")
+        _check_dataset(config.dataset(name, dataset), f"{where}: datasets.{dataset}")
     for pretraining, stand_in in scale.real.items():
         choose("real", pretraining, config.pretrainings, where=where)
         choose(f"real.{pretraining}", stand_in.dataset, config.downstream, where=where)

@@ -41,8 +41,14 @@ class Config(FrozenModel):
         """Return a synthetic dataset at a scale."""
         entry = self.synthetic[name]
         change = self.scales[scale].datasets.get(name, DatasetOverride())
-        sizes = change.model_dump(include={"classes", "instances"}, exclude_none=True)
-        return entry.model_copy(update={**sizes, "settings": entry.settings | change.settings})
+        values: dict[str, Any] = {
+            key: value
+            for key in ("classes", "instances", "reduce")
+            if (value := getattr(change, key)) is not None
+        }
+        if values.get("instances", entry.instances) < entry.instances:
+            values["spread_over"] = entry.spread_over or entry.instances
+        return entry.model_copy(update={**values, "settings": entry.settings | change.settings})
 
     def recipe(self, scale: str, training: Training) -> Recipe:
         """Return a recipe with the scale's changes."""

@@ -311,5 +311,4 @@ class Specs:
 
     def _size(self, dataset: str) -> str:
         entry = self.config.dataset(self.scale, dataset)
-        side = entry.settings["image_size_px"]
-        return f"{entry.classes:,} categories × {entry.instances:,} images, {side} px"
+        return f"{entry.classes:,} categories × {entry.instances:,} images, {entry.side_px} px"

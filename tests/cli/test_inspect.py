@@ -130,6 +130,18 @@ def test_show_prints_the_settings(tmp_path):
     assert not (tmp_path / "grid.png").exists()
 
 
+def test_show_draws_what_a_scale_trains_on(tmp_path):
+    def grid(name, *more):
+        path = tmp_path / name
+        shown = run("show", "rcdb1k", "--categories", 1, "--instances", 2, "--out", path, *more)
+        assert shown.exit_code == 0, shown.output
+        with Image.open(path) as image:
+            return image.size
+
+    whole, small = grid("whole.png"), grid("small.png", "--scale", "laptop")
+    assert small < whole  # the laptop's side
+
+
 def test_a_recipe_is_shown_with_its_sources():
     shown = run("recipe", "pretrain_vit_tiny_1k")
     assert shown.exit_code == 0

@@ -9,8 +9,8 @@ from fdsl import formulas
 from fdsl.io.storage import read_json
 from fdsl.schema import recipe_files, yaml_files
 from fdsl.schema.base import ConfigError, validate
-from fdsl.schema.catalogue import ModelEntry
-from fdsl.schema.scale import Finetuning
+from fdsl.schema.catalogue import ModelEntry, Reduction
+from fdsl.schema.scale import DatasetOverride, Finetuning
 from fdsl.schema.study.paper import Study
 from fdsl.schema.study.tables import Column
 from fdsl.workflow import load as settings
@@ -237,3 +237,60 @@ def test_a_column_measures_what_its_dataset_allows(dataset, evaluation, allowed,
         return
     with pytest.raises(ConfigError, match=allowed):
         check_columns(config, "columns", [column], "study")
+
+
+SMALL_POINTS = {"image_size_px": 128, "points": 3000}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        (
+            "fractaldb1k",
+            {"settings": SMALL_POINTS, "reduce": {"to_px": 48}},
+            "fractaldb1k: image_size_px = 128 must be a multiple of .* 1 × 48 = 48",
+        ),
+        (
+            "exfractaldb1k",
+            {"settings": SMALL_POINTS, "reduce": {"zoom": 0, "to_px": 64}},
+            "exfractaldb1k.reduce.zoom = 0",
+        ),
+        (
+            "mvfractaldb1k",
+            {"instances": 100},
+            "mvfractaldb1k: instances = 100 .* 145 or more .*1740.* view: random",
+        ),
+    ],
+)
+def test_a_dataset_that_a_scale_cannot_draw_is_refused_in_one_sentence(
+    tmp_path, name, change, words
+):
+    folder = shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    path = folder / "scales" / "laptop.yaml"
+    values = yaml.safe_load(path.read_text())
+    values["datasets"][name] = change
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(ConfigError, match=rf"scales/laptop\.yaml: datasets\.{words}") as caught:
+        settings.load(USER, folder=folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_scale_reduces_pictures_and_spreads_instances(config):
+    scale = config.scales["laptop"]
+    override = scale.datasets["exfractaldb1k"].model_copy(
+        update={"settings": SMALL_POINTS, "reduce": Reduction(zoom=2, to_px=32)}
+    )
+    datasets = {"exfractaldb1k": override, "bezier144": DatasetOverride(classes=10)}
+    scales = {"laptop": scale.model_copy(update={"datasets": datasets})}
+    config = config.model_copy(update={"scales": scales})
+    entry = config.dataset("laptop", "exfractaldb1k")
+    assert (entry.instances, entry.spread_over, entry.side_px) == (100, 1000, 32)
+    assert config.dataset("laptop", "bezier144").hashed_fields().keys().isdisjoint(entry.OPTIONAL)
+    assert config.dataset("laptop", "rcdb1k") == config.synthetic["rcdb1k"]
+
+
+def test_instances_of_every_reduced_dataset_reach_the_last_weights(config):
+    """100 instances of 145 weights used to be those of the first coefficients alone."""
+    for scale, name in ((s, n) for s in config.scales for n in config.scales[s].datasets):
+        entry, whole = config.dataset(scale, name), config.synthetic[name].instances
+        assert entry.drawn_instance(entry.instances - 1) >= whole - -(-whole // entry.instances)

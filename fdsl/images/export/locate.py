@@ -38,8 +38,8 @@ def dataset_of(folder: Path) -> Dataset:
     """Return the dataset that a folder was rendered from, with the parameters that lie there."""
     origin = manifest_file.read_spec(folder)["origin"]
     name, seed = origin["dataset"], origin["seed"]
-    keys = ("formula", "classes", "instances", "settings")
-    entry = SyntheticDataset(title=name, **{key: origin[key] for key in keys})
+    keys = {"formula", "classes", "instances", "settings", *SyntheticDataset.OPTIONAL}
+    entry = SyntheticDataset(title=name, **{key: origin[key] for key in keys & origin.keys()})
     known, about = read_table(folder / manifest_file.PARAMETERS)
     if about.get("origin") != origin:
         raise DamagedFile(f"{folder / manifest_file.PARAMETERS} is of another dataset")

@@ -38,6 +38,8 @@ def images(dataset: SyntheticDataset, *, threads: int, seed: int = 0) -> DrawnIm
     """
     where = f"official mode of {dataset.title or dataset.formula}"
     choose("formula", dataset.formula, FORMULAS, where=where)
+    if dataset.reduce is not None or dataset.spread_over is not None:
+        raise ConfigError(f"{where}: the authors' program has neither reduce nor spread_over")
     if dataset.formula == "fractaldb":
         # 2D-OFDB: the released code draws weight row 0 of each category, our catalogue none
         settings = {k: v for k, v in dataset.settings.items() if (k, v) != ("weighted", False)}
