@@ -176,7 +176,8 @@ def claim_columns(claim: Claim, study: Study, scale: ReportScale) -> list[Column
     """
     source = study.tables.get(claim.table) or study.figures[claim.table]
     assert isinstance(source, Table | Ablation)
-    measured = [column for column in scale.stand_ins or source.columns if column.dataset]
+    own = [c for c in source.columns if not scale.stand_ins or c.measure not in scale.reasons]
+    measured = [column for column in (*scale.stand_ins, *own) if column.dataset]
     return [c for c in measured if claim.columns is None or c.label in claim.columns]
 
 

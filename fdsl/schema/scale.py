@@ -108,6 +108,10 @@ class Scale(FrozenModel):
     stand_ins: dict[str, list[Column]] = Field(
         {}, description="columns that replace the paper's, by table or figure"
     )
+    if_at_hand: list[str] = Field(
+        default=[],
+        description="datasets of the paper's columns to run too if they lie in data_root",
+    )
     skip: dict[str, str] = Field({}, description="pre-training not run here -> reason")
     pretrain: list[Pretraining] = Field(min_length=1, description="last: neither `of` nor `models`")
     finetune: dict[str, Finetuning] = Field(description="by downstream dataset")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from fdsl.schema.base import FrozenModel, validate
@@ -85,6 +86,16 @@ class Config(FrozenModel):
         """
         by_report = self.scales[scale].stand_ins
         return by_report.get(report, by_report.get("default", []))
+
+    def datasets_at_hand(self, scale: str) -> list[str]:
+        """Return the paper's own datasets that a scale runs beside its stand-ins: those of
+        `if_at_hand` whose folder is there.
+        """
+        return [
+            name
+            for name in self.scales[scale].if_at_hand
+            if Path(self.user.data_root, self.downstream[name].folder).is_dir()
+        ]
 
     def finetuning(self, scale: str, downstream: str) -> Finetuning:
         """Return how a downstream dataset is fine-tuned on at a scale."""

@@ -124,7 +124,10 @@ class Runs:
     def columns(self, report: str, columns: Sequence[Column]) -> list[Column]:
         """Return the columns of a table or figure that are run at this scale."""
         stand_ins = self.config.stand_ins(self.scale, report)
-        return [column for column in stand_ins or columns if column.dataset]
+        if stand_ins:
+            also = self.config.datasets_at_hand(self.scale)
+            columns = [*stand_ins, *(column for column in columns if column.dataset in also)]
+        return [column for column in columns if column.dataset]
 
     def frozen(self, name: str) -> list[Column]:
         """Return the columns that a table has for the frozen network at this scale."""

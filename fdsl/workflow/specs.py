@@ -306,7 +306,8 @@ class Specs:
                     reasons[f"{name} on {column.dataset}"] = reason
         if self.config.stand_ins(self.scale, report):
             instead = f"{self.scale} scale measures stand-ins in place of the paper's columns"
-            reasons |= {column.measure: instead for column in columns if column.dataset}
+            run = self.runs.columns(report, columns)
+            reasons |= {c.measure: instead for c in columns if c.dataset and c not in run}
         return reasons
 
     def _size(self, dataset: str) -> str:
