@@ -107,15 +107,21 @@ def probe(task: ProbeTask) -> None:
 
 def _extract(task: ProbeTask, processes: Processes) -> list[Labelled]:
     """Return features and labels of the training and of the test images."""
-    size, precision = task.recipe.image_size_px, task.settings.precision
-    network = models.build(task.model, image_size_px=size, classes=task.classes, seed=task.seed)
+    recipe, precision = task.recipe, task.settings.precision
+    network = models.build(
+        task.model,
+        image_size_px=recipe.image_size_px,
+        classes=task.classes,
+        seed=task.seed,
+        position_start=recipe.position_start,
+    )
     task.load_weights(network)
     models.choose_attention(network, device=processes.device, precision=precision)
     network.to(processes.device)
     compute = partial(
         features,
         network,
-        preparation=task.recipe,
+        preparation=recipe,
         channels=models.channels(task.model),
         precision=precision,
         processes=processes,
