@@ -15,6 +15,7 @@ from fdsl.schema.probe import Probe
 from fdsl.schema.recipe import Preparation
 from fdsl.train import distributed, knn, linear_probe, models
 from fdsl.train.distributed import Processes
+from fdsl.train.evaluate import packed
 from fdsl.train.features import features
 from fdsl.train.input.loader import TrainingSource
 from fdsl.train.task import Task, require_images
@@ -70,8 +71,9 @@ def probe(task: ProbeTask) -> None:
     checkpoints.
 
     Writes a record of kind "probe". Its `result` holds images, train_images, classes, features
-    (their number); `knn`: correct, top1 (percent), k, temperature; `linear`: correct, top1, C,
-    cv_accuracy (percent of the training images, each held out once), folds, finished.
+    (their number); `knn`: correct, top1 (percent), correct_bits (which test images, see
+    `fdsl.train.evaluate.packed`), k, temperature; `linear`: the same three, C, cv_accuracy
+    (percent of the training images, each held out once), folds, finished.
 
     Raises
     ------
@@ -165,6 +167,7 @@ def score(train: Labelled, test: Labelled, *, settings: Probe, seed: int) -> dic
 
 
 def _counted(predictions: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the number of correct predictions, and their percentage."""
-    correct = int((predictions == truth).sum())
-    return {"correct": correct, "top1": 100 * correct / len(truth)}
+    """Return the number of correct predictions, their percentage, and which they are."""
+    right = predictions == truth
+    correct = int(right.sum())
+    return {"correct": correct, "top1": 100 * correct / len(truth), "correct_bits": packed(right)}
