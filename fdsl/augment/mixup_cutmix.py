@@ -24,6 +24,7 @@ from fdsl.seeding import tree
 Device = torch.device | str
 
 CUTMIX_SHARE = 0.5  # of the updates, when mixup is on as well
+EPSILON = 1e-3  # added to an image's own standard deviation; a quarter of a gray level
 
 
 class Mix(NamedTuple):
@@ -42,8 +43,8 @@ class BatchTransform:
     Parameters
     ----------
     recipe
-        `mean`, `std`; where `train` also `label_smoothing` and of `augmentation` random_erasing,
-        mixup, cutmix.
+        `normalisation`, `mean`, `std`; where `train` also `label_smoothing` and of `augmentation`
+        random_erasing, mixup, cutmix.
     channels
         What the network takes. Gray images are repeated to 3.
     classes
@@ -69,6 +70,7 @@ class BatchTransform:
             self.erasing = changes.random_erasing
             self.mixup, self.cutmix = changes.mixup, changes.cutmix
         self._factor, self._offset = 1 / (255 * std), mean / std
+        self._per_image = recipe.normalisation == "per_image"
 
     def __call__(
         self, images: Tensor, labels: Tensor, keys: Tensor, *, seed: int, step: int, device: Device
@@ -129,6 +131,9 @@ class BatchTransform:
 
     def _normalised(self, images: Tensor) -> Tensor:
         """(x / 255 - mean) / std of every channel, float32; a gray image is repeated on the way."""
+        if self._per_image:
+            own = standardised(images)
+            return own.repeat(1, self.channels // images.shape[1], 1, 1)
         factor, offset = (
             torch.as_tensor(values, dtype=torch.float32).to(images.device, non_blocking=True)
             for values in (self._factor, self._offset)
@@ -151,6 +156,31 @@ class BatchTransform:
             known = known & (partners >= 0)
             shares = shares.lerp(partners.float(), 1 - weight)
         return torch.where(known, shares.mul_(1 - self.smoothing).add_(self.smoothing / 2), -1.0)
+
+
+def standardised(images: Tensor) -> Tensor:
+    """Bring each image to mean 0 and, nearly, standard deviation 1 over all of its channels.
+
+    (x - mean) / (std + `EPSILON`) for x from 0 to 1, with the population's standard deviation; an
+    image of one value gives exact zeros. The sums are whole numbers, exact in float64, so that
+    neither the batch nor the device changes them.
+
+    Parameters
+    ----------
+    images
+        uint8 (B, C, S, S).
+
+    Returns
+    -------
+    Tensor
+        float32 (B, C, S, S).
+    """
+    values = images.flatten(1).double()
+    count, total, squares = values.shape[1], values.sum(1), (values * values).sum(1)
+    deviation = (count * squares - total * total).clamp(min=0).sqrt() / count
+    scale = 1 / (deviation + 255 * EPSILON)
+    shift, factor = (each.float().view(-1, 1, 1, 1) for each in (total / count, scale))
+    return (images - shift).mul_(factor)
 
 
 def draw_mix(mixup: float, cutmix: float, *, side: int, seed: int, step: int) -> Mix:

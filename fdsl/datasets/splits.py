@@ -11,8 +11,8 @@ import numpy as np
 
 from fdsl.datasets import downstream
 from fdsl.datasets.readers.coco import CocoImages
-from fdsl.datasets.readers.sources import ImageSource, Joined, LabelledImages, Subset
-from fdsl.datasets.subsets import few_labels
+from fdsl.datasets.readers.sources import ImageSource, Joined, LabelledImages, Relabelled, Subset
+from fdsl.datasets.subsets import few_labels, shuffled_labels
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.catalogue import BOTH, DownstreamDataset, Part
 
@@ -90,6 +90,7 @@ def pretraining_images(
     exclude: Iterable[tuple[int, int]],
     images: int | None,
     seed: int,
+    shuffle_labels: bool = False,
 ) -> ImageSource:
     """Return training images of a downstream dataset to pre-train on, never test images.
 
@@ -103,6 +104,8 @@ def pretraining_images(
         it is then fine-tuned on.
     images
         How many of the others, the same number of each class, chosen by `seed`; None = all.
+    shuffle_labels
+        Permute the labels over the returned images, by `seed`, so that they say nothing of them.
 
     Raises
     ------
@@ -123,7 +126,10 @@ def pretraining_images(
         )
     if images is not None:
         left = left[few_labels(train.labels[left], count=images, seed=seed)]
-    return train if len(left) == len(train) else Subset(train, left)
+    chosen = train if len(left) == len(train) else Subset(train, left)
+    if not shuffle_labels:
+        return chosen
+    return Relabelled(chosen, shuffled_labels(chosen.labels, seed=seed))
 
 
 def load_verified(

@@ -127,6 +127,15 @@ def stratified_folds(labels: ArrayLike, *, folds: int, seed: int) -> Indices:
     return fold
 
 
+def shuffled_labels(labels: ArrayLike, *, seed: int) -> Indices:
+    """Return the labels permuted over the images by `seed`: each class keeps its number of images.
+
+    `labels` are integers (n,), or (n, classes), whose rows are permuted.
+    """
+    shuffled: Indices = generator(seed, Stage.SHUFFLE_LABELS).permutation(np.asarray(labels))
+    return shuffled
+
+
 def _labels(labels: ArrayLike) -> Indices:
     array = np.asarray(labels)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu" or array.min() < 0:

@@ -259,8 +259,17 @@ class RealPretraining(Entry):
     title: str = Field(min_length=1)
     kind: Literal["supervised", "dino"] = Field(description="dino is self-supervised")
     dataset: str = Field(description="of catalog/downstream.yaml; its training part is used")
+    labels: Literal[True, "shuffled"] = Field(
+        True, description="shuffled: permuted over the images, as a negative control"
+    )
     overlaps: list[str] = Field([], description="datasets that share labelled images: not compared")
     source: str = ""
+
+    @model_validator(mode="after")
+    def _labels_are_used(self) -> RealPretraining:
+        if self.kind == "dino" and self.labels == "shuffled":
+            raise ValueError("labels = shuffled means nothing to kind dino, which uses none")
+        return self
 
 
 # Arguments with which timm downloads or unpickles.

@@ -52,6 +52,11 @@ class DetectionRecipe(Optimisation):
         first = self.strides[0]
         if first < 1 or any(s != first * 2**k for k, s in enumerate(self.strides)):
             raise ValueError(f"strides = {list(self.strides)} must each be twice the one before")
+        if self.normalisation != "fixed" or self.position_start != "random":
+            raise ValueError(
+                f"normalisation = {self.normalisation} and position_start = {self.position_start}:"
+                " detection has fixed and random alone"
+            )
         if self.layer_decay is not None:
             raise ValueError(f"layer_decay = {self.layer_decay}: detection has none, use null")
         return self

@@ -9,7 +9,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fdsl.schema.base import FrozenModel
 
-Optimizer = Literal["adamw", "sgd", "momentum"]
+Optimizer = Literal["adamw", "sgd", "momentum", "muon"]
+Normalisation = Literal["fixed", "per_image"]
+PositionStart = Literal["random", "sin_cos"]
 Curve = Literal["cosine", "step"]
 Precision = Literal["fp32", "bf16", "fp16"]
 OfdbAugmentation = Literal["ifs", "pattern", "rotation", "texture"]
@@ -115,8 +117,14 @@ class Preparation(FrozenModel):
 
     model: str = Field(description="a name of workflow/catalog/models.yaml")
     image_size_px: int = Field(ge=8, le=1024, description="side of the network's square input")
-    mean: PerChannel = Field(description="subtracted from pixels in [0, 1]")
+    normalisation: Normalisation = Field(
+        "fixed", description="by mean and std, or per_image by the image's own"
+    )
+    mean: PerChannel = Field(description="subtracted from pixels in [0, 1] by fixed")
     std: PerChannel = Field(description="then divided by")
+    position_start: PositionStart = Field(
+        "random", description="of a learnt position embedding; sin_cos in two dimensions"
+    )
 
 
 class Optimisation(Preparation):
@@ -125,10 +133,15 @@ class Optimisation(Preparation):
     epochs: int = Field(gt=0, description="passes over the training images, without the cool-down")
     cooldown_epochs: int = Field(ge=0, description="further passes at min_lr, after a cosine")
     global_batch: int = Field(gt=0, description="images per update, over devices and accumulation")
-    optimizer: Optimizer = Field(description="sgd has Nesterov momentum, momentum is without")
+    optimizer: Optimizer = Field(
+        description="sgd has Nesterov momentum, momentum is without; muon: AdamW outside of blocks"
+    )
     lr: float = Field(gt=0, lt=100, description="peak learning rate at global_batch, not rescaled")
     weight_decay: float = Field(ge=0, lt=1, description="not applied to biases and norms")
-    momentum: float = Field(ge=0, lt=1, description="of sgd")
+    momentum: float = Field(ge=0, lt=1, description="of sgd, momentum and muon")
+    muon_lr_factor: float | None = Field(
+        None, gt=0, le=1000, description="Muon's learning rate in units of lr; null with others"
+    )
     layer_decay: float | None = Field(
         gt=0, le=1, description="ratio of a layer's learning rate to the next one's; null = none"
     )
@@ -147,6 +160,17 @@ class Optimisation(Preparation):
     def all_epochs(self) -> int:
         """Passes over the training images, with the cool-down."""
         return self.epochs + self.cooldown_epochs
+
+    @model_validator(mode="after")
+    def _muon_fits(self) -> Optimisation:
+        if (self.optimizer == "muon") != (self.muon_lr_factor is not None):
+            raise ValueError(
+                f"muon_lr_factor = {self.muon_lr_factor} with optimizer = {self.optimizer}: muon"
+                " needs a factor, such as 5; use null with others"
+            )
+        if self.optimizer == "muon" and self.layer_decay is not None:
+            raise ValueError(f"layer_decay = {self.layer_decay} cannot be used with muon: use null")
+        return self
 
     @model_validator(mode="after")
     def _curve_is_whole(self) -> Optimisation:

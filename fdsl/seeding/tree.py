@@ -33,6 +33,7 @@ class Stage(IntEnum):
     VIEW = 9
     VARY = 10
     COMPOSE = 11
+    SHUFFLE_LABELS = 12
 
 
 def sequence(root: int, *path: int) -> np.random.SeedSequence:

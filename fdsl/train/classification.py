@@ -102,6 +102,7 @@ def classification(task: ClassificationTask, processes: Processes) -> Classifica
         classes=task.classes,
         drop_path=recipe.drop_path,
         seed=task.seed,
+        position_start=recipe.position_start,
     )
     task.load_weights(model)
     models.choose_attention(model, device=device, precision=recipe.precision)

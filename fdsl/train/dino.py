@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from fdsl.augment.multi_crop import MultiCrop
 from fdsl.schema.recipe import Dino
-from fdsl.train import models
+from fdsl.train import models, optim
 from fdsl.train.classification import batch_transform
 from fdsl.train.distributed import Processes
 from fdsl.train.evaluate import autocast
@@ -138,7 +138,7 @@ class SelfDistillation:
     def before_update(self, optimizer: Optimizer, *, step: int) -> None:
         """Set this update's weight decay; freeze the last layer in the first epochs."""
         first, last = self.recipe.weight_decay, self.settings.weight_decay_end
-        optimizer.param_groups[0]["weight_decay"] = self._schedule.cosine(step, first, last)
+        optim.set_weight_decay(optimizer, self._schedule.cosine(step, first, last))
         self.network.head.cancel_last_layer_gradients(self._schedule.epoch_after(step))
 
     def after_update(self, *, step: int) -> None:
@@ -170,6 +170,7 @@ class SelfDistillation:
             drop_path=drop_path,
             seed=task.seed,
             any_size=True,
+            position_start=self.recipe.position_start,
         )
         _require_whole_patches(backbone, self.settings, task)
         width: Any = backbone.head_hidden_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -29,11 +30,14 @@ class Evaluation:
         Counts.
     loss
         Mean cross-entropy in nats, without label smoothing.
+    correct_bits
+        Which images are correct, in the order of the source; see `packed`.
     """
 
     correct: int
     images: int
     loss: float
+    correct_bits: str
 
     metric: ClassVar[str] = "top1"
 
@@ -44,6 +48,14 @@ class Evaluation:
 
     def __str__(self) -> str:
         return f"{self.correct} of {self.images} correct ({self.percent:.2f} %)"
+
+
+def packed(correct: ArrayLike) -> str:
+    """Return Booleans (n,) as text: base64 of eight in a byte, the first one in the highest bit.
+
+    `numpy.unpackbits(numpy.frombuffer(base64.b64decode(text), "uint8"), count=n)` gives them back.
+    """
+    return base64.b64encode(np.packbits(np.asarray(correct, dtype=bool)).tobytes()).decode()
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
@@ -96,22 +108,30 @@ def evaluate(
     Raises
     ------
     RuntimeError
-        If the shares together do not hold `images` images, or if the loss is not finite.
+        If the shares together do not hold each image exactly once, or if the loss is not finite.
     """
     device = processes.device
-    counts = torch.zeros(2, dtype=torch.int64, device=device)
+    right, seen = torch.zeros(2, images, dtype=torch.int64, device=device)
     loss = torch.zeros((), dtype=torch.float64, device=device)
     for batch, logits in _logits(model, batches, transform, device, precision):
         labels = batch.labels.to(device, non_blocking=True)
-        counts[0] += (logits.argmax(1) == labels).sum()
-        counts[1] += len(labels)
+        rows = batch.keys[:, 1].to(device, non_blocking=True)
+        right[rows] = (logits.argmax(1) == labels).long()
+        seen.index_add_(0, rows, torch.ones_like(rows))
         loss += functional.cross_entropy(logits, labels, reduction="sum").double()
-    correct, seen = processes.sum(counts).tolist()
-    if seen != images:
+    right, seen = processes.sum(right), processes.sum(seen)
+    _require_each_once(seen)
+    mean = _finite(float(processes.sum(loss)) / images)
+    return Evaluation(int(right.sum()), images, mean, packed(right.cpu().numpy()))
+
+
+def _require_each_once(seen: Tensor) -> None:
+    """Raise RuntimeError unless each image (n,) was seen once."""
+    if not bool((seen == 1).all()):
         raise RuntimeError(
-            f"evaluated {seen} of {images} images: the processes' shares overlap or leave some out"
+            f"evaluated {int(seen.sum())} images, {int((seen > 0).sum())} different ones of"
+            f" {len(seen)}: the processes' shares overlap or leave some out"
         )
-    return Evaluation(correct, seen, _finite(float(processes.sum(loss)) / images))
 
 
 @dataclass(frozen=True)
@@ -189,11 +209,7 @@ def rank(
         answers[rows] = batch.labels.to(device, non_blocking=True)
         seen.index_add_(0, rows, torch.ones_like(rows))
     scores, answers, seen = (processes.sum(table) for table in (scores, answers, seen))
-    if not bool((seen == 1).all()):
-        raise RuntimeError(
-            f"evaluated {int(seen.sum())} images, {int((seen > 0).sum())} different ones of"
-            f" {images}: the processes' shares overlap or leave some out"
-        )
+    _require_each_once(seen)
     known = answers >= 0
     loss = functional.binary_cross_entropy_with_logits(
         scores[known].double(), answers[known].double()

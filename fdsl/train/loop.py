@@ -62,7 +62,7 @@ class Objective(Protocol):
         """
 
     def before_update(self, optimizer: Optimizer, *, step: int) -> None:
-        """Change gradients or optimiser settings before update `step`; group 0 has the decay."""
+        """Change gradients or the optimiser's settings before update `step`."""
 
     def after_update(self, *, step: int) -> None:
         """Follow the network after update `step`."""

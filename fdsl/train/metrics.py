@@ -70,12 +70,14 @@ class Sums:
 class History:
     """Everything that has been measured; part of every checkpoint.
 
-    `last_epoch` counts the updates of the final `images` positions of the stream; `seconds` is wall
-    time of all attempts, `training_seconds` without start-up, evaluation and checkpoints.
+    `last_epoch` counts the updates of the final `images` positions of the stream; `correct_bits` is
+    that of the last evaluation; `seconds` is wall time of all attempts, `training_seconds` without
+    start-up, evaluation and checkpoints.
     """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
+    correct_bits: str | None = None
     since_line: Sums = field(default_factory=Sums)
     last_epoch: Sums = field(default_factory=Sums)
     seconds: float = 0.0
@@ -134,6 +136,7 @@ class MetricsLog:
     def evaluated(self, step: int, *, epoch: int, result: Evaluation | Ranking) -> None:
         """Take the result of an evaluation after `step` updates."""
         entry = {"epoch": epoch, **asdict(result)}
+        self.history.correct_bits = entry.pop("correct_bits", None)  # too long for a line
         self.history.evaluations.append(entry)
         self._write({"kind": "evaluation", "step": step, **entry})
         if self._display is not None:

@@ -17,6 +17,7 @@ from typing import Any, cast
 from torch import nn
 
 from fdsl.augment.crop import MARGIN, SMALL_PX
+from fdsl.augment.mixup_cutmix import EPSILON
 from fdsl.io import storage
 from fdsl.io.escaping import escape_markdown, printable
 from fdsl.schema.catalogue import ModelEntry, PublishedWeights, SyntheticDataset
@@ -65,7 +66,11 @@ transform = timm.data.create_transform(**timm.data.resolve_model_data_config(net
 ```
 
 `FOLDER` is the path to this folder. The network takes {channels} of {side} × {side} px, from
-pixels in [0, 1] as (pixel - {mean}) / {std}{gray}."""
+pixels in [0, 1] as {formula}{gray}."""
+PER_IMAGE = (
+    f"(pixel - mean) / (std + {EPSILON}), with mean and standard deviation of each image over all"
+    " its channels, which `transform` leaves to you"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +112,14 @@ def config(
     network
         Made by `models.build` from `entry`.
     images
-        Gives `image_size_px`, `mean` and `std` of the network's images.
+        Gives `image_size_px`, `mean` and `std` of the network's images; timm knows no
+        normalisation of each image by itself, for which 0 and 1 stand.
     licence
         Of the weights.
     """
     channels, side = models.channels(entry), images.image_size_px
-    mean, std, made = images.mean, images.std, cast("Any", network)
+    made = cast("Any", network)
+    mean, std = (0.0, 1.0) if _per_image(images) else (images.mean, images.std)
     arguments = models.arguments(entry, side)
     return {
         "architecture": entry.timm,
@@ -134,6 +141,10 @@ def config(
             "license": licence,
         },
     }
+
+
+def _per_image(images: Preparation | PublishedWeights) -> bool:
+    return isinstance(images, Preparation) and images.normalisation == "per_image"
 
 
 def write(folder: str | Path, *, config: Mapping[str, Any], card: str) -> list[Path]:
@@ -174,6 +185,7 @@ def write_for(
             "Where it comes from": PROVENANCE,
         },
         about=about,
+        per_image=_per_image(task.recipe),
     )
     return write(folder, config=about, card=card)
 
@@ -185,7 +197,13 @@ class InlineCode(str):
 
 
 def page(
-    *, title: str, banner: str, licence: str, parts: Mapping[str, str], about: Mapping[str, Any]
+    *,
+    title: str,
+    banner: str,
+    licence: str,
+    parts: Mapping[str, str],
+    about: Mapping[str, Any],
+    per_image: bool = False,
 ) -> str:
     """Return a model card: YAML for the hubs, title, banner, parts, how to load, licence.
 
@@ -199,14 +217,16 @@ def page(
         Markdown by heading.
     about
         What `config` returned.
+    per_image
+        Whether each image is normalised by its own mean and standard deviation.
     """
     cfg = about["pretrained_cfg"]
     channels, side, _ = cfg["input_size"]
+    mean, std = (", ".join(map(str, cfg[name])) for name in ("mean", "std"))
     load = LOAD.format(
         channels="gray images" if channels == 1 else f"images of {channels} channels",
         side=side,
-        mean=", ".join(map(str, cfg["mean"])),
-        std=", ".join(map(str, cfg["std"])),
+        formula=PER_IMAGE if per_image else f"(pixel - {mean}) / {std}",
         gray=" (convert colour images first)" if channels == 1 else "",
     )
     sections = {**parts, "How to load it": load}

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from fdsl.schema.base import ConfigError
 from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.recipe import PositionStart
 from fdsl.seeding import tree
 from fdsl.seeding.tree import Stage
 from fdsl.train import Devices
@@ -27,6 +28,7 @@ def build(
     drop_path: float = 0.0,
     seed: int = 0,
     any_size: bool = False,
+    position_start: PositionStart = "random",
 ) -> nn.Module:
     """Make a network with weights that depend on the seed alone.
 
@@ -46,12 +48,14 @@ def build(
     any_size
         Whether the network takes images of other sizes as well (timm's `dynamic_img_size`, which
         resamples the position embedding at each call). The tensors are the same ones.
+    position_start
+        What a learnt position embedding begins with; see `start_with_sin_cos`.
 
     Raises
     ------
     ConfigError
-        If timm does not know the network or an argument, or if the entry sets what the recipe
-        decides.
+        If timm does not know the network or an argument, if the entry sets what the recipe
+        decides, or if the network has no position embedding to start as the recipe says.
     """
     import timm
 
@@ -67,9 +71,40 @@ def build(
     with torch.random.fork_rng():
         seed_initialisation(seed, 0, 0, 0)
         try:
-            return timm.create_model(entry.timm, num_classes=classes, **given)
+            made: nn.Module = timm.create_model(entry.timm, num_classes=classes, **given)
         except (TypeError, AssertionError) as error:
             raise ConfigError(f"{where}: arguments = {given}: {error}") from error
+    if position_start == "sin_cos":
+        start_with_sin_cos(made, where=where)
+    return made
+
+
+@torch.no_grad()
+def start_with_sin_cos(model: nn.Module, *, where: str) -> None:
+    """Start the position embedding with sines and cosines of rows and columns; it is still trained.
+
+    The values are timm's (`build_sincos2d_pos_embed`, temperature 10,000); the positions of class
+    and register tokens start with zeros, as in MAE (arXiv:2111.06377).
+
+    Raises
+    ------
+    ConfigError
+        If the network has no learnt position embedding of its patches, or one whose width is no
+        multiple of 4.
+    """
+    from timm.layers import build_sincos2d_pos_embed
+
+    network: Any = model
+    embedding = getattr(network, "pos_embed", None)
+    grid = getattr(getattr(network, "patch_embed", None), "grid_size", None)
+    if not isinstance(embedding, nn.Parameter) or grid is None or embedding.shape[-1] % 4:
+        raise ConfigError(
+            f"{where}: position_start = sin_cos needs a learnt position embedding with a width"
+            " that is a multiple of 4; use random"
+        )
+    patches = build_sincos2d_pos_embed(list(grid), dim=embedding.shape[-1])
+    embedding.zero_()
+    embedding[:, -len(patches) :] = patches
 
 
 def seed_initialisation(seed: int, *branch: int) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from fdsl.schema.recipe import Optimisation
+from fdsl.train.muon import BatchedMuon, MuonWithAdamW
 
 
 class Average(Protocol):
@@ -22,18 +23,23 @@ class Average(Protocol):
 
 
 def optimizer(model: nn.Module, *, recipe: Optimisation) -> Optimizer:
-    """Return AdamW (betas 0.9 and 0.999, epsilon 1e-8), or SGD with or without Nesterov momentum.
+    """Return AdamW (betas 0.9 and 0.999, epsilon 1e-8), SGD, or Muon with AdamW.
 
-    Weight decay is not applied to vectors (biases, norms) nor to what the network names, such as
-    position embeddings and class tokens, as in the papers' released code. With `layer_decay` the
-    layers' learning rates differ (`layer_groups`).
+    SGD has Nesterov momentum or not. Muon changes the matrices of `block_matrices`, at a rate of
+    `muon_lr_factor` times the recipe's, and AdamW the rest. Weight decay is not applied to vectors
+    (biases, norms) nor to what the network names, such as position embeddings and class tokens, as
+    in the papers' released code. With `layer_decay` the layers' learning rates differ
+    (`layer_groups`).
+
+    Raises
+    ------
+    ValueError
+        If the recipe asks for Muon and the network has no matrices in blocks.
     """
+    if recipe.optimizer == "muon":
+        return _muon(model, recipe=recipe)
     if recipe.layer_decay is None:
-        decayed, exempt = decay_groups(model)
-        groups = [
-            {"params": decayed, "weight_decay": recipe.weight_decay},
-            {"params": exempt, "weight_decay": 0.0},
-        ]
+        groups = _two_groups(*decay_groups(model), recipe=recipe)
     else:
         groups = layer_groups(
             model, weight_decay=recipe.weight_decay, layer_decay=recipe.layer_decay
@@ -42,6 +48,50 @@ def optimizer(model: nn.Module, *, recipe: Optimisation) -> Optimizer:
         return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
     nesterov = recipe.optimizer == "sgd" and recipe.momentum > 0
     return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov)
+
+
+def _muon(model: nn.Module, *, recipe: Optimisation) -> Optimizer:
+    """Return Muon for the matrices in blocks and AdamW for the rest."""
+    matrices = block_matrices(model)
+    if not matrices:
+        raise ValueError(
+            f"optimizer = muon: {type(model).__name__} has no matrices in blocks; use adamw"
+        )
+    decayed, exempt = decay_groups(model)
+    inside = set(map(id, matrices))
+    rest = [parameter for parameter in decayed if id(parameter) not in inside]
+    faster: Any = {"params": matrices, "decayed": True, "lr_scale": recipe.muon_lr_factor}
+    return MuonWithAdamW(
+        BatchedMuon(
+            [faster], lr=recipe.lr, weight_decay=recipe.weight_decay, momentum=recipe.momentum
+        ),
+        torch.optim.AdamW(_two_groups(rest, exempt, recipe=recipe), lr=recipe.lr, fused=True),
+    )
+
+
+def block_matrices(model: nn.Module) -> list[Tensor]:
+    """Return the trained matrices of linear layers inside a transformer's blocks.
+
+    They belong to attention and to perceptrons; patch and position embeddings, tables of relative
+    positions and the head are left out.
+    """
+    return [
+        module.weight
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and module.weight.requires_grad
+        and "blocks" in name.split(".")
+    ]
+
+
+def _two_groups(
+    decayed: list[nn.Parameter], exempt: list[nn.Parameter], *, recipe: Optimisation
+) -> list[dict[str, Any]]:
+    """Return parameter groups with and without weight decay."""
+    return [
+        {"params": decayed, "weight_decay": recipe.weight_decay, "decayed": True},
+        {"params": exempt, "weight_decay": 0.0},
+    ]
 
 
 def decay_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -92,9 +142,16 @@ def average(model: nn.Module, *, recipe: Optimisation) -> Average | None:
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Set the learning rate of this update, times the factor of a layer where layers have one."""
+    """Set the learning rate of this update, times the factor of a group that has one."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
+
+
+def set_weight_decay(optimizer: Optimizer, weight_decay: float) -> None:
+    """Set the weight decay of this update, where parameters have any; not with `layer_decay`."""
+    for group in optimizer.param_groups:
+        if group.get("decayed", False):
+            group["weight_decay"] = weight_decay
 
 
 def update(

@@ -15,6 +15,7 @@ from fdsl.schema.probe import Probe
 from fdsl.schema.recipe import Preparation
 from fdsl.train import distributed, knn, linear_probe, models
 from fdsl.train.distributed import Processes
+from fdsl.train.evaluate import packed
 from fdsl.train.features import features
 from fdsl.train.input.loader import TrainingSource
 from fdsl.train.task import Task, require_images
@@ -70,8 +71,9 @@ def probe(task: ProbeTask) -> None:
     checkpoints.
 
     Writes a record of kind "probe". Its `result` holds images, train_images, classes, features
-    (their number); `knn`: correct, top1 (percent), k, temperature; `linear`: correct, top1, C,
-    cv_accuracy (percent of the training images, each held out once), folds, finished.
+    (their number); `knn`: correct, top1 (percent), correct_bits (which test images, see
+    `fdsl.train.evaluate.packed`), k, temperature; `linear`: the same three, C, cv_accuracy
+    (percent of the training images, each held out once), folds, finished.
 
     Raises
     ------
@@ -107,15 +109,21 @@ def probe(task: ProbeTask) -> None:
 
 def _extract(task: ProbeTask, processes: Processes) -> list[Labelled]:
     """Return features and labels of the training and of the test images."""
-    size, precision = task.recipe.image_size_px, task.settings.precision
-    network = models.build(task.model, image_size_px=size, classes=task.classes, seed=task.seed)
+    recipe, precision = task.recipe, task.settings.precision
+    network = models.build(
+        task.model,
+        image_size_px=recipe.image_size_px,
+        classes=task.classes,
+        seed=task.seed,
+        position_start=recipe.position_start,
+    )
     task.load_weights(network)
     models.choose_attention(network, device=processes.device, precision=precision)
     network.to(processes.device)
     compute = partial(
         features,
         network,
-        preparation=task.recipe,
+        preparation=recipe,
         channels=models.channels(task.model),
         precision=precision,
         processes=processes,
@@ -159,6 +167,7 @@ def score(train: Labelled, test: Labelled, *, settings: Probe, seed: int) -> dic
 
 
 def _counted(predictions: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the number of correct predictions, and their percentage."""
-    correct = int((predictions == truth).sum())
-    return {"correct": correct, "top1": 100 * correct / len(truth)}
+    """Return the number of correct predictions, their percentage, and which they are."""
+    right = predictions == truth
+    correct = int(right.sum())
+    return {"correct": correct, "top1": 100 * correct / len(truth), "correct_bits": packed(right)}

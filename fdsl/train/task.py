@@ -25,7 +25,7 @@ from fdsl.train.input.loader import (
     VaryingImages,
 )
 from fdsl.train.input.samplers import InfiniteSampler, OnePerCategory
-from fdsl.train.metrics import METRICS_FILE, History
+from fdsl.train.metrics import METRICS_FILE, History, Sums
 from fdsl.train.schedule import schedule, split
 
 SCRATCH = "scratch"
@@ -235,11 +235,12 @@ class ClassificationTask(TrainingTask):
         """Return what the training found: the part of the record that is the same every time.
 
         `final_loss` is the mean training loss, `training_correct` of `training_images` the correct
-        predictions on augmented training images, over the updates of the last epoch. With test
-        images: `correct` of `images` and `top1_last` (percent) belong to the last epoch and are the
-        headline; `top1_best` and `best_epoch` were chosen on the test images, for comparison with
-        papers that report them. With objective binary, `metric` is "mAP", and `map_last`,
-        `map_best` (percent) and `average_precision` (per class) replace `correct` and top-1.
+        predictions on augmented training images, over the updates of the last epoch. Without test
+        images, labels give `accuracy_last_epoch`, the latter in percent, and `chance`, the percent
+        of a guess. With test images: `correct` of `images`, `correct_bits` (which ones, in order;
+        see `fdsl.train.evaluate.packed`) and `top1_last` (percent) belong to the last epoch. With
+        objective binary, `metric` is "mAP", and `map_last` (percent) and `average_precision` (per
+        class) replace these.
         """
         last = history.last_epoch
         found: dict[str, Any] = {
@@ -252,20 +253,22 @@ class ClassificationTask(TrainingTask):
             "training_images": last.images,
         }
         if self.test is None:
-            return found
-        ranked = self.recipe.objective == "binary"
-        score = "mean_average_precision" if ranked else "correct"
+            return found | self._learnt(last)
         final = history.evaluations[-1]
-        best = max(history.evaluations, key=lambda entry: (entry[score], -entry["epoch"]))
-        found["images"] = final["images"]
-        if ranked:
-            found |= {"metric": "mAP", "map_last": final[score], "map_best": best[score]}
-            found["average_precision"] = final["average_precision"]
-        else:
-            found |= {"metric": "top-1", "correct": final["correct"]}
-            for name, entry in (("top1_last", final), ("top1_best", best)):
-                found[name] = 100 * entry["correct"] / entry["images"]
-        return found | {"best_epoch": best["epoch"], "evaluations": history.evaluations}
+        found |= {"images": final["images"], "evaluations": history.evaluations}
+        if self.recipe.objective == "binary":
+            found |= {"metric": "mAP", "map_last": final["mean_average_precision"]}
+            return found | {"average_precision": final["average_precision"]}
+        correct, percent = final["correct"], 100 * final["correct"] / final["images"]
+        found |= {"metric": "top-1", "correct": correct, "top1_last": percent}
+        return found | {"correct_bits": history.correct_bits}
+
+    def _learnt(self, last: Sums) -> dict[str, float]:
+        """Return how well a pre-training with one label per image has learnt them."""
+        if self.recipe.objective != "cross_entropy":
+            return {}
+        percent = 100 * last.correct / last.images
+        return {"accuracy_last_epoch": percent, "chance": 100 / self.classes}
 
     def _check_source(self, name: str, source: TrainingSource) -> None:
         """Refuse no images, other classes, and labels that do not go with the objective."""

@@ -117,6 +117,7 @@ class Specs:
         return {
             "kind": real.kind,
             "real": real.dataset,
+            "labels": real.labels,
             "classes": self.config.downstream[real.dataset].classes,
             # no picture may serve both: those that any seed fine-tunes on are left out
             "train_labels": labels,

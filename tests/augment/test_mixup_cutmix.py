@@ -5,7 +5,7 @@ import pytest
 import torch
 from timm.data import mixup as timm_mixup
 
-from fdsl.augment.mixup_cutmix import BatchTransform, Mix, draw_mix, mix_pairs
+from fdsl.augment.mixup_cutmix import EPSILON, BatchTransform, Mix, draw_mix, mix_pairs
 from fdsl.schema.recipe import Augmentation, Recipe
 
 CLASSES = 5
@@ -216,3 +216,41 @@ def test_a_network_of_another_number_of_channels_is_refused():
         BatchTransform(recipe(mean=(0.5, 0.5, 0.5)), channels=1, classes=CLASSES, train=True)
     with pytest.raises(ValueError, match="images have 3 channels: a network of 1"):
         finish(recipe(), *batch(2, 3), channels=1)
+
+
+def per_image(images, *, channels, **changes):
+    plan = recipe(**changes).model_copy(update={"normalisation": "per_image"})
+    n = len(images)
+    keys = torch.tensor([[0, index, 0] for index in range(n)])
+    finish = BatchTransform(plan, channels=channels, classes=CLASSES, train=True)
+    return finish(images, torch.zeros(n).long(), keys, seed=0, step=0, device="cpu")[0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_per_image_brings_each_image_to_its_own_mean_and_deviation(channels):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (4, channels, 16, 16), dtype=torch.uint8, generator=generator)
+    images[1] //= 8
+    found = per_image(images, channels=channels, mean=0.9, std=0.1)
+    pixels = images.double().flatten(1) / 255
+    mean, std = pixels.mean(1, keepdim=True), pixels.std(1, keepdim=True, correction=0)
+    expected = (pixels - mean) / (std + EPSILON)
+    assert torch.allclose(found.flatten(1).double(), expected, atol=1e-5)
+    # whatever else is in the batch
+    alone = torch.cat([per_image(image[None], channels=channels) for image in images])
+    assert torch.equal(found, alone)
+
+
+@pytest.mark.parametrize("level", [0, 7, 255])
+def test_per_image_makes_a_blank_image_zeros(level):
+    images = torch.full((2, 1, 16, 16), level, dtype=torch.uint8)
+    assert not per_image(images, channels=3).any()
+
+
+def test_per_image_repeats_gray_and_leaves_memory_that_can_be_erased_and_mixed():
+    images = torch.randint(0, 256, (4, 1, 16, 16), dtype=torch.uint8)
+    found = per_image(images, channels=3)
+    assert found.shape == (4, 3, 16, 16)
+    assert torch.equal(found[:, 0], found[:, 2])
+    changed = per_image(images, channels=3, erasing=1.0, mixup=0.8)
+    assert not torch.equal(changed[:, 0], changed[:, 2])

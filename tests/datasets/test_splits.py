@@ -73,3 +73,19 @@ def test_a_dataset_that_changed_since_it_was_checked_is_refused(digits):
     other = {"parts": {"train": {"sha256": "0" * 64}}}
     with pytest.raises(DamagedFile, match=r"train part of .* changed after it was checked"):
         part(digits, manifest=other)
+
+
+def test_shuffled_labels_keep_images_and_class_counts_and_depend_on_the_seed(digits):
+    own, found = part(digits, images=300), part(digits, images=300, shuffle_labels=True)
+    assert len(found) == 300
+    assert found.classes == own.classes
+    assert np.bincount(found.labels).tolist() == np.bincount(own.labels).tolist()
+    assert (found.labels == own.labels).mean() < 0.25  # a tenth agrees by chance
+    for index in (0, 299):
+        image, label = found[index]
+        assert np.array_equal(image, own[index][0])
+        assert label == found.labels[index]
+    again = part(digits, images=300, shuffle_labels=True)
+    assert np.array_equal(found.labels, again.labels)
+    other = part(digits, images=300, shuffle_labels=True, seed=1)
+    assert not np.array_equal(found.labels, other.labels)

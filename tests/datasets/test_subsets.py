@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from fdsl.datasets.subsets import few_labels, holdout, stratified_folds
+from fdsl.datasets.subsets import few_labels, holdout, shuffled_labels, stratified_folds
 
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(7), 20))
 SEEDS = st.integers(0, 2**63 - 1)
@@ -118,3 +118,16 @@ def test_another_seed_deals_other_folds():
 def test_impossible_folds_are_refused(folds):
     with pytest.raises(ValueError, match=f"folds = {folds} is out of range: choose from 2 to 140"):
         stratified_folds(LABELS, folds=folds, seed=0)
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=SEEDS)
+def test_shuffled_labels_are_the_same_labels_in_another_order(seed):
+    found = shuffled_labels(LABELS, seed=seed)
+    assert np.bincount(found).tolist() == [20] * 7
+    assert (found == LABELS).mean() < 0.5
+    np.testing.assert_array_equal(found, shuffled_labels(LABELS.tolist(), seed=seed))
+
+
+def test_the_order_of_shuffled_labels_is_permanent():
+    assert shuffled_labels(np.arange(6), seed=0).tolist() == [1, 4, 5, 3, 2, 0]

@@ -5,7 +5,8 @@ launcher.py all FOLDER PORT PORT
                                FOLDER/killed0 and FOLDER/killed2: killed three times with SIGKILL,
                                with 0 and 2 loader processes, then let to its end; FOLDER/pair,
                                FOLDER/ranked: trainings shared by two processes, with one label per
-                               image and with several; FOLDER/dino and FOLDER/dinos: the same of
+                               image and with several, and FOLDER/tuned: two of them one after
+                               the other; FOLDER/dino and FOLDER/dinos: the same of
                                self-supervised trainings; FOLDER/nonfinite: another, of which only
                                the second process sees that it fails
 launcher.py here FOLDER        one training in this process, for torchrun
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import timm  # noqa: F401
 from train.tiny_training import (
+    Images,
     Mixtures,
     dino_recipe,
     everything_random,
@@ -65,6 +67,18 @@ def ranked(folder, **changes):
         devices={"micro_batch": 4},
         evaluate_every_epochs=2,
     )
+
+
+def tuned(folder):
+    """Fine-tune twice in the same processes, with Muon; the processes' shares differ in length."""
+    changes = {"optimizer": "muon", "muon_lr_factor": 5.0, "momentum": 0.95, "lr": 5e-4}
+    for name in ("first", "second"):
+        finetune(
+            folder / name,
+            recipe=recipe(**changes, epochs=6, mixup=0.8, normalisation="per_image"),
+            test=Images(27, shift=1000),
+            devices={"micro_batch": 4},
+        )
 
 
 def nonfinite(folder, **changes):
@@ -155,6 +169,7 @@ if __name__ == "__main__":
         ranks(shared, folder / "pair", world=2, port=rest[0])
         ranks(shared_dino, folder / "dinos", world=2, port=rest[0])
         ranks(ranked, folder / "ranked", world=2, port=rest[0])
+        ranks(tuned, folder / "tuned", world=2, port=rest[0])
         ranks(spoilt_in_the_second, folder / "nonfinite", world=2, port=rest[1])
     elif what == "compiled":
         ranks(compiled, folder, world=2, port=rest[0])

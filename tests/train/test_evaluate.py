@@ -1,3 +1,6 @@
+import base64
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -62,6 +65,8 @@ def test_wrong_answers_are_counted_as_integers(source_of):
 
     found, _ = run(Lying(10))
     assert (found.correct, found.images) == (6, 10)
+    bits = np.frombuffer(base64.b64decode(found.correct_bits), np.uint8)
+    assert np.unpackbits(bits, count=10).tolist() == [0, 1, 1, 0, 1, 1, 0, 1, 1, 0]
 
 
 def test_shares_of_ranks_are_disjoint_and_complete(source_of):
@@ -74,7 +79,7 @@ def test_shares_of_ranks_are_disjoint_and_complete(source_of):
 
 
 def test_a_share_that_is_not_everything_is_an_error(source_of):
-    with pytest.raises(RuntimeError, match="evaluated 4 of 11 images"):
+    with pytest.raises(RuntimeError, match="evaluated 4 images, 4 different ones of 11"):
         run(source_of(11), rank=1, world=3)
 
 

@@ -112,3 +112,28 @@ def test_half_precision_on_a_cpu_uses_plain_attention_with_the_same_result(entry
     models.choose_attention(model, device=torch.device("cpu"), precision="bf16")
     assert not any(block.attn.fused_attn for block in model.blocks)
     assert torch.allclose(model(images), fused, atol=1e-5)
+
+
+def test_positions_can_start_with_sines_and_cosines_that_are_trained(entry):
+    model, plain = make(entry, position_start="sin_cos"), make(entry)
+    assert model.pos_embed.requires_grad
+    classes, patches = model.pos_embed[0, :1], model.pos_embed[0, 1:].detach()
+    assert not classes.any()
+    assert torch.allclose(patches.square().sum(1), torch.full((4,), 16.0))  # of 16 angles
+    assert len(torch.unique(patches, dim=0)) == 4
+    for (name, a), b in zip(model.named_parameters(), plain.parameters(), strict=True):
+        assert torch.equal(a, b) == (name != "pos_embed")
+
+
+@pytest.mark.parametrize(
+    ("timm", "arguments"),
+    [
+        ("resnet18", {}),
+        ("swin_tiny_patch4_window7_224", {}),
+        ("vit_tiny_patch16_224", {"embed_dim": 30, "num_heads": 2, "patch_size": 8}),
+    ],
+)
+def test_a_network_without_such_positions_is_refused(entry, timm, arguments):
+    other = change(entry, timm=timm, arguments=arguments)
+    with pytest.raises(ConfigError, match="position_start = sin_cos needs a learnt position"):
+        make(other, image_size_px=32, position_start="sin_cos")

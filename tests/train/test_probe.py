@@ -1,3 +1,4 @@
+import base64
 import json
 
 import numpy as np
@@ -116,13 +117,22 @@ def test_the_record_holds_the_part_of_the_recipe_that_matters_and_no_more(run, r
     assert record["result"] == run(recipe=recipe(lr=0.1, epochs=9))["result"]
 
 
+def correct(bits):
+    return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8), count=27)
+
+
 def test_it_is_the_same_again_whatever_the_batch_the_workers_and_the_order_of_test_images(run):
     expected = run()["result"]
     order = np.random.default_rng(0).permutation(27)
     assert run()["result"] == expected
     assert run(loader_workers=2)["result"] == expected
     assert run(micro_batch=5)["result"] == expected
-    assert run(test=Reordered(Faint(27, shift=1000), order))["result"] == expected
+    reordered = run(test=Reordered(Faint(27, shift=1000), order))["result"]
+    for kind in ("knn", "linear"):  # which images are correct is in their order
+        before, after = (found[kind].pop("correct_bits") for found in (expected, reordered))
+        assert (correct(before)[order] == correct(after)).all()
+        assert correct(before).sum() == expected[kind]["correct"]
+    assert reordered == expected
 
 
 def test_test_images_choose_nothing(run):

@@ -91,6 +91,18 @@ def test_two_processes_rank_the_same_images_as_one(tmp_path, launched):
     assert pair["final_loss"] == pytest.approx(alone["final_loss"], rel=1e-4)
 
 
+def test_trainings_one_after_the_other_in_two_processes_equal_one_process(tmp_path, launched):
+    launcher.tuned(tmp_path)
+    pair = launched / "tuned"
+    for name in ("first", "second"):
+        assert_shared_equals_alone(pair / name, tmp_path / name)
+        both = [record(folder / name)["result"] for folder in (pair, tmp_path)]
+        assert both[0]["correct_bits"] == both[1]["correct_bits"]
+    weights_file = "model.safetensors"
+    first, second = ((pair / name / weights_file).read_bytes() for name in ("first", "second"))
+    assert first == second
+
+
 def test_two_processes_equal_one(tmp_path, launched):
     launcher.shared(tmp_path)
     assert_shared_equals_alone(launched / "pair", tmp_path)

@@ -43,6 +43,7 @@ def pretraining_images(job: RunningJob) -> Any:
             exclude=[(spec["train_labels"], seed) for seed in spec["left_out_seeds"]],
             images=spec["pictures"],
             seed=spec["seed"],
+            shuffle_labels=spec["labels"] == "shuffled",
         )
     files = job.inputs("images")
     if spec["images"] == "stream":

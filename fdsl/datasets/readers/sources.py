@@ -198,6 +198,26 @@ class Joined:
         return np.concatenate([source.labels for source in self.sources])
 
 
+@dataclass(frozen=True, eq=False)
+class Relabelled:
+    """The images of a source with other labels, of the source's shape."""
+
+    source: ImageSource
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Any]:
+        image, _ = self.source[index]
+        return image, self.labels[index].copy()
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of the source."""
+        return self.source.classes
+
+
 def array_images(
     images: NDArray[np.uint8], labels: ArrayLike, *, classes: int, where: str | Path
 ) -> ArrayImages:
