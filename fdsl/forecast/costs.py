@@ -10,9 +10,11 @@ from functools import cache
 from fdsl.forecast.amount import Amount, Origin
 from fdsl.forecast.speeds import CPU, Speeds
 from fdsl.forecast.trainings import Device, Trainings
+from fdsl.images.difficulty import MOST_GALLERY, MOST_QUERIES
 from fdsl.workflow.jobs import Job, Jobs
 from fdsl.workflow.runs import Run
 
+FLOPS = 1e10  # of one core, products in double precision
 CHECK_MB_PER_S = 100  # to read and digest real pictures, or to download them
 WEIGHT_BYTES = 4  # of a parameter in model.safetensors
 TORCH = ("attention", "import_weights")  # small jobs that import it
@@ -74,6 +76,8 @@ class Estimator:
             return self._sampling(scale, name)
         if rule == "render_shard":
             return self._rendering(scale, name)
+        if rule == "difficulty":
+            return self._measuring(scale, name)
         if rule in self._works:
             return self._trained(rule, scale, name)
         return self._small(rule, scale, name)
@@ -100,6 +104,21 @@ class Estimator:
         threads = self.table.resources.budget(scale, "render_shard").threads
         disk = Amount.of(images * drawing.shard_bytes, origin) + self._left("render_shard")
         return Cost(wall * threads, Amount(), disk, Amount.of(drawing.memory_mb, origin), words)
+
+    def _measuring(self, scale: str, name: str) -> Cost:
+        """Return the cost of a difficulty: images are drawn or read, then compared by pixels."""
+        dataset, spec = self.config.dataset(scale, name), self.table.specs.difficulty(scale, name)
+        drawing, origin, words = self.rates.drawing(dataset)
+        half = dataset.classes * dataset.instances // 2
+        gallery, queries = min(half, MOST_GALLERY), min(half, MOST_QUERIES)
+        each = drawing.draw_s if spec["images"] == "stream" else drawing.decode_s
+        read = Amount.of((gallery + queries) * each, origin)
+        pixels = min(spec["side_px"], drawing.image_size_px) ** 2 * drawing.channels
+        products = Amount.of(2 * gallery * queries * pixels / FLOPS, Origin.ASSUMED)
+        threads = self.table.resources.budget(scale, "difficulty").threads
+        wall, held = self._around("difficulty", "images") + read + products, drawing.memory_mb
+        memory = Amount.of(held + 16 * queries * pixels / 2**20, origin)
+        return Cost(wall * threads, Amount(), self._left("difficulty"), memory, words)
 
     def _trained(self, rule: str, scale: str, key: str) -> Cost:
         """Return the cost of a job with a network of its own: its work, shared by its processes."""

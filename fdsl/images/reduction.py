@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fdsl.schema.catalogue import Reduction
+from fdsl.schema.smaller import Reduction
 
 
 def reduced(image: NDArray[np.uint8], reduction: Reduction | None) -> NDArray[np.uint8]:

@@ -13,8 +13,9 @@ from pydantic import (
     model_validator,
 )
 
-from fdsl.schema.base import ConfigError, FrozenModel
+from fdsl.schema.base import FrozenModel
 from fdsl.schema.recipe import PerChannel
+from fdsl.schema.smaller import Reduction, spread
 
 Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -40,25 +41,6 @@ class Entry(FrozenModel):
     def hashed_fields(self) -> dict[str, Any]:
         """Return the values that decide what is computed, as plain data, without DOC_FIELDS."""
         return self.model_dump(mode="json", exclude=self.DOC_FIELDS)
-
-
-GOLDEN = 0x9E3779B97F4A7C15  # the golden ratio's fraction, times 2**64
-
-
-class Reduction(FrozenModel):
-    """How drawn pictures get smaller: their centre, averaged by whole blocks of pixels."""
-
-    zoom: int = Field(1, ge=1, le=64, description="keep the central 1 / zoom of each side")
-    to_px: int = Field(ge=4, le=8192, description="side after averaging")
-
-    def require_fits(self, side_px: int, *, where: str) -> None:
-        """Raise ConfigError unless pictures of `side_px` are cut and averaged without a rest."""
-        step = self.zoom * self.to_px
-        if side_px % step:
-            raise ConfigError(
-                f"{where}: image_size_px = {side_px} must be a multiple of reduce.zoom ×"
-                f" reduce.to_px = {self.zoom} × {self.to_px} = {step}"
-            )
 
 
 class SyntheticDataset(Entry):
@@ -91,15 +73,9 @@ class SyntheticDataset(Entry):
         return {k: v for k, v in values.items() if k not in self.OPTIONAL or v is not None}
 
     def drawn_instance(self, instance: int) -> int:
-        """Return which instance of the formula is number `instance` of this dataset.
-
-        Of n instances from N, number i is one of part i of n equal parts of the N, at multiples of
-        the golden ratio in its part: steps of N / n would meet a few of FractalDB's 25 weights.
-        """
-        if self.spread_over is None:
-            return instance
-        begin, end = (k * self.spread_over // self.instances for k in (instance, instance + 1))
-        return begin + (instance * GOLDEN % 2**64 * (end - begin) >> 64)
+        """Return which instance of the formula is number `instance` of this dataset."""
+        whole = self.spread_over
+        return instance if whole is None else spread(instance, of=self.instances, over=whole)
 
     @property
     def side_px(self) -> int | None:

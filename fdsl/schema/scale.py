@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from fdsl.schema.base import FrozenModel, Seeds
-from fdsl.schema.catalogue import Reduction
+from fdsl.schema.smaller import Reduction
 from fdsl.schema.study.gates import Gates
 from fdsl.schema.study.tables import Column
 

@@ -80,6 +80,12 @@ class Config(FrozenModel):
             and (rule.models is None or model in rule.models)
         )
 
+    def network_px(self, scale: str, dataset: str) -> int:
+        """Return the side of the images that networks see in the pre-training on a dataset."""
+        rules = self.scales[scale].pretrain
+        rule = next(rule for rule in rules if rule.of is None or dataset in rule.of)
+        return self.recipe(scale, rule).image_size_px
+
     def stand_ins(self, scale: str, report: str) -> list[Column]:
         """Return the columns that replace the paper's own in a table or figure at a scale, or
         nothing.

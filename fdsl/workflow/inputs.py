@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from fdsl.schema.study.figures import Ablation, Curves, Distributions, Teaser
-from fdsl.workflow.runs import Measurement, Run
+from fdsl.workflow.runs import Draw, Measurement, Run
 
 if TYPE_CHECKING:
     from fdsl.workflow.jobs import Jobs
@@ -31,6 +32,28 @@ def parameters_digest(jobs: Jobs, scale: str, dataset: str, **_: str) -> list[st
     return [jobs.path("sample_parameters", "digest", scale=scale, dataset=dataset)]
 
 
+def images_of(jobs: Jobs, scale: str, dataset: str) -> list[str]:
+    """Return the shards of a synthetic dataset, or its parameters where images are streamed."""
+    return _drawn(jobs, scale, dataset, "parameters", "shard")
+
+
+def image_digests_of(jobs: Jobs, scale: str, dataset: str) -> list[str]:
+    """Return the digests of the shards, or of the parameter file, of a synthetic dataset."""
+    return _drawn(jobs, scale, dataset, "digest", "digest")
+
+
+def difficulties(jobs: Jobs, datasets: Iterable[str]) -> list[str]:
+    """Return how hard some datasets are at the configured scale (`fdsl.images.difficulty.read`).
+
+    Names of other pre-trainings are left out.
+    """
+    return [
+        jobs.path("difficulty", "measure", scale=jobs.scale, dataset=name)
+        for name in datasets
+        if name in jobs.config.synthetic
+    ]
+
+
 def composed_dataset(jobs: Jobs, scale: str, dataset: str) -> list[str]:
     """Return the folder in which `compose` makes a downstream dataset; none for other datasets."""
     entry = jobs.config.downstream[dataset]
@@ -51,12 +74,12 @@ def composition_sources(jobs: Jobs, scale: str, dataset: str) -> list[str]:
 
 def images(jobs: Jobs, scale: str, run: str) -> list[str]:
     """Return the shards of a pre-training, or the parameter file where images are streamed."""
-    return _synthetic(jobs, scale, run, "parameters", "shard")
+    return _of_run(jobs, scale, run, images_of)
 
 
 def image_digests(jobs: Jobs, scale: str, run: str) -> list[str]:
     """Return the digests of the shards, or of the parameter file, of a pre-training."""
-    return _synthetic(jobs, scale, run, "digest", "digest")
+    return _of_run(jobs, scale, run, image_digests_of)
 
 
 def pretraining_manifest(jobs: Jobs, scale: str, run: str) -> list[str]:
@@ -172,16 +195,21 @@ def _manifest(jobs: Jobs, scale: str, dataset: str) -> str:
     return jobs.path("fetch_downstream", "manifest", scale=scale, dataset=dataset)
 
 
-def _synthetic(jobs: Jobs, scale: str, run: str, streamed: str, stored: str) -> list[str]:
-    """Return one output of the jobs that make a pre-training's synthetic images."""
+def _of_run(
+    jobs: Jobs, scale: str, run: str, of: Callable[[Jobs, str, str], list[str]]
+) -> list[str]:
+    """Return files of the draw that a pre-training sees; none for real pictures."""
     draw = jobs.runs.draw(scale, Run.read(run))
-    if draw.dataset not in jobs.config.synthetic:
-        return []
+    return of(jobs, scale, draw.key) if draw.dataset in jobs.config.synthetic else []
+
+
+def _drawn(jobs: Jobs, scale: str, dataset: str, streamed: str, stored: str) -> list[str]:
+    """Return one output of the jobs that make the images of a draw of a synthetic dataset."""
     if jobs.config.scales[scale].images == "stream":
-        return [jobs.path("sample_parameters", streamed, scale=scale, dataset=draw.key)]
-    shards = range(jobs.config.scales[scale].shards_of(draw.dataset))
+        return [jobs.path("sample_parameters", streamed, scale=scale, dataset=dataset)]
+    shards = range(jobs.config.scales[scale].shards_of(Draw.read(dataset).dataset))
     return [
-        jobs.path("render_shard", stored, scale=scale, dataset=draw.key, shard=f"{shard:04d}")
+        jobs.path("render_shard", stored, scale=scale, dataset=dataset, shard=f"{shard:04d}")
         for shard in shards
     ]
 

@@ -125,6 +125,16 @@ RULES: dict[str, Rule] = {
         spec=Specs.render_shard,
         modules=lambda spec: ["fdsl.images.shards", *_formulas([spec["dataset"]])],
     ),
+    "difficulty": Rule(
+        outputs=_files("results/{scale}/difficulty/{dataset}", measure=".json"),
+        inputs={"images": inputs.images_of, "digest": inputs.image_digests_of},
+        spec=Specs.difficulty,
+        modules=lambda spec: [
+            "fdsl.images.difficulty",
+            "fdsl.images.shards",
+            *_formulas([spec["dataset"]]),
+        ],
+    ),
     "fetch_downstream": Rule(
         outputs=_files("results/{scale}/downstream/{dataset}", manifest=".json"),
         inputs={"composed": inputs.composed_dataset},

@@ -7,7 +7,7 @@ from typing import Any
 
 from fdsl.formulas import ofdb
 from fdsl.io.escaping import escape_rst
-from fdsl.schema.base import choose
+from fdsl.schema.base import ConfigError, choose
 from fdsl.schema.recipe import Preparation
 from fdsl.schema.study.figures import Figure, Samples
 from fdsl.schema.study.report_scale import ReportScale
@@ -66,6 +66,17 @@ class Specs:
         """Return what decides one shard of a synthetic dataset."""
         shards = self.config.scales[scale].shards_of(Draw.read(dataset).dataset)
         return {**self.sample_parameters(scale, dataset), "shard": int(shard), "shards": shards}
+
+    def difficulty(self, scale: str, dataset: str) -> Spec:
+        """Return what decides how hard a dataset is: its images, and the side of the network's."""
+        entry = self.config.dataset(scale, dataset)
+        if entry.instances < 2:
+            raise ConfigError(f"difficulty of {dataset}: instances = 1 must be 2 or more")
+        return {
+            **self.sample_parameters(scale, dataset),
+            "images": self.config.scales[scale].images,
+            "side_px": self.config.network_px(scale, dataset),
+        }
 
     def fetch_downstream(self, scale: str, dataset: str) -> Spec:  # noqa: ARG002
         """Return what decides how a downstream dataset is read."""

@@ -16,7 +16,8 @@ from fdsl.images.shards import ShardedImages, render_shard, shard_origin
 from fdsl.images.streamed import StreamedImages
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.base import ConfigError
-from fdsl.schema.catalogue import Reduction, SyntheticDataset
+from fdsl.schema.catalogue import SyntheticDataset
+from fdsl.schema.smaller import Reduction
 
 SMALL = {"image_size_px": 64, "points": 400}
 CENTRE = {"zoom": 2, "to_px": 16}

@@ -9,8 +9,9 @@ from fdsl import formulas
 from fdsl.io.storage import read_json
 from fdsl.schema import recipe_files, yaml_files
 from fdsl.schema.base import ConfigError, validate
-from fdsl.schema.catalogue import ModelEntry, Reduction
+from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.scale import DatasetOverride, Finetuning
+from fdsl.schema.smaller import Reduction
 from fdsl.schema.study.paper import Study
 from fdsl.schema.study.tables import Column
 from fdsl.workflow import load as settings

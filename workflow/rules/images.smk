@@ -43,3 +43,22 @@ rule render_shard:
         **params("render_shard"),
     shell:
         command("render_shard")
+
+
+rule difficulty:
+    """Measure how hard a synthetic dataset is, by the pixels of its images. CPU, seconds."""
+    input:
+        **inputs("difficulty"),
+    output:
+        **outputs("difficulty"),
+    log:
+        log_of("difficulty"),
+    benchmark:
+        benchmark_of("difficulty")
+    threads: threads_of("difficulty")
+    resources:
+        **resources("difficulty"),
+    params:
+        **params("difficulty"),
+    shell:
+        command("difficulty")

@@ -21,6 +21,7 @@ PANEL = "Jobs of the workflow (Snakemake calls these)"
 COMMANDS: dict[str, tuple[Callable[[RunningJob], None], tuple[str, ...]]] = {
     "sample_parameters": (images.sample_parameters, ("dataset",)),
     "render_shard": (images.render_shard, ("dataset", "shard")),
+    "difficulty": (images.difficulty, ("dataset",)),
     "fetch_downstream": (datasets.fetch_downstream, ("dataset",)),
     "compose": (datasets.compose, ("dataset",)),
     "pretrain": (training.pretrain, ("runs",)),

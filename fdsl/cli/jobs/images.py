@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from fdsl.cli.jobs import job_inputs
 from fdsl.cli.jobs.running import RunningJob
 from fdsl.io import storage
@@ -34,4 +36,20 @@ def render_shard(job: RunningJob) -> None:
     indices = track(part, total=len(part), unit="images", title=title)
     render(out, images, part=part, indices=indices)
     storage.write_digest(job.output("digest"), of=out)
+    job.write_record()
+
+
+def difficulty(job: RunningJob) -> None:
+    """Measure how hard a synthetic dataset is: 1-nearest-neighbour accuracy on its pixels."""
+    from fdsl.cli.progress import track
+    from fdsl.images.difficulty import measure
+
+    def progress(numbers: Sequence[int]) -> Iterator[int]:
+        return track(numbers, total=len(numbers), unit="images", title=f"{job.job.name}, gallery")
+
+    spec = job.spec
+    job_inputs.verified(job.inputs("images"))
+    images = job_inputs.synthetic_images(job)
+    found = measure(images, side_px=spec["side_px"], seed=spec["seed"], progress=progress)
+    storage.write_checksummed(job.output("measure"), found.model_dump(mode="json"))
     job.write_record()

@@ -45,7 +45,12 @@ def pretraining_images(job: RunningJob) -> Any:
             seed=spec["seed"],
             shuffle_labels=spec["labels"] == "shuffled",
         )
-    files = job.inputs("images")
+    return synthetic_images(job)
+
+
+def synthetic_images(job: RunningJob) -> Any:
+    """Return the images of a synthetic dataset, stored or streamed."""
+    spec, files = job.spec, job.inputs("images")
     if spec["images"] == "stream":
         return streamed(spec, files[0])
     from fdsl.images.shards import ShardedImages

@@ -44,7 +44,7 @@ FORMATS = {
     **dict.fromkeys((".cff", ".yaml", ".yml"), "application/yaml"),
 }
 Reference = dict[str, str]
-IMAGES = ("sample_parameters", "render_shard", "compose", "fetch_downstream")
+IMAGES = ("sample_parameters", "render_shard", "difficulty", "compose", "fetch_downstream")
 TRAININGS = ("import_weights", "pretrain", "attention", "finetune", "probe", "detect")
 STAGES = (*IMAGES, *TRAININGS, "table", "figure", "claims", "runs", "page")
 

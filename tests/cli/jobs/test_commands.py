@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 from cli.invocation import ok, run
-from workflow.configured import USER, job_table
+from workflow.configured import USER, job_table, with_scale
 
+import fdsl
 from fdsl.cli.jobs import COMMANDS
+from fdsl.images import difficulty
 from fdsl.io import storage
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.base import ConfigError
 from fdsl.schema.catalogue import ModelEntry
+from fdsl.schema.scale import DatasetOverride
 from fdsl.train import models
-from fdsl.workflow import resolved
+from fdsl.workflow import inputs, resolved
 from fdsl.workflow.rules import RULES
 
 NAME = "authors_visualatom1k"
@@ -101,6 +104,33 @@ def test_a_record_says_what_was_made_from_what_by_which_code_on_what_machine():
     assert held["sha256"] == storage.require_digest(parameters, digest_file=job.outputs["digest"])
     assert {"processor", "cores", "python", "numpy", "fdsl"} <= record["environment"].keys()
     assert record["started"] <= record["finished"]
+
+
+@pytest.mark.parametrize("images", ["shards", "stream"])
+def test_difficulty_is_that_of_the_images_as_the_scale_draws_them(images, monkeypatch):
+    few = DatasetOverride(classes=4, instances=6, settings={"image_size_px": 64})
+    change = {"images": images, "datasets": {"rcdb1k": few}, "shards": {"default": 2}}
+    table = with_scale(job_table(), **change)
+    monkeypatch.setattr("fdsl.cli.jobs.read_config", lambda *_, **__: table.config)
+    ok("sample-parameters", "rcdb1k")
+    if images == "shards":
+        ok("render-shard", "rcdb1k", "0000")
+        ok("render-shard", "rcdb1k", "0001")
+    ok("difficulty", "rcdb1k")
+    job = table.job("difficulty", scale="laptop", dataset="rcdb1k")
+    assert inputs.difficulties(table, ["rcdb1k", "scratch"]) == [job.outputs["measure"]]
+    record, found = storage.read_json(job.record), difficulty.read(job.outputs["measure"])
+    assert (record["kind"], record["spec"]["side_px"]) == ("difficulty", 32)
+    assert (found.gallery, found.queries, found.side_px, found.chance) == (12, 12, 32, 25)
+    whole = fdsl.load("rcdb1k", classes=4, instances=6, image_size_px=64, spread_over=1000)
+    assert found == difficulty.measure(whole.images, side_px=32, seed=0)
+
+
+def test_difficulty_needs_two_instances(monkeypatch):
+    few = DatasetOverride(classes=4, instances=1, settings={"image_size_px": 64})
+    table = with_scale(job_table(), datasets={"rcdb1k": few})
+    monkeypatch.setattr("fdsl.cli.jobs.read_config", lambda *_, **__: table.config)
+    assert "instances = 1 must be 2 or more" in str(run_and_catch("difficulty", "rcdb1k"))
 
 
 def test_the_printed_numbers_are_recorded_by_a_name_that_is_the_same_in_every_checkout():
