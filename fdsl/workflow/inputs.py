@@ -142,6 +142,8 @@ def figure_files(jobs: Jobs, figure: str) -> list[str]:
     if isinstance(asked, Curves):
         rule, output = "pretrain", "metrics"
     pretrained = jobs.runs.pretrainings(jobs.runs.of_figure(figure)) if rule else []
+    if rule == "attention":  # the maps of one replicate are shown
+        pretrained = list({run.pretraining: run for run in reversed(pretrained)}.values())
     return [jobs.path(rule, output, scale=jobs.scale, run=run.key) for run in pretrained]
 
 
@@ -155,6 +157,18 @@ def claim_pretrainings(jobs: Jobs) -> list[str]:
     if jobs.config.scales[jobs.scale].gates.pretraining_accuracy is None:
         return []
     return _pretrained(jobs, jobs.runs.of_claims())
+
+
+def claim_difficulties(jobs: Jobs) -> list[str]:
+    """Return how hard the images are that claims compare only if they are about equally hard; none
+    at a scale of published images.
+    """
+    if jobs.config.scales[jobs.scale].comparable:
+        return []
+    claims = [claim for study in jobs.config.studies.values() for claim in study.claims.values()]
+    rows = [row for c in claims if c.needs.difficulty_ratio is not None for row in c.rows]
+    skipped = jobs.config.scales[jobs.scale].skip
+    return difficulties(jobs, [row for row in dict.fromkeys(rows) if row not in skipped])
 
 
 def run_records(jobs: Jobs) -> list[str]:

@@ -226,6 +226,7 @@ RULES: dict[str, Rule] = {
         inputs={
             "records": inputs.claim_records,
             "pretrained": inputs.claim_pretrainings,
+            "difficulty": inputs.claim_difficulties,
             "published": inputs.published,
         },
         spec=Specs.claims,

@@ -50,6 +50,7 @@ def curves(job: RunningJob) -> None:
 
 def claims(job: RunningJob) -> None:
     """Decide the claims of the studies: .csv, and other formats beside it."""
+    from fdsl.images.difficulty import read
     from fdsl.report.claims import write_claims
     from fdsl.schema.study.paper import Study
     from fdsl.schema.study.report_scale import ReportScale
@@ -62,6 +63,7 @@ def claims(job: RunningJob) -> None:
         published=job.inputs("published")[0],
         out=job.output("csv"),
         pretrained=job.inputs("pretrained"),
+        difficulty={path.stem: read(path).accuracy for path in job.inputs("difficulty")},
     )
     job.write_record()
 
