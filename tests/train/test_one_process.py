@@ -115,6 +115,15 @@ def test_each_has_the_bits_of_a_process_of_its_own(tmp_path, together, name):
             assert (here / "model.safetensors").read_bytes() == theirs
 
 
+def test_a_fine_tuning_imports_nothing_that_it_does_not_use():
+    script = "import sys, fdsl.train.finetune; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    unused = {"lightly", "matplotlib", "numba", "pandas", "pyarrow", "sklearn", "tensorboard"}
+    assert not unused & set(found.stdout.split())
+
+
 def result(folder):
     return json.loads((folder / "record.json").read_text())["result"]
 
