@@ -4,6 +4,7 @@ trains fastest.
 Run by hand, on an idle core:
 
     OMP_NUM_THREADS=1 python benchmarks/bench_training.py overhead
+    OMP_NUM_THREADS=1 python benchmarks/bench_training.py muon
     OMP_NUM_THREADS=1 python benchmarks/bench_training.py networks
 
 Network and recipe are the laptop scale's pre-training (workflow/recipes/pretrain_laptop.yaml,
@@ -27,6 +28,7 @@ import yaml
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn import functional
+from torch.optim import Optimizer
 
 from fdsl.augment.crop import TrainTransform
 from fdsl.augment.mixup_cutmix import BatchTransform
@@ -111,14 +113,40 @@ def finished(batches: Iterator[Batch]) -> Iterator[tuple[Tensor, Tensor]]:
         yield finish(*batch, seed=0, step=0, device=CPU)
 
 
-def bare(batches: Iterator[tuple[Tensor, Tensor]], model: nn.Module, *, precision: str) -> Work:
+def by_hand(model: nn.Module, recipe: Recipe) -> list[Optimizer]:
+    """Return the recipe's optimisers as one writes them by hand: torch's own."""
+    if recipe.optimizer != "muon":
+        return [optim.optimizer(model, recipe=recipe)]
+    matrices = optim.block_matrices(model)
+    inside = set(map(id, matrices))
+    decayed, exempt = optim.decay_groups(model)
+    decay, momentum = recipe.weight_decay, recipe.momentum
+    groups = [
+        {"params": [p for p in decayed if id(p) not in inside], "weight_decay": decay},
+        {"params": exempt, "weight_decay": 0.0},
+    ]
+    adjust = "match_rms_adamw"
+    rate = recipe.lr * recipe.muon_lr_factor
+    return [
+        torch.optim.Muon(matrices, rate, decay, momentum, adjust_lr_fn=adjust),
+        torch.optim.AdamW(groups, recipe.lr, fused=True),
+    ]
+
+
+def bare(
+    batches: Iterator[tuple[Tensor, Tensor]],
+    model: nn.Module,
+    *,
+    precision: str,
+    optimizers: list[Optimizer] | None = None,
+) -> Work:
     """Return some updates by a loop as one writes it by hand."""
-    optimizer = optim.optimizer(model, recipe=RECIPE)
+    optimizers = optimizers or by_hand(model, RECIPE)
 
     def steps() -> None:
         for _ in range(STEPS):
             images, labels = next(batches)
-            optimizer.zero_grad(set_to_none=True)
+            model.zero_grad(set_to_none=True)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
                 logits = model(images)
             loss = functional.cross_entropy(
@@ -126,7 +154,8 @@ def bare(batches: Iterator[tuple[Tensor, Tensor]], model: nn.Module, *, precisio
             )
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), RECIPE.clip_norm)
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step()
 
     return steps
 
@@ -219,6 +248,38 @@ def overhead() -> Iterator[str]:
             yield f"{precision}  {name:26} {speed(seconds):7.0f} images/s  {more:+5.1f} % time"
 
 
+def muon() -> Iterator[str]:
+    """Compare the engine with a bare loop where both train with Muon and per-image normalisation.
+
+    The bare loop has the engine's batched Muon, or torch's own.
+    """
+    changes = {"optimizer": "muon", "muon_lr_factor": 5.0, "momentum": 0.95}
+    recipe = RECIPE.model_copy(update={**changes, "normalisation": "per_image"})
+    finish = BatchTransform(recipe, channels=1, classes=CLASSES, train=True)
+
+    def normalised(batch: Batch, step: int) -> tuple[Tensor, Tensor]:
+        return finish(*batch, seed=0, step=step, device=CPU)
+
+    def plain(optimizers: Callable[[nn.Module], list[Optimizer]]) -> Work:
+        model = network(precision=recipe.precision)
+        batches = (finish(*batch, seed=0, step=0, device=CPU) for batch in loaded())
+        return bare(batches, model, precision=recipe.precision, optimizers=optimizers(model))
+
+    with TemporaryDirectory() as folder:
+        model = network(precision=recipe.precision)
+        found = block_seconds(
+            {
+                "bare loop, same Muon": plain(lambda m: [optim.optimizer(m, recipe=recipe)]),
+                "engine": engine(loaded(), model, normalised, recipe=recipe, folder=Path(folder)),
+                "bare loop, torch's Muon": plain(lambda m: by_hand(m, recipe)),
+                "bare loop, AdamW": plain(lambda m: by_hand(m, RECIPE)),
+            }
+        )
+    for name, seconds in found.items():
+        more = 100 * (np.median(seconds / found["bare loop, same Muon"]) - 1)
+        yield f"{recipe.precision}  {name:26} {speed(seconds):7.0f} images/s  {more:+5.1f} % time"
+
+
 def networks() -> Iterator[str]:
     """Compare small networks."""
     for patch, dim, depth, channels in [
@@ -259,5 +320,5 @@ def networks() -> Iterator[str]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     keep_freed_memory()
-    for line in {"overhead": overhead, "networks": networks}[sys.argv[1]]():
+    for line in {"overhead": overhead, "muon": muon, "networks": networks}[sys.argv[1]]():
         print(line, flush=True)

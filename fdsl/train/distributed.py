@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -159,14 +161,18 @@ def choose_device(wanted: str, *, local_rank: int) -> torch.device:
 
 @contextmanager
 def processes(devices: Devices) -> Iterator[Processes]:
-    """Join the processes of this training for the block, with threads and determinism set."""
+    """Join the processes of this training for the block, with threads and determinism set.
+
+    A process can do so many times, all of them in the same order. Threads, determinism and torch's
+    random generators are then as they were before; glibc goes on keeping freed memory.
+    """
     here = rank()
     device = choose_device(devices.device, local_rank=here.local_rank)
     beside = loaders(devices, device=device)
-    torch.set_num_threads(threads_each(devices.threads))
     if device.type == "cpu":
         keep_freed_memory()
-    with _determinism(devices.deterministic):
+    threads, gpus = threads_each(devices.threads), [device] if device.type == "cuda" else []
+    with _threads(threads), _determinism(devices.deterministic), torch.random.fork_rng(gpus):
         if device.type == "cuda":
             torch.cuda.set_device(device)
         if here.world == 1:
@@ -174,12 +180,45 @@ def processes(devices: Devices) -> Iterator[Processes]:
             return
         os.environ.update(rendezvous(os.environ))
         backend, gpu = ("nccl", device) if device.type == "cuda" else ("gloo", None)
-        dist.init_process_group(backend, rank=here.rank, world_size=here.world, device_id=gpu)
+        store = _store(here)
+        dist.init_process_group(
+            backend, store=store, rank=here.rank, world_size=here.world, device_id=gpu
+        )
         try:
             log.info("process %d of %d on %s", here.rank, here.world, device)
             yield Processes(here.rank, here.world, device, beside)
         finally:
             dist.destroy_process_group()
+
+
+def _store(here: Rank) -> Any:
+    """Return the store in which the processes of the next training find one another.
+
+    Its server lives until the process ends, and each training has a prefix of its own: a process
+    that begins the next training early would otherwise join the store of the one before.
+    """
+    torch_distributed: Any = dist  # partly typed
+    store, trainings = _meeting_point(os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"], here)
+    return torch_distributed.PrefixStore(f"training {next(trainings)}", store)
+
+
+@cache
+def _meeting_point(_address: str, _port: str, here: Rank) -> tuple[Any, Iterator[int]]:
+    """Return the store at an address, and the numbers of the trainings that use it."""
+    torch_distributed: Any = dist
+    found = torch_distributed.rendezvous("env://", rank=here.rank, world_size=here.world)
+    return next(found)[0], itertools.count()
+
+
+@contextmanager
+def _threads(wanted: int) -> Iterator[None]:
+    """Compute on so many CPU threads while the block runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def unsynchronised(model: nn.Module, *, last: bool) -> AbstractContextManager[None]:
@@ -197,9 +236,10 @@ def _determinism(wanted: bool) -> Iterator[None]:
         return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     settings: Any = torch.utils.deterministic
-    before, filled = (
+    before, filled, searching = (
         torch.are_deterministic_algorithms_enabled(),
         settings.fill_uninitialized_memory,
+        torch.backends.cudnn.benchmark,
     )
     torch.use_deterministic_algorithms(True)
     settings.fill_uninitialized_memory = False
@@ -209,6 +249,7 @@ def _determinism(wanted: bool) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before)
         settings.fill_uninitialized_memory = filled
+        torch.backends.cudnn.benchmark = searching
 
 
 def keep_freed_memory() -> bool:

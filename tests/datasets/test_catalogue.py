@@ -12,7 +12,7 @@ from fdsl.datasets.readers.folders import class_list
 from fdsl.datasets.readers.registry import READERS
 from fdsl.io.storage import DamagedFile
 from fdsl.schema.base import ConfigError, validate
-from fdsl.schema.catalogue import DownstreamDataset
+from fdsl.schema.catalogue import DownstreamDataset, RealPretraining
 
 COLUMNS = {
     "C10",
@@ -144,3 +144,10 @@ def test_the_shipped_list_of_imagenet100_is_the_public_one():
     assert hashlib.md5("".join(f"{line}\n" for line in lines).encode()).hexdigest() == CMC_MD5
     with pytest.raises(DamagedFile, match=r"imagenet100_cmc\.txt has md5"):
         class_list(given.model_copy(update={"files": {path.name: "0" * 32}}), path.parent)
+
+
+def test_shuffled_labels_are_for_supervised_pretrainings_alone():
+    values = {"title": "control", "dataset": "imagenet1k", "labels": "shuffled"}
+    assert RealPretraining(**values, kind="supervised").labels == "shuffled"
+    with pytest.raises(ValueError, match="labels = shuffled means nothing to kind dino"):
+        RealPretraining(**values, kind="dino")

@@ -9,7 +9,7 @@ import timm
 import torch
 import yaml
 from oracles.rendered_markdown import rendered
-from train.tiny_training import CARD, everything_random, finetune, pretrain
+from train.tiny_training import CARD, everything_random, finetune, pretrain, recipe
 
 from fdsl.augment.crop import EvalTransform
 from fdsl.schema.catalogue import ModelEntry
@@ -169,3 +169,13 @@ def test_a_finetuning_leaves_no_card(tmp_path):
     finetune(tmp_path, recipe=everything_random(epochs=1))
     assert (tmp_path / "model.safetensors").exists()
     assert not (tmp_path / "README.md").exists()
+
+
+def test_normalisation_of_each_image_is_told_since_timm_knows_none(tmp_path):
+    pretrain(tmp_path, recipe=recipe(normalisation="per_image"))
+    config = json.loads((tmp_path / "config.json").read_text())["pretrained_cfg"]
+    assert (config["mean"], config["std"]) == ([0.0], [1.0])
+    card = (tmp_path / "README.md").read_text()
+    assert (
+        "as (pixel - mean) / (std + 0.001), with mean and standard deviation of each image" in card
+    )

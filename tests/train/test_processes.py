@@ -72,12 +72,12 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_bits(
     assert not (killed / "checkpoints").exists()
 
 
-def assert_shared_equals_alone(folder, alone):
+def assert_shared_equals_alone(folder, alone, tolerance=1e-4):
     theirs = weights.read(alone / "model.safetensors")[0]
     for name, tensor in weights.read(folder / "model.safetensors")[0].items():
-        assert torch.allclose(tensor, theirs[name], atol=1e-4), name
+        assert torch.allclose(tensor, theirs[name], atol=tolerance), name
     assert record(folder)["result"]["final_loss"] == pytest.approx(
-        record(alone)["result"]["final_loss"], rel=1e-4
+        record(alone)["result"]["final_loss"], rel=tolerance
     )
     lines, others = timeless(folder), timeless(alone)
     assert [line["step"] for line in lines] == [line["step"] for line in others]
@@ -95,7 +95,8 @@ def test_trainings_one_after_the_other_in_two_processes_equal_one_process(tmp_pa
     launcher.tuned(tmp_path)
     pair = launched / "tuned"
     for name in ("first", "second"):
-        assert_shared_equals_alone(pair / name, tmp_path / name)
+        # Muon orthogonalises in bfloat16, which enlarges differences in rounding
+        assert_shared_equals_alone(pair / name, tmp_path / name, tolerance=2e-3)
         both = [record(folder / name)["result"] for folder in (pair, tmp_path)]
         assert both[0]["correct_bits"] == both[1]["correct_bits"]
     weights_file = "model.safetensors"

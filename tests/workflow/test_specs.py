@@ -59,8 +59,10 @@ def test_a_probe_sees_what_the_fine_tuning_of_its_key_sees_and_nothing_of_its_tr
     assert probed["preparation"] == {
         "model": "vit_micro",
         "image_size_px": 32,
+        "normalisation": tuned["recipe"]["normalisation"],
         "mean": 0.5,
         "std": 0.5,
+        "position_start": tuned["recipe"]["position_start"],
     }
     assert probed["probe"]["k"] == 20
 

@@ -34,6 +34,7 @@ def pretrain(name, *, recipe):
     ("name", "recipe", "classes"),
     [
         ("imagenet1k_supervised", "pretrain_laptop", 10),
+        ("imagenet1k_shuffled", "pretrain_laptop", 10),
         ("imagenet1k_dino", "pretrain_dino_laptop", 0),
     ],
 )
@@ -51,3 +52,4 @@ def test_real_images_are_pretrained_on_with_and_without_labels(
     tensors, about = weights.read(job.outputs["weights"])
     assert ("head.weight" in tensors) == (classes > 0)
     assert about["classes"] == classes
+    assert job.spec["labels"] == ("shuffled" if name.endswith("shuffled") else True)

@@ -13,7 +13,7 @@ from train.tiny_training import Images, everything_random, finetune, pretrain
 from fdsl.schema.catalogue import ModelEntry
 from fdsl.train import models, optim
 from fdsl.train.checkpoint import Interrupted
-from fdsl.train.muon import BatchedMuon, orthogonalised
+from fdsl.train.optim import BatchedMuon, orthogonalised
 
 MUON = {"optimizer": "muon", "muon_lr_factor": 5.0, "momentum": 0.95, "layer_decay": None}
 SHAPES = [(288, 96), (96, 96), (96, 384), (96, 96), (384, 96), (288, 96)]
