@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from torch import nn
 
-from fdsl.augment.crop import MARGIN, SMALL_PX
+from fdsl.augment.crop import EVAL_CROP, evaluated_share
 from fdsl.io import storage
 from fdsl.io.escaping import escape_markdown, printable
 from fdsl.schema.catalogue import ModelEntry, PublishedWeights, SyntheticDataset
@@ -112,6 +112,7 @@ def config(
         Of the weights.
     """
     channels, side = models.channels(entry), images.image_size_px
+    share = evaluated_share(images) if isinstance(images, Preparation) else EVAL_CROP
     mean, std, made = images.mean, images.std, cast("Any", network)
     arguments = models.arguments(entry, side)
     return {
@@ -123,7 +124,7 @@ def config(
             "input_size": [channels, side, side],
             "fixed_input_size": bool(made.pretrained_cfg.get("fixed_input_size", False)),
             "interpolation": "bicubic",
-            "crop_pct": 1 / MARGIN if side >= SMALL_PX else 1.0,
+            "crop_pct": share,
             "crop_mode": "center",
             "mean": mean if isinstance(mean, tuple) else [mean] * channels,
             "std": std if isinstance(std, tuple) else [std] * channels,

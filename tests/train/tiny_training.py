@@ -134,6 +134,7 @@ def everything_random(**changes):
     values = {
         "mixup": 0.8,
         "cutmix": 1.0,
+        "mix_images": 6,
         "random_erasing": 0.25,
         "crop": "pad_and_shift",
         "rand_augment": "rand-m5-mstd0.5",
