@@ -96,6 +96,8 @@ def recipe(**changes):
         "random_erasing": 0.0,
         "mixup": 0.0,
         "cutmix": 0.0,
+        "mix_images": None,
+        "erase_after_mixing": False,
         "repeated_aug": 1,
         "one_per_category": False,
         "ofdb": (),
