@@ -224,7 +224,7 @@ def mix_pairs(images: Tensor, mix: Mix) -> None:
     """Mix the neighbours 2k and 2k + 1 of float (B, C, S, S), B even, in place."""
     top, bottom, left, right = mix.rectangle or (0, images.shape[2], 0, images.shape[3])
     part = images[:, :, top:bottom, left:right]
-    part = part.view(-1, 2, *part.shape[1:])
+    part = part.view(len(part) // 2, 2, *part.shape[1:])  # also of an empty rectangle
     partners = part.flip(1)
     if mix.rectangle is None:
         part.lerp_(partners, 1 - mix.weight)

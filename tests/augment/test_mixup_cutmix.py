@@ -261,6 +261,14 @@ def test_mixing_an_odd_batch_is_refused():
         finish(recipe(mixup=0.8), *batch(3))
 
 
+def test_an_empty_rectangle_leaves_images_as_they_are():
+    """Cutmix draws one with a probability of 1 / side²."""
+    images = torch.arange(16.0).view(4, 1, 2, 2)
+    mixed = images.clone()
+    mix_pairs(mixed, Mix(1.0, (1, 1, 0, 0)))
+    assert torch.equal(mixed, images)
+
+
 def test_mixing_works_on_pairs_of_neighbours():
     images = torch.arange(4.0).view(4, 1, 1, 1).clone()
     mix_pairs(images, Mix(0.75, None))
