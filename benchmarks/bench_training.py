@@ -110,7 +110,7 @@ def finished(batches: Iterator[Batch]) -> Iterator[tuple[Tensor, Tensor]]:
     """Normalise batches."""
     finish = BatchTransform(RECIPE, channels=1, classes=CLASSES, train=True)
     for batch in batches:
-        yield finish(*batch, seed=0, step=0, device=CPU)
+        yield finish(*batch[:3], seed=0, step=0, device=CPU)
 
 
 def by_hand(model: nn.Module, recipe: Recipe) -> list[Optimizer]:
@@ -222,7 +222,7 @@ def overhead() -> Iterator[str]:
         def normalised(
             batch: Batch, step: int, finish: BatchTransform = finish
         ) -> tuple[Tensor, Tensor]:
-            return finish(*batch, seed=0, step=step, device=CPU)
+            return finish(*batch[:3], seed=0, step=step, device=CPU)
 
         def made(precision: str = precision, *, chosen: bool = True) -> nn.Module:
             return network(precision=precision, chosen=chosen)

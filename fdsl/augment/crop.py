@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 CROP_TRIES = 10
 SMALL_PX = 64  # sides below this are evaluated without a margin
-MARGIN = 256 / 224  # between the short side after resizing and the centre crop of an evaluation
+EVAL_CROP = 0.875  # of the short side after resizing: the centre crop of an evaluation
 
 
 class TrainTransform:
@@ -140,7 +140,7 @@ class TrainTransform:
 
     def _randomly_placed(self, image: Pixels, rng: np.random.Generator) -> Pixels:
         """Resize (H, W, C) with an evaluation's margin and cut a random (C, S, S) out."""
-        planes = _with_short_side(image, int(self.size * MARGIN), cubic=False)
+        planes = _with_short_side(image, int(self.size / EVAL_CROP), cubic=False)
         top, left = (int(rng.random() * (n - self.size + 1)) for n in planes.shape[1:])
         return planes[:, top : top + self.size, left : left + self.size]
 
@@ -148,20 +148,20 @@ class TrainTransform:
 class EvalTransform:
     """The image as an evaluation sees it.
 
-    From 64 px on: the short side is resized to 256/224 of S (bicubic) and the centre S × S is cut
-    out, as the released evaluations do (timm's crop fraction 0.875; `Resize(256)`,
-    `CenterCrop(224)`). Below 64 px (the reduced scales; ours): no margin, so that a square image is
-    only resized, and is left alone where it has the size already.
+    The short side is resized to S / `eval_crop` (bicubic) and the centre S × S is cut out: 256 px
+    for 224 with 0.875, 248 with 0.9, as timm does. Without a stated share it is 0.875 from 64 px on
+    (`Resize(256)`, `CenterCrop(224)`) and 1 below (the reduced scales; ours), so that a square
+    image is only resized, and is left alone where it has the size already.
 
     Parameters
     ----------
     recipe
-        Only `image_size_px` is used.
+        Only `image_size_px` and `eval_crop` are used.
     """
 
     def __init__(self, recipe: Preparation) -> None:
         self.size = recipe.image_size_px
-        self.short_side = int(self.size * MARGIN) if self.size >= SMALL_PX else self.size
+        self.short_side = int(self.size / evaluated_share(recipe))
 
     def __call__(self, image: Pixels) -> torch.Tensor:
         """Return uint8 (C, S, S) of a uint8 (H, W) or (H, W, 3) image; C = 1 for gray, else 3."""
@@ -169,6 +169,12 @@ class EvalTransform:
         _, rows, columns = planes.shape
         top, left = round((rows - self.size) / 2), round((columns - self.size) / 2)
         return _as_tensor(planes[:, top : top + self.size, left : left + self.size], image)
+
+
+def evaluated_share(recipe: Preparation) -> float:
+    """Return the central share of each side that an evaluation keeps."""
+    default = EVAL_CROP if recipe.image_size_px >= SMALL_PX else 1.0
+    return recipe.eval_crop or default
 
 
 def random_window(

@@ -1,15 +1,17 @@
 """From uint8 batches to the network's input: normalisation, random erasing, mixup and cutmix.
 
 Mixing is timm's batch mode: one choice between mixup and cutmix, one weight and one rectangle per
-update, functions of (seed, step). The images that are mixed are the neighbours 2k and 2k + 1 of the
-global batch, where timm mixes the first with the last of a device's batch. So any split of a global
-batch into contiguous parts of even length, over ranks and accumulation steps, gives the same images
-and targets.
+update, functions of (seed, step), or for each group of `mix_images` neighbours of the global batch,
+as the released programs draw them for the images of one device. The images that are mixed are the
+neighbours 2k and 2k + 1 of the global batch, where timm mixes the first with the last of a device's
+batch. So any split of a global batch into contiguous parts of even length, over ranks and
+accumulation steps, gives the same images and targets.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -37,14 +39,14 @@ class Mix(NamedTuple):
 class BatchTransform:
     """The last step before the network.
 
-    Training: to float, normalise, erase rectangles (timm's RandomErasing, mode "pixel"), mix.
-    Evaluation: normalise only. The order is DeiT's: erasing before mixing.
+    Training: to float, normalise, erase rectangles (timm's RandomErasing, mode "pixel"), mix; with
+    `erase_after_mixing` mix, then erase. Evaluation: normalise only.
 
     Parameters
     ----------
     recipe
         `normalisation`, `mean`, `std`; where `train` also `label_smoothing` and of `augmentation`
-        random_erasing, mixup, cutmix.
+        random_erasing, erase_after_mixing, mixup, cutmix, mix_images.
     channels
         What the network takes. Gray images are repeated to 3.
     classes
@@ -65,15 +67,25 @@ class BatchTransform:
         std = _per_channel("std", recipe.std, channels)
         self.channels, self.classes = channels, classes
         self.smoothing = self.erasing = self.mixup = self.cutmix = 0.0
+        self.erases_last, self.group = False, None
         if train and isinstance(recipe, Recipe):
             self.smoothing, changes = recipe.label_smoothing, recipe.augmentation
             self.erasing = changes.random_erasing
             self.mixup, self.cutmix = changes.mixup, changes.cutmix
+            self.erases_last, self.group = changes.erase_after_mixing, changes.mix_images
         self._factor, self._offset = 1 / (255 * std), mean / std
         self._per_image = recipe.normalisation == "per_image"
 
     def __call__(
-        self, images: Tensor, labels: Tensor, keys: Tensor, *, seed: int, step: int, device: Device
+        self,
+        images: Tensor,
+        labels: Tensor,
+        keys: Tensor,
+        *,
+        seed: int,
+        step: int,
+        device: Device,
+        places: NDArray[np.int64] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Transform one micro-batch.
 
@@ -93,6 +105,8 @@ class BatchTransform:
             The update (not the micro-batch) that the images belong to.
         device
             Where the result is to be.
+        places
+            int64 (B,), ascending: the place of each image in the update; None for 0, 1, ….
 
         Returns
         -------
@@ -114,20 +128,37 @@ class BatchTransform:
             )
         finished = self._normalised(images.to(device, non_blocking=True))
         targets = labels.to(device, non_blocking=True)
-        if self.erasing > 0:
+        if self.erasing > 0 and not self.erases_last:
             erase(finished, keys, probability=self.erasing, seed=seed)
         if self.mixup > 0 or self.cutmix > 0:
-            if len(images) % 2:
-                raise ValueError(
-                    f"micro-batch of {len(images)} images: mixup and cutmix mix pairs, "
-                    "so choose an even micro-batch"
-                )
-            mix = draw_mix(self.mixup, self.cutmix, side=images.shape[-1], seed=seed, step=step)
-            mix_pairs(finished, mix)
-            if labels.ndim == 1:
-                return finished, self._soft(targets, mix.weight)
-            return finished, self._multi_hot(targets, mix.weight)
-        return finished, targets if labels.ndim == 1 else self._multi_hot(targets, 1.0)
+            places = np.arange(len(images)) if places is None else places
+            targets = self._mixed(finished, targets, places, seed=seed, step=step)
+        elif labels.ndim > 1:
+            targets = self._multi_hot(targets, 1.0)
+        if self.erasing > 0 and self.erases_last:
+            erase(finished, keys, probability=self.erasing, seed=seed)
+        return finished, targets
+
+    def _mixed(
+        self, images: Tensor, labels: Tensor, places: NDArray[np.int64], *, seed: int, step: int
+    ) -> Tensor:
+        """Mix float images (B, C, S, S) in place, group by group; return their targets."""
+        if len(images) % 2:
+            raise ValueError(
+                f"micro-batch of {len(images)} images: mixup and cutmix mix pairs, "
+                "so choose an even micro-batch"
+            )
+        groups = np.zeros_like(places) if self.group is None else places // self.group
+        borders = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(images)]
+        soft, parts = self._soft if labels.ndim == 1 else self._multi_hot, []
+        for begin, end in pairwise(borders):
+            group = None if self.group is None else int(groups[begin])
+            mix = draw_mix(
+                self.mixup, self.cutmix, side=images.shape[-1], seed=seed, step=step, group=group
+            )
+            mix_pairs(images[begin:end], mix)
+            parts.append(soft(labels[begin:end], mix.weight))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _normalised(self, images: Tensor) -> Tensor:
         """(x / 255 - mean) / std of every channel, float32; a gray image is repeated on the way."""
@@ -183,8 +214,10 @@ def standardised(images: Tensor) -> Tensor:
     return (images - shift).mul_(factor)
 
 
-def draw_mix(mixup: float, cutmix: float, *, side: int, seed: int, step: int) -> Mix:
-    """Draw how one update mixes, as timm does.
+def draw_mix(
+    mixup: float, cutmix: float, *, side: int, seed: int, step: int, group: int | None = None
+) -> Mix:
+    """Draw how one update, or one group of its images, mixes, as timm does.
 
     Mixup: Zhang et al. 2018, arXiv:1710.09412. Cutmix: Yun et al. 2019, arXiv:1905.04899.
 
@@ -194,8 +227,8 @@ def draw_mix(mixup: float, cutmix: float, *, side: int, seed: int, step: int) ->
         Parameters of the symmetric beta distributions; 0 switches one off, not both.
     side
         Of the images, in pixels.
-    seed, step
-        What the draw depends on.
+    seed, step, group
+        What the draw depends on; group = None for all images of the update.
 
     Returns
     -------
@@ -203,7 +236,8 @@ def draw_mix(mixup: float, cutmix: float, *, side: int, seed: int, step: int) ->
         With cutmix, the weight is the area that the image keeps after the rectangle is cut at the
         image's edge.
     """
-    rng = tree.generator(seed, step, tree.Stage.MIX)
+    path = (step,) if group is None else (step, group)
+    rng = tree.generator(seed, *path, tree.Stage.MIX)
     cut = cutmix > 0 and (mixup == 0 or rng.random() < CUTMIX_SHARE)
     alpha = cutmix if cut else mixup
     weight = float(rng.beta(alpha, alpha))
@@ -220,7 +254,7 @@ def mix_pairs(images: Tensor, mix: Mix) -> None:
     """Mix the neighbours 2k and 2k + 1 of float (B, C, S, S), B even, in place."""
     top, bottom, left, right = mix.rectangle or (0, images.shape[2], 0, images.shape[3])
     part = images[:, :, top:bottom, left:right]
-    part = part.view(-1, 2, *part.shape[1:])
+    part = part.view(len(part) // 2, 2, *part.shape[1:])  # also of an empty rectangle
     partners = part.flip(1)
     if mix.rectangle is None:
         part.lerp_(partners, 1 - mix.weight)

@@ -68,7 +68,7 @@ def measure(
     asked = np.stack([_pixels(images, index, side_px) for index in queries.tolist()])
     found = labels[nearest(asked.reshape(len(asked), -1), gallery, images, side_px, progress)]
     return Difficulty(
-        accuracy=100 * float(np.mean(found == labels[queries])),
+        accuracy=100 * int(np.sum(found == labels[queries])) / len(queries),
         chance=100 / images.classes,
         gallery=len(gallery),
         gallery_of=len(even),

@@ -50,8 +50,14 @@ class Augmentation(FrozenModel):
         description="timm's notation, or null",
     )
     random_erasing: Probability = Field(description="of erasing a rectangle with pixel noise")
+    erase_after_mixing: bool = Field(
+        False, description="erase mixed images, as timm's loader, or single ones before, as DeiT"
+    )
     mixup: float = Field(ge=0, description="alpha of the beta distribution; 0 = off")
     cutmix: float = Field(ge=0, description="alpha of the beta distribution; 0 = off")
+    mix_images: int | None = Field(
+        None, ge=2, multiple_of=2, description="neighbours that mix alike; null = the global batch"
+    )
     repeated_aug: int = Field(ge=1, le=16, description="how often an epoch shows each image")
     one_per_category: bool = Field(description="an epoch shows one image of each category: 3D-OFDB")
     ofdb: tuple[OfdbAugmentation, ...] = Field(description="replace instances; applied first")
@@ -112,8 +118,8 @@ class Dino(FrozenModel):
     views: Views
 
 
-class Preparation(FrozenModel):
-    """What an evaluation depends on: the network and its input, not how it is trained."""
+class NetworkInput(FrozenModel):
+    """The network and the images that it takes."""
 
     model: str = Field(description="a name of workflow/catalog/models.yaml")
     image_size_px: int = Field(ge=8, le=1024, description="side of the network's square input")
@@ -127,7 +133,15 @@ class Preparation(FrozenModel):
     )
 
 
-class Optimisation(Preparation):
+class Preparation(NetworkInput):
+    """What an evaluation depends on: the network and its input, not how it is trained."""
+
+    eval_crop: float | None = Field(
+        None, gt=0, le=1, description="central share of each side; null = 0.875, all below 64 px"
+    )
+
+
+class Optimisation(NetworkInput):
     """What every training has: budget, optimiser, schedule."""
 
     epochs: int = Field(gt=0, description="passes over the training images, without the cool-down")
@@ -207,7 +221,7 @@ class Optimisation(Preparation):
         return self
 
 
-class Recipe(Optimisation):
+class Recipe(Optimisation, Preparation):
     """One training on single images: also its objective and augmentation.
 
     The objective cross_entropy is for one label per image, scored by top-1; binary is for several:

@@ -124,8 +124,15 @@ def batch_transform(task: ClassificationTask, processes: Processes, *, train: bo
     )
 
     def call(batch: Batch, step: int) -> tuple[Tensor, Tensor]:
-        images, labels, keys = batch
-        return transform(images, labels, keys, seed=task.seed, step=step, device=processes.device)
+        images, labels, keys, positions = batch
+        places = None if positions is None else (positions % task.recipe.global_batch).numpy()
+        return transform(
+            *(images, labels, keys),
+            seed=task.seed,
+            step=step,
+            device=processes.device,
+            places=places,
+        )
 
     return call
 

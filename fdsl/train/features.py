@@ -74,7 +74,7 @@ def features(
     values, labels = [], []
     for images in batches:
         with autocast(device, precision):
-            normalised, _ = transform(*images, seed=0, step=0, device=device)
+            normalised, _ = transform(*images[:3], seed=0, step=0, device=device)
             values.append(_vectors(network, normalised).float().cpu())
         labels.append(images.labels)
     network.train(training)

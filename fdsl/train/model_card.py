@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from torch import nn
 
-from fdsl.augment.crop import MARGIN, SMALL_PX
+from fdsl.augment.crop import EVAL_CROP, evaluated_share
 from fdsl.augment.mixup_cutmix import EPSILON
 from fdsl.io import storage
 from fdsl.io.escaping import escape_markdown, printable
@@ -118,6 +118,7 @@ def config(
         Of the weights.
     """
     channels, side = models.channels(entry), images.image_size_px
+    share = evaluated_share(images) if isinstance(images, Preparation) else EVAL_CROP
     made = cast("Any", network)
     mean, std = (0.0, 1.0) if _per_image(images) else (images.mean, images.std)
     arguments = models.arguments(entry, side)
@@ -130,7 +131,7 @@ def config(
             "input_size": [channels, side, side],
             "fixed_input_size": bool(made.pretrained_cfg.get("fixed_input_size", False)),
             "interpolation": "bicubic",
-            "crop_pct": 1 / MARGIN if side >= SMALL_PX else 1.0,
+            "crop_pct": share,
             "crop_mode": "center",
             "mean": mean if isinstance(mean, tuple) else [mean] * channels,
             "std": std if isinstance(std, tuple) else [std] * channels,

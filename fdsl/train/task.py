@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from fdsl.io import records
 from fdsl.schema.catalogue import ModelEntry
-from fdsl.schema.recipe import Optimisation, Preparation, Recipe
+from fdsl.schema.recipe import NetworkInput, Optimisation, Recipe
 from fdsl.train import Devices, checkpoint, weights
 from fdsl.train.distributed import Processes
 from fdsl.train.input.loader import (
@@ -67,7 +67,7 @@ class Task:
     pretraining: str
     dataset: str
     seed: int
-    recipe: Preparation
+    recipe: NetworkInput
     model: ModelEntry
     weights: Path | None = None
     classes: int

@@ -299,15 +299,16 @@ def test_flips(which, axis):
 
 
 @pytest.mark.parametrize("shape", [(256, 256), (100, 100), (300, 411), (411, 300, 3)])
-def test_evaluation_is_resize_and_centre_crop(shape):
+@pytest.mark.parametrize(("share", "short"), [(None, 256), (0.875, 256), (0.9, 248), (1.0, 224)])
+def test_evaluation_is_resize_and_centre_crop(shape, share, short):
     image = noise(*shape)
     theirs = transforms.Compose(
-        [transforms.Resize(256, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(224)]
+        [transforms.Resize(short, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(224)]
     )
     expected = (
         np.atleast_3d(np.asarray(theirs(Image.fromarray(image)))).transpose(2, 0, 1).astype(int)
     )
-    ours = EvalTransform(recipe(size=224))(image).numpy()
+    ours = EvalTransform(recipe(size=224).model_copy(update={"eval_crop": share}))(image).numpy()
     assert ours.shape == expected.shape
     assert np.abs(ours - expected).max() <= 2  # the order of Pillow's two passes, see test_resample
     assert (ours != expected).mean() < 0.25

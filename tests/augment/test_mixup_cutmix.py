@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 import torch
 from timm.data import mixup as timm_mixup
+from torch.nn import functional
 
+from fdsl.augment.erasing import erase
 from fdsl.augment.mixup_cutmix import EPSILON, BatchTransform, Mix, draw_mix, mix_pairs
 from fdsl.schema.recipe import Augmentation, Recipe
 
 CLASSES = 5
 
 
-def recipe(*, mean=0.5, std=0.25, smoothing=0.1, erasing=0.0, mixup=0.0, cutmix=0.0):
+def recipe(*, mean=0.5, std=0.25, smoothing=0.1, erasing=0.0, mixup=0.0, cutmix=0.0, **more):
     augmentation = Augmentation(
         crop="none",
         crop_scale=(0.08, 1.0),
@@ -26,6 +28,7 @@ def recipe(*, mean=0.5, std=0.25, smoothing=0.1, erasing=0.0, mixup=0.0, cutmix=
         repeated_aug=1,
         one_per_category=False,
         ofdb=(),
+        **more,
     )
     return Recipe(
         model="any",
@@ -67,9 +70,13 @@ def batch(count=8, channels=1, side=16, seed=0):
     return images, labels, keys
 
 
-def finish(recipe, images, labels, keys, *, channels=3, train=True, seed=11, step=4):
+def finish(recipe, images, labels, keys, *, channels=3, train=True, seed=11, step=4, first=0):
     return BatchTransform(recipe, channels=channels, classes=CLASSES, train=train)(
-        images, labels, keys, seed=seed, step=step, device="cpu"
+        *(images, labels, keys),
+        seed=seed,
+        step=step,
+        device="cpu",
+        places=np.arange(first, first + len(images)),
     )
 
 
@@ -108,6 +115,8 @@ def test_each_channel_has_its_own_mean_and_deviation():
         {"mixup": 0.8},
         {"cutmix": 1.0},
         {"erasing": 0.5, "mixup": 0.8, "cutmix": 1.0},
+        {"erasing": 0.5, "mixup": 0.8, "cutmix": 1.0, "mix_images": 6},
+        {"erasing": 0.9, "mixup": 0.8, "cutmix": 1.0, "mix_images": 4, "erase_after_mixing": True},
     ],
 )
 @pytest.mark.parametrize("part", [2, 4, 8])
@@ -122,11 +131,58 @@ def test_splitting_a_batch_changes_nothing(changes, part, step):
             labels[s : s + part],
             keys[s : s + part],
             step=step,
+            first=s,
         )
         for s in range(0, 16, part)
     ]
     assert torch.equal(x, torch.cat([images for images, _ in parts]))
     assert torch.equal(y, torch.cat([targets for _, targets in parts]))
+
+
+def test_each_group_of_a_batch_mixes_by_itself():
+    """As the released programs do for the images of one device; a group has one weight."""
+    images, labels, keys = batch(24)
+    full = recipe(mixup=0.8, cutmix=1.0, mix_images=8)
+    x, targets = finish(full, images, labels, keys)
+    plain, _ = finish(recipe(), images, labels, keys)
+    mixes = [draw_mix(0.8, 1.0, side=16, seed=11, step=4, group=group) for group in range(3)]
+    assert len(set(mixes)) == 3
+    for group, mix in enumerate(mixes):
+        part = slice(8 * group, 8 * group + 8)
+        expected = plain[part].clone()
+        mix_pairs(expected, mix)
+        assert torch.equal(x[part], expected)
+        one = functional.one_hot(labels[part], CLASSES) * 0.9 + 0.1 / CLASSES
+        partners = one.view(4, 2, CLASSES).flip(1).view(8, CLASSES)
+        torch.testing.assert_close(targets[part], partners.lerp(one, mix.weight))
+
+
+def test_without_groups_all_images_of_an_update_mix_alike():
+    weights = {draw_mix(0.8, 0.0, side=16, seed=11, step=4).weight}
+    images, labels, keys = batch(24)
+    _, targets = finish(recipe(mixup=0.8, smoothing=0.0), images, labels, keys)
+    pairs = labels.view(-1, 2)
+    apart = (pairs[:, 0] != pairs[:, 1]).repeat_interleave(2)
+    own = targets[torch.arange(24), labels][apart]
+    assert {round(value, 5) for value in own.tolist()} == {round(w, 5) for w in weights}
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_noise_is_mixed_only_where_images_are_erased_before(after):
+    images, labels, keys = batch(8)
+    changes = {"erasing": 1.0, "mixup": 0.8}
+    x, _ = finish(recipe(**changes, erase_after_mixing=after), images, labels, keys)
+    expected, _ = finish(recipe(mixup=0.8) if after else recipe(), images, labels, keys)
+    erase(expected, keys, probability=1.0, seed=11)
+    if not after:
+        mix_pairs(expected, draw_mix(0.8, 0.0, side=16, seed=11, step=4))
+    assert torch.equal(x, expected)
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 63])
+def test_an_odd_group_is_refused(number):
+    with pytest.raises(ValueError, match="mix_images"):
+        recipe(mix_images=number)
 
 
 def test_randomness_depends_on_seed_and_step_and_on_no_global_state():
@@ -203,6 +259,14 @@ def test_the_weight_of_cutmix_is_the_area_that_stays(step):
 def test_mixing_an_odd_batch_is_refused():
     with pytest.raises(ValueError, match="micro-batch of 3 images"):
         finish(recipe(mixup=0.8), *batch(3))
+
+
+def test_an_empty_rectangle_leaves_images_as_they_are():
+    """Cutmix draws one with a probability of 1 / side²."""
+    images = torch.arange(16.0).view(4, 1, 2, 2)
+    mixed = images.clone()
+    mix_pairs(mixed, Mix(1.0, (1, 1, 0, 0)))
+    assert torch.equal(mixed, images)
 
 
 def test_mixing_works_on_pairs_of_neighbours():

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from fdsl.schema.recipe import Recipe
-from fdsl.schema.recipe_files import plain
+from fdsl.schema.recipe_files import flat, plain
 from fdsl.train.schedule import schedule
 from fdsl.workflow import load as settings
 
@@ -35,6 +35,27 @@ CONFLICTS = [
 ]
 
 
+FIDELITY = [
+    # recipe, key, value: what the released programs do
+    ("finetune_imagenet1k_vit_base", "augmentation.erase_after_mixing", True),
+    ("finetune_imagenet1k_vit_tiny", "augmentation.mix_images", 64),
+    ("finetune_imagenet1k_vit_tiny", "eval_crop", 0.9),
+    ("finetune_small_sets", "augmentation.erase_after_mixing", False),
+    ("finetune_small_sets", "eval_crop", 0.875),
+    ("finetune_visualatom", "augmentation.erase_after_mixing", False),
+    ("finetune_visualatom", "augmentation.mix_images", 96),
+    ("finetune_aaai2022", "augmentation.mix_images", None),
+    ("pretrain_vit_base_21k", "augmentation.erase_after_mixing", True),
+    ("pretrain_vit_tiny_21k_visualatom", "augmentation.mix_images", 64),
+    ("pretrain_vit_tiny_1k", "augmentation.mix_images", 64),
+    ("pretrain_swin_base_1k", "augmentation.mix_images", 32),
+    ("pretrain_ofdb_1k", "augmentation.mix_images", 32),
+    ("pretrain_ofdb_1k", "lr", 0.001 * 256 / 512),
+    ("pretrain_ofdb_1k", "warmup_lr", 1e-6 * 256 / 512),
+    ("pretrain_ofdb_1k", "min_lr", 1e-5 * 256 / 512),
+]
+
+
 @pytest.fixture(scope="module")
 def config():
     return settings.load(yaml.safe_load((ROOT / "config.yaml").read_text()))
@@ -49,6 +70,17 @@ def budget(config, recipe, dataset):
 @pytest.mark.parametrize(("recipe", "dataset", "what", "stated"), STATED)
 def test_counts_are_those_that_are_stated(config, recipe, dataset, what, stated):
     assert getattr(budget(config, recipe, dataset), what) == stated
+
+
+@pytest.mark.parametrize(("recipe", "key", "value"), FIDELITY)
+def test_recipes_do_what_the_released_programs_do(config, recipe, key, value):
+    assert flat(config.recipes[recipe])[key].value == value
+
+
+def test_groups_that_mix_alike_fill_the_batch_of_every_published_recipe(config):
+    for name, values in config.recipes.items():
+        recipe = Recipe.model_validate(plain(values))
+        assert recipe.global_batch % (recipe.augmentation.mix_images or 1) == 0, name
 
 
 @pytest.mark.parametrize(("recipe", "dataset", "stated", "ours"), CONFLICTS)

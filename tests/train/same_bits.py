@@ -115,7 +115,8 @@ def shuffled(images, plan, *, workers, processes, start):
             )
             places = [(step, part) for step in steps for part in shares.slices(step, rank=rank)]
             for (step, part), batch in zip(places, batches, strict=True):
-                seen = finish(*batch, seed=SEED, step=step, device="cpu")
+                where = {"device": "cpu", "places": batch.positions.numpy() % BATCH}
+                seen = finish(*batch[:3], seed=SEED, step=step, **where)
                 found[part.start] = (batch.keys, batch.images, *seen)
     assert len(found) == STEPS * BATCH // shares.micro_batch
     return [

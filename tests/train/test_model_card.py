@@ -66,6 +66,9 @@ def test_timm_prepares_images_as_our_evaluation_does(tmp_path):
     data = timm.data.resolve_model_data_config(network)
     assert (list(data["mean"]), list(data["std"])) == ([0.1, 0.2, 0.3], [0.25] * 3)
     assert int(224 / data["crop_pct"]) == EvalTransform(recipe_of(224)).short_side
+    stated = recipe_of(224).model_copy(update={"eval_crop": 0.9})
+    found = model_card.config(network, entry=ENTRIES["vit_tiny"], images=stated, licence="MIT")
+    assert found["pretrained_cfg"]["crop_pct"] == 0.9
 
 
 def recipe_of(side):

@@ -96,6 +96,8 @@ def recipe(**changes):
         "random_erasing": 0.0,
         "mixup": 0.0,
         "cutmix": 0.0,
+        "mix_images": None,
+        "erase_after_mixing": False,
         "repeated_aug": 1,
         "one_per_category": False,
         "ofdb": (),
@@ -134,6 +136,7 @@ def everything_random(**changes):
     values = {
         "mixup": 0.8,
         "cutmix": 1.0,
+        "mix_images": 6,
         "random_erasing": 0.25,
         "crop": "pad_and_shift",
         "rand_augment": "rand-m5-mstd0.5",

@@ -62,13 +62,15 @@ class VaryingImages(Protocol):
 class Batch(NamedTuple):
     """Images uint8 (B, C, S, S), labels int64 (B,) or (B, classes), and keys int64 (B, 3).
 
-    The keys are epoch, index and repeat of each image. Where the transform returns several tensors,
+    The keys are epoch, index and repeat of each image; `positions` int64 (B,) are those in the
+    stream of a training, None in an evaluation. Where the transform returns several tensors,
     such as the crops of `fdsl.augment.multi_crop`, `images` is a tuple of batches of them.
     """
 
     images: Any
     labels: Tensor
     keys: Tensor
+    positions: Tensor | None = None
 
 
 class TrainingImages(Dataset[Batch]):
@@ -110,14 +112,16 @@ class TrainingImages(Dataset[Batch]):
 
     def __getitems__(self, positions: Sequence[int]) -> Batch:
         """Return the batch of some positions."""
-        keys = self.stream.keys(np.array(positions, np.int64))
+        places = np.array(positions, np.int64)
+        keys = self.stream.keys(places)
         if self._whole is None:
-            return stack([self._item(key) for key in map(tuple, keys.tolist())])
+            batch = stack([self._item(key) for key in map(tuple, keys.tolist())])
+            return batch._replace(positions=torch.from_numpy(places))
         transform, prepared = self._whole
         planes, labels = prepared.batch(keys[:, 1])
         branches = np.column_stack((keys, np.full(len(keys), Stage.AUGMENT)))
         placed = transform.placed(planes, uniforms(self.seed, branches, draws=transform.draws))
-        return Batch(*map(torch.from_numpy, (placed, labels, keys)))
+        return Batch(*map(torch.from_numpy, (placed, labels, keys, places)))
 
     def _item(self, key: tuple[int, int, int]) -> tuple[Any, Any, tuple[int, int, int]]:
         if isinstance(self.source, VaryingImages):

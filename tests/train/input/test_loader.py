@@ -62,6 +62,7 @@ def test_a_batch_has_images_labels_and_keys():
     assert (batch.keys.shape, batch.keys.dtype) == ((2, 3), torch.int64)
     stream = InfiniteSampler(IMAGES, seed=SEED, repeated_aug=3)
     assert batch.keys.tolist() == [list(stream.at(p)) for p in range(2)]
+    assert batch.positions.tolist() == [0, 1]
     assert torch.equal(batch.labels, batch.keys[:, 1] % 3)
 
 
