@@ -108,6 +108,15 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
         choose("model", config.recipe(name, training).model, config.models, where=where)
     choose("detect.recipe", scale.detect.recipe, config.detection_recipes, where=where)
     choose("detect.model", config.detection(name).model, config.models, where=where)
+    for dataset in scale.if_at_hand:
+        choose("if_at_hand", dataset, config.downstream, where=where)
+    for pretraining in config.pretrainings.keys() - scale.skip.keys():
+        real = config.real(name, pretraining).dataset
+        if config.finetuning(name, real).resplit:
+            raise ConfigError(
+                f"{where}: finetune of {real}: resplit = true tests on images that"
+                f" {pretraining} is pre-trained on; use resplit: false, or skip {pretraining}"
+            )
     for pretraining in scale.skip:
         choose("skip", pretraining, config.names(), where=where)
     for pretraining in scale.gates.controls:

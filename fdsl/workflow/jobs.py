@@ -16,7 +16,7 @@ from fdsl.schema.yaml_files import workflow_folder
 from fdsl.workflow.config import Config
 from fdsl.workflow.resources import JobResources
 from fdsl.workflow.rules import MARKERS, RULES, TARGETS, TRAININGS, WILDCARDS, Spec
-from fdsl.workflow.runs import Runs, replicate_key
+from fdsl.workflow.runs import Runs, in_turn, replicate_key
 from fdsl.workflow.specs import Specs
 
 
@@ -157,9 +157,17 @@ class Jobs:
         """Rule whose replicates share a process -> their seeds."""
         scale, seeds = self.config.scales[self.scale], self.config.seeds(self.scale)
         found: dict[str, list[int]] = dict.fromkeys(scale.share_process, seeds)
-        if "pretrain" in found and scale.pretrain_seeds is not None:
-            found["pretrain"] = scale.pretrain_seeds
+        if "pretrain" in found:
+            pretrained = [in_turn(scale.pretrain_seeds, seed) for seed in seeds]
+            found["pretrain"] = list(dict.fromkeys(pretrained))
         return found
+
+    def together(self, job: Job) -> list[Job]:
+        """Return the jobs of the process that performs a job."""
+        if job.rule not in self.sharing:
+            return [job]
+        replicates = job.name.rpartition("-s")[0]
+        return self.replicates(job.rule, scale=job.scale, replicates=replicates)
 
     def maker(self, path: str) -> Job | None:
         """Return the job that makes a file; None for a file that no rule makes."""
@@ -185,7 +193,8 @@ class Jobs:
         return any(study.claims for study in self.config.studies.values())
 
     def needed(self, targets: Iterable[str]) -> list[Job]:
-        """Return the jobs behind some targets if nothing had been made yet, each once.
+        """Return the jobs behind some targets if nothing had been made yet, each once, with those
+        that share a process with one of them.
 
         Parameters
         ----------
@@ -210,6 +219,7 @@ class Jobs:
             job = todo.pop()
             if job not in found:
                 found[job] = None
+                todo += self.together(job)
                 paths = [path for paths in job.inputs.values() for path in paths]
                 todo += [made for path in paths if (made := self.maker(path)) is not None]
         order = list(RULES)

@@ -67,8 +67,10 @@ class Draw:
     @classmethod
     def read(cls, key: str) -> Draw:
         """Return the draw with a key; the only place that reads one."""
-        dataset, _, number = key.partition("-d")
-        return cls(dataset, int(number or 0))
+        match = re.fullmatch(r"([a-z][a-z0-9_]*)(?:-d([1-9]\d*))?", key, re.ASCII)
+        if match is None:
+            raise ValueError(f"{key!r} is not a dataset or a draw of one such as rcdb1k-d1")
+        return cls(match[1], int(match[2] or 0))
 
 
 @dataclass(frozen=True)
@@ -206,12 +208,12 @@ class Runs:
         """
         if run.pretraining in {SCRATCH, *self.config.published_weights}:
             return None
-        seed = _in_turn(self.config.scales[scale].pretrain_seeds, run.seed)
+        seed = in_turn(self.config.scales[scale].pretrain_seeds, run.seed)
         return replace(run, seed=seed, downstream=None)
 
     def draw(self, scale: str, run: Run) -> Draw:
         """Return the draw of the synthetic dataset that a pre-training sees."""
-        return Draw(run.pretraining, _in_turn(self.config.scales[scale].draws, run.seed))
+        return Draw(run.pretraining, in_turn(self.config.scales[scale].draws, run.seed))
 
     def skipped(self, pretraining: str, downstream: str) -> str | None:
         """Return why this scale does not evaluate a pre-training on a downstream dataset, or None
@@ -271,7 +273,7 @@ def _shown(figure: Figure) -> list[str]:
     return [bar.pretraining for bar in bars] or list(getattr(figure, "datasets", []))
 
 
-def _in_turn(shared: Sequence[int] | None, seed: int) -> int:
+def in_turn(shared: Sequence[int] | None, seed: int) -> int:
     """Return which of some shared seeds a seed uses; its own if there are none."""
     return seed if shared is None else shared[seed % len(shared)]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
+REAL = ("supervised", "shuffled", "dino")
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,13 @@ def copy(project, folder):
 
 
 def shrink(project, *, epochs=2):
-    """Leave a scale of seconds: scratch against FractalDB on Digits, one seed; `epochs` of
+    """Leave a scale of seconds: scratch against FractalDB on Digits, two replicates; `epochs` of
     pre-training with four updates each.
     """
 
     def shrink_scale(scale):
-        scale["seeds"] = [0]
-        skipped = ["rcdb1k", "exfractaldb1k", "imagenet1k_supervised", "imagenet1k_dino"]
+        scale["seeds"] = [0, 1]
+        skipped = ["rcdb1k", "exfractaldb1k", *(f"imagenet1k_{kind}" for kind in REAL)]
         scale["skip"] |= dict.fromkeys(skipped, "not part of the tiny scale")
         scale["stand_ins"] = {"default": [{"label": "Digits", "dataset": "digits"}]}
         reduced = scale["datasets"]["fractaldb1k"]
@@ -111,7 +112,7 @@ def shrink(project, *, epochs=2):
         reduced["settings"]["points"] = 500
         short = {"epochs": epochs, "global_batch": 8, "warmup_epochs": 0.5}
         scale["pretrain"] = [{"recipe": "pretrain_laptop", "override": short}]
-        scale["finetune"]["digits"].update(train_labels=20, test_images=50)
+        scale["finetune"]["digits"].update(train_labels=20, test_images=50, resplit=False)
         scale["finetune"]["digits"]["override"].update(epochs=2, warmup_epochs=0.5, global_batch=8)
 
     project.edit("workflow/scales/laptop.yaml", shrink_scale)

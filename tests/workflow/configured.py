@@ -1,5 +1,6 @@
 """The project's configuration with changes, and its job table, for tests of all rooms."""
 
+from collections import Counter
 from pathlib import Path
 
 from fdsl.schema.yaml_files import read_yaml
@@ -18,6 +19,12 @@ def configuration(**changes):
 def job_table(**changes):
     """Return the job table of config.yaml with changes."""
     return Jobs(configuration(**changes))
+
+
+def processes(table, *targets):
+    """Return {rule: number of processes} behind some targets; Snakemake calls each a job."""
+    found = {(job.rule, frozenset(table.together(job))) for job in table.needed(targets)}
+    return Counter(rule for rule, _ in found)
 
 
 def with_scale(table, **update):

@@ -16,7 +16,9 @@ def project(tmp_path):
 
 @pytest.fixture
 def tiny(project):
-    """The project with a laptop scale of seconds: scratch against FractalDB on Digits, one seed."""
+    """The project with a laptop scale of seconds: scratch against FractalDB on Digits, two
+    replicates.
+    """
     return shrink(project)
 
 

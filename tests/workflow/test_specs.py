@@ -63,6 +63,7 @@ def test_a_probe_sees_what_the_fine_tuning_of_its_key_sees_and_nothing_of_its_tr
         "mean": 0.5,
         "std": 0.5,
         "position_start": tuned["recipe"]["position_start"],
+        "eval_crop": None,
     }
     assert probed["probe"]["k"] == 20
 
@@ -99,7 +100,9 @@ def test_what_does_not_exist_is_named():
 
 def test_real_images_that_any_seed_fine_tunes_on_are_left_out_of_a_pretraining():
     spec = job_table().specs.pretrain("laptop", "imagenet1k_dino-vit_micro-s0")
-    assert (spec["train_labels"], spec["left_out_seeds"]) == (1000, [0, 1, 2])
+    assert (spec["train_labels"], spec["left_out_seeds"]) == (1000, [0, 1, 2, 3])
+    spec = job_table(seeds=[7]).specs.pretrain("laptop", "imagenet1k_dino-vit_micro-s7")
+    assert spec["left_out_seeds"] == [7]
 
 
 def with_override(name, change, *, images="stream"):
@@ -150,8 +153,8 @@ def test_one_image_of_each_category_excludes_repeats():
 @pytest.mark.parametrize(
     ("name", "epochs", "batch", "lr"),
     [
-        ("ofdb2d_1k", 80_000, 256, 1e-3),
-        ("ofdb3d_1k", 80_000, 256, 1e-3),
+        ("ofdb2d_1k", 80_000, 256, 5e-4),
+        ("ofdb3d_1k", 80_000, 256, 5e-4),
         ("ofdb2d_21k", 15_238, 1024, 5e-4),
         ("ofdb3d_21k", 15_238, 1024, 5e-4),
     ],

@@ -155,7 +155,7 @@ def command(name):
     scale = "{wildcards.scale:q}" if "scale" in RULES[name].wildcards else JOBS.scale
     values = " ".join(f"{{wildcards.{key}:q}}" for key in names(name))
     if name in JOBS.sharing:
-        values = "{params.runs}"
+        values = "{params.runs:q}"
     return (
         f"{{resources.launch}} {name.replace('_', '-')} {values} --scale {scale} "
         "--spec {params.spec} --config {resources.config:q} --threads {threads} &>{log:q}"
