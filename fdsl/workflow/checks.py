@@ -110,7 +110,7 @@ def _check_scale(config: Config, name: str, scale: Scale) -> None:
     choose("detect.model", config.detection(name).model, config.models, where=where)
     for dataset in scale.if_at_hand:
         choose("if_at_hand", dataset, config.downstream, where=where)
-    for pretraining in config.pretrainings.keys() - scale.skip.keys():
+    for pretraining in sorted(config.pretrainings.keys() - scale.skip.keys()):
         real = config.real(name, pretraining).dataset
         if config.finetuning(name, real).resplit:
             raise ConfigError(

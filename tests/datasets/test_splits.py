@@ -62,6 +62,29 @@ def test_a_part_of_the_rest_is_balanced_keyed_by_the_seed_and_nested(digits):
     assert set(part(digits, images=100).indices.tolist()) <= set(found.indices.tolist())
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_resplit_chooses_labels_of_both_parts_and_tests_on_all_the_rest(digits, seed):
+    entry, manifest = digits
+    options = {"manifest": manifest, "train_labels": 200, "test_images": None, "seed": seed}
+    found = load_splits(entry, "nowhere", resplit=True, **options)
+    parts = [downstream.load(entry, "nowhere", split=split) for split in ("train", "test")]
+    trained, tested = found.train.indices, found.test.indices
+    both = np.sort(np.concatenate([trained, tested]))
+    assert np.array_equal(both, np.arange(sum(map(len, parts))))  # disjoint, and nothing is left
+    assert len(trained) == 200
+    assert np.bincount(found.train.labels).tolist() == [20] * 10
+    assert trained.min() < len(parts[0]) <= trained.max()
+    assert tested.min() < len(parts[0]) <= tested.max()
+    for source, indices in ((found.train, trained), (found.test, tested)):
+        for index in (0, len(source) - 1):
+            part, offset = (0, 0) if indices[index] < len(parts[0]) else (1, len(parts[0]))
+            image, label = parts[part][int(indices[index]) - offset]
+            assert np.array_equal(source[index][0], image)
+            assert source[index][1] == label
+    other = load_splits(entry, "nowhere", resplit=True, **(options | {"seed": seed + 1}))
+    assert not np.array_equal(other.train.indices, trained)
+
+
 def test_more_than_there_is_is_refused(digits):
     with pytest.raises(ValueError, match=r"2000 images of .* use fewer images"):
         part(digits, images=2000)

@@ -23,8 +23,8 @@ def job_table(**changes):
 
 def processes(table, *targets):
     """Return {rule: number of processes} behind some targets; Snakemake calls each a job."""
-    found = {(job.rule, frozenset(table.together(job))) for job in table.needed(targets)}
-    return Counter(rule for rule, _ in found)
+    found = {table.process(job) for job in table.needed(targets, processes=True)}
+    return Counter(jobs[0].rule for jobs in found)
 
 
 def with_scale(table, **update):

@@ -1,8 +1,10 @@
 """The files that jobs read, and where data from elsewhere are looked for."""
 
+import pytest
 from workflow.configured import job_table, with_scale
 
 from fdsl.workflow import inputs, sources
+from fdsl.workflow.runs import Run
 
 NAME = "composed_pictures"
 
@@ -23,15 +25,54 @@ def test_published_weights_take_the_place_of_a_pretraining():
 
 
 def test_seeds_share_the_pretrainings_of_the_scale_in_turn():
-    laptop = job_table()
-    assert laptop.config.scales["laptop"].pretrain_seeds == [0]
-    assert inputs.initial_record(laptop, "laptop", "rcdb1k-vit_micro-digits-s2") == [
-        "results/laptop/pretrain/rcdb1k-vit_micro-s0/record.json"
-    ]
+    """The laptop scale's replicates have one each."""
+
+    def pretrained(seed, **change):
+        table = with_scale(job_table(), **change)
+        run = f"rcdb1k-vit_micro-digits-s{seed}"
+        (record,) = inputs.initial_record(table, "laptop", run)
+        return record
+
+    record = "results/laptop/pretrain/rcdb1k-vit_micro-s{}/record.json".format
+    seeds = range(4)
+    assert [pretrained(s) for s in seeds] == [record(s) for s in seeds]
+    assert [pretrained(s, pretrain_seeds=[0]) for s in seeds] == [record(0)] * 4
+    assert [pretrained(s, pretrain_seeds=[5, 3]) for s in seeds] == [record(s) for s in (5, 3) * 2]
+
+
+@pytest.mark.parametrize(
+    ("draws", "names"),
+    [
+        (None, ["rcdb1k", "rcdb1k-d1", "rcdb1k-d2", "rcdb1k-d3"]),
+        ([0], ["rcdb1k"] * 4),
+        ([2, 0], ["rcdb1k-d2", "rcdb1k"] * 2),
+    ],
+)
+def test_pretrainings_share_the_draws_of_the_scale_in_turn(draws, names):
+    table = with_scale(job_table(), draws=draws)
+    for seed, name in enumerate(names):
+        run = f"rcdb1k-vit_micro-s{seed}"
+        image = f"results/laptop/images/{name}/shard-0000"
+        assert inputs.images(table, "laptop", run) == [f"{image}.arrow"]
+        assert inputs.image_digests(table, "laptop", run) == [f"{image}.json"]
+        job = table.maker(f"{image}.arrow")
+        assert job.inputs["parameters"] == [f"results/laptop/parameters/{name}.parquet"]
+        assert job.spec["seed"] == table.job("pretrain", scale="laptop", run=run).spec["seed"]
+
+
+@pytest.mark.parametrize("name", ["figure4", "figure5"])
+def test_the_attention_maps_of_a_figure_are_of_one_replicate(name):
+    laptop = job_table(seeds=[3, 1])
+    files = laptop.job("figure", figure=name).inputs["files"]
+    runs = [Run.read(laptop.maker(path).name) for path in files]
+    bars = [bar.pretraining for bar in laptop.runs.figure(name).bars]
+    assert {run.pretraining for run in runs} == {*bars} - {"scratch"}
+    assert len({run.pretraining for run in runs}) == len(runs)
+    assert {run.seed for run in runs} == {3}
 
 
 def test_streamed_images_need_no_shards():
-    laptop, run = job_table(), "rcdb1k-vit_micro-s0"
+    laptop, run = with_scale(job_table(), shards={"default": 2}), "rcdb1k-vit_micro-s0"
     shards = [f"results/laptop/images/rcdb1k/shard-000{k}" for k in range(2)]
     assert inputs.images(laptop, "laptop", run) == [f"{shard}.arrow" for shard in shards]
     assert inputs.image_digests(laptop, "laptop", run) == [f"{shard}.json" for shard in shards]

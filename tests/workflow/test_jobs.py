@@ -10,8 +10,9 @@ from workflow.configured import ROOT, job_table, with_scale, with_study
 
 from fdsl.schema.base import ConfigError
 from fdsl.schema.study.figures import Samples
-from fdsl.workflow.jobs import Jobs, on_disk
+from fdsl.workflow.jobs import Jobs, on_disk, spec_digest
 from fdsl.workflow.rules import LARGE, RULES
+from fdsl.workflow.runs import Run
 
 SCALES = ("laptop", "workstation", "paper")
 TWELVE_SEEDS = list(range(12))
@@ -29,6 +30,11 @@ def table(request):
 def whole(table):
     """All jobs of a scale that any target needs."""
     return table.needed(["all", "all_curves"])
+
+
+def alone():
+    """Return the laptop scale's job table with a process for each run."""
+    return with_scale(job_table(), share_process=[])
 
 
 def count(*targets, table=None, **changes):
@@ -93,26 +99,70 @@ def test_large_files_have_a_small_one_beside_them_that_repeats_jobs(whole):
 
 def test_a_run_needs_its_images_once_whatever_asks_for_it():
     key = "rcdb1k-vit_micro-digits-s0"
-    once = count(f"results/laptop/finetune/{key}/record.json")
+    once = count(f"results/laptop/finetune/{key}/record.json", table=alone())
     assert once == {
         "sample_parameters": 1,
-        "render_shard": 2,
+        "render_shard": 1,
         "pretrain": 1,
         "fetch_downstream": 1,
         "finetune": 1,
     }
-    both = count(
-        f"results/laptop/finetune/{key}/metrics.jsonl", f"results/laptop/probe/{key}/record.json"
+    targets = (
+        f"results/laptop/finetune/{key}/metrics.jsonl",
+        f"results/laptop/probe/{key}/record.json",
     )
+    both = count(*targets, table=alone())
     assert both == once + Counter(probe=1)
+
+
+def test_a_run_needs_those_of_its_process_and_each_its_own_draw():
+    key = "rcdb1k-vit_micro-digits-s0"
+    target = f"results/laptop/probe/{key}/record.json"
+    needed = job_table().needed([target], processes=True)
+    names = [f"rcdb1k{draw}" for draw in ("", "-d1", "-d2", "-d3")]
+    runs = [f"rcdb1k-vit_micro-s{seed}" for seed in range(4)]
+    assert [(job.rule, job.name) for job in needed] == [
+        *(("sample_parameters", name) for name in names),
+        *(("render_shard", name) for name in names),
+        ("fetch_downstream", "digits"),
+        *(("pretrain", run) for run in runs),
+        *(("probe", run.replace("-s", "-digits-s")) for run in runs),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pretrain_seeds", "shared"),
+    [(None, [0, 1, 5]), ([0], [0]), ([3, 4], [3, 4]), ([6, 7, 8, 9], [6, 7])],
+)
+def test_a_process_has_the_pretrainings_that_the_seeds_use(pretrain_seeds, shared):
+    table = with_scale(job_table(seeds=[0, 1, 5]), pretrain_seeds=pretrain_seeds)
+    assert table.sharing == {"pretrain": shared, "finetune": [0, 1, 5], "probe": [0, 1, 5]}
+    run = "rcdb1k-vit_micro"
+    jobs = tuple(table.replicates("pretrain", scale="laptop", replicates=run))
+    assert [job.name for job in jobs] == [f"{run}-s{seed}" for seed in shared]
+    assert all(table.process(job) == jobs for job in jobs)
+    detection = table.job("detect", scale="laptop", run=f"{run}-composed_pictures-s0")
+    other = table.job("pretrain", scale="laptop", run=f"{run}-s12")
+    assert [table.process(job) for job in (detection, other)] == [(detection,), (other,)]
+    needed = table.needed(["results/tables/table3.csv"])
+    assert {Run.read(job.name).seed for job in needed if job.rule == "pretrain"} == set(shared)
+
+
+def test_jobs_that_share_a_process_share_a_digest_of_all_their_specs():
+    table = job_table()
+    jobs = table.replicates("finetune", scale="laptop", replicates="rcdb1k-vit_micro-digits")
+    assert spec_digest(jobs[:1]) == jobs[0].spec_digest
+    found = [spec_digest(some) for some in (jobs, jobs[:3], jobs[::-1])]
+    assert len({*found, *(job.spec_digest for job in jobs)}) == len(jobs) + len(found)
+    assert all(len(digest) == 16 for digest in found)
 
 
 def test_probes_need_what_their_fine_tunings_need_and_no_fine_tuning():
     probes = ["scratch-vit_micro-digits-s0", "rcdb1k-vit_micro-digits-s2"]
-    assert count(*(f"results/laptop/probe/{run}/record.json" for run in probes)) == {
+    assert count(*(f"results/laptop/probe/{run}/record.json" for run in probes), table=alone()) == {
         "fetch_downstream": 1,
         "sample_parameters": 1,
-        "render_shard": 2,
+        "render_shard": 1,
         "pretrain": 1,
         "probe": 2,
     }
@@ -120,11 +170,12 @@ def test_probes_need_what_their_fine_tunings_need_and_no_fine_tuning():
 
 def test_detections_need_their_composed_images_and_their_pretraining():
     detections = ["scratch-vit_micro-composed_pictures-s0", "rcdb1k-vit_micro-composed_pictures-s0"]
-    assert count(*(f"results/laptop/detect/{run}/record.json" for run in detections)) == {
+    targets = [f"results/laptop/detect/{run}/record.json" for run in detections]
+    assert count(*targets, table=alone()) == {
         "fetch_downstream": 3,
         "compose": 1,
         "sample_parameters": 1,
-        "render_shard": 2,
+        "render_shard": 1,
         "pretrain": 1,
         "detect": 2,
     }

@@ -276,6 +276,35 @@ def test_a_dataset_that_a_scale_cannot_draw_is_refused_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+DIGITS = {"recipe": "finetune_laptop", "resplit": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"finetune": {"digits": DIGITS}}, r"finetune\.digits.*needs a number of train_labels"),
+        (
+            {"finetune": {"digits": {**DIGITS, "train_labels": 200, "test_images": 50}}},
+            r"finetune\.digits.*test_images = null",
+        ),
+        (
+            {"finetune": {"fashion_mnist": {**DIGITS, "train_labels": 200}}},
+            "finetune of fashion_mnist: resplit = true tests .* that imagenet1k_dino is .* or skip",
+        ),
+        ({"if_at_hand": ["cifar11"]}, "if_at_hand = 'cifar11' is unknown.*did you mean 'cifar10'"),
+    ],
+)
+def test_what_a_scale_cannot_do_is_refused_in_one_sentence(tmp_path, change, words):
+    folder = shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    path = folder / "scales" / "laptop.yaml"
+    values = yaml.safe_load(path.read_text())
+    finetune = values["finetune"] | change.get("finetune", {})
+    path.write_text(yaml.safe_dump({**values, **change, "finetune": finetune}))
+    with pytest.raises(ConfigError, match=rf"scales/laptop\.yaml: .*{words}") as caught:
+        settings.load(USER, folder=folder)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_scale_reduces_pictures_and_spreads_instances(config):
     scale = config.scales["laptop"]
     override = scale.datasets["exfractaldb1k"].model_copy(

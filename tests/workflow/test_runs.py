@@ -5,7 +5,8 @@ from hypothesis import given, strategies as st
 from workflow.configured import job_table, with_study
 
 from fdsl.schema import yaml_files
-from fdsl.workflow.runs import Run
+from fdsl.schema.base import ConfigError
+from fdsl.workflow.runs import Draw, Run
 
 names = st.from_regex(yaml_files.NAME, fullmatch=True).filter(lambda name: "\n" not in name)
 
@@ -23,6 +24,48 @@ def test_a_run_key_reads_back(pretraining, model, seed, downstream):
 def test_what_is_not_a_run_key_is_refused(key):
     with pytest.raises(ValueError, match="is not a run key"):
         Run.read(key)
+
+
+@given(names, st.integers(0, 10**6))
+def test_a_draw_reads_back_and_the_first_has_the_name_of_its_dataset(dataset, number):
+    draw = Draw(dataset, number)
+    assert Draw.read(draw.key) == draw
+    assert (draw.key == dataset) == (number == 0)
+    assert Draw.read(dataset) == Draw(dataset, 0)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "rcdb1k-d0", "rcdb1k-d01", "rcdb1k-d", "rcdb1k-dx", "rcdb1k-d-1", "Rcdb-d1", "a\n"]
+)
+def test_what_is_no_draw_is_refused(key):
+    with pytest.raises(ValueError, match="is not a dataset or a draw"):
+        Draw.read(key)
+
+
+def test_a_draw_of_what_is_not_drawn_is_no_target():
+    for name in ("cifar10-d1", "rcdb1-d1"):
+        with pytest.raises(ConfigError, match=f"dataset = '{name}' is unknown"):
+            job_table().needed([f"results/laptop/parameters/{name}.parquet"])
+    with pytest.raises(ConfigError, match="is no file of the workflow"):
+        job_table().needed(["results/laptop/parameters/rcdb1k-d0.parquet"])
+
+
+def test_a_scale_runs_the_papers_columns_whose_dataset_is_at_hand(tmp_path):
+    """Beside its stand-ins; nothing is planned for what is not there."""
+
+    def measured():
+        runs = job_table(data_root=str(tmp_path)).runs
+        columns = runs.columns("table3", runs.table("table3").columns)
+        found = {m.run.downstream for m in runs.of_table("table3")}
+        return found, [column.dataset for column in columns]
+
+    standing = ["fashion_mnist", "digits"]
+    assert measured() == ({*standing}, standing)
+    folder = job_table().config.downstream["cifar10"].folder
+    (tmp_path / folder).mkdir(parents=True)
+    assert measured() == ({*standing, "cifar10"}, [*standing, "cifar10"])
+    elsewhere = job_table(data_root="nowhere").runs.of_claims()
+    assert {m.run.downstream for m in elsewhere} == {*standing}
 
 
 def test_a_table_needs_each_row_column_and_seed_once():

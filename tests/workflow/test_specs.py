@@ -105,6 +105,36 @@ def test_real_images_that_any_seed_fine_tunes_on_are_left_out_of_a_pretraining()
     assert spec["left_out_seeds"] == [7]
 
 
+def test_each_replicate_has_a_draw_a_pretraining_and_labels_of_its_own():
+    laptop = job_table(dataset_seed=10)
+    pretrained, tuned, probed = (
+        [getattr(laptop.specs, rule)("laptop", f"rcdb1k-vit_micro{of}-s{s}") for s in range(4)]
+        for rule, of in (("pretrain", ""), ("finetune", "-digits"), ("probe", "-digits"))
+    )
+    assert [spec["seed"] for spec in pretrained] == [10, 11, 12, 13]
+    for seed, spec in enumerate(pretrained):
+        draw = "rcdb1k" if seed == 0 else f"rcdb1k-d{seed}"
+        drawn = laptop.specs.sample_parameters("laptop", draw)
+        assert {name: spec[name] for name in drawn} == drawn
+        assert spec["run_seed"] == seed
+        assert spec["replicate"] == {"draw": seed, "pretraining": seed, "finetuning": None}
+        stages = {"draw": seed, "pretraining": seed, "finetuning": seed}
+        assert tuned[seed]["replicate"] == probed[seed]["replicate"] == stages
+        assert tuned[seed]["run_seed"] == seed
+    assert pretrained[0]["dataset"] == pretrained[3]["dataset"]
+
+
+def test_a_spec_says_which_stages_replicates_have_in_common():
+    table = with_scale(job_table(), pretrain_seeds=[2, 5], draws=[0, 4, 7])
+    shared = table.specs.finetune("laptop", "rcdb1k-vit_micro-digits-s1")["replicate"]
+    assert shared == {"draw": 7, "pretraining": 5, "finetuning": 1}  # 5 mod 3 = 2
+    pretrained = table.specs.pretrain("laptop", "rcdb1k-vit_micro-s5")
+    assert (pretrained["replicate"]["draw"], pretrained["seed"]) == (7, 7)
+    for name, network in (("scratch", "vit_micro"), ("authors_visualatom1k", "vit_tiny")):
+        alone = table.specs.finetune("laptop", f"{name}-{network}-digits-s1")["replicate"]
+        assert alone == {"draw": None, "pretraining": None, "finetuning": 1}
+
+
 def with_override(name, change, *, images="stream"):
     """Return a job table whose paper scale pre-trains on a dataset with other augmentation."""
     paper = job_table(scale="paper")

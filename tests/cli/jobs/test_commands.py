@@ -19,9 +19,11 @@ from fdsl.schema.catalogue import ModelEntry
 from fdsl.schema.scale import DatasetOverride
 from fdsl.train import models
 from fdsl.workflow import inputs, resolved
+from fdsl.workflow.jobs import spec_digest
 from fdsl.workflow.rules import RULES
 
 NAME = "authors_visualatom1k"
+SHAREABLE = {"pretrain", "finetune", "probe"}  # rules that a scale may name in share_process
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +34,10 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 def test_every_rule_has_a_command_whose_arguments_are_its_wildcards():
     assert COMMANDS.keys() == RULES.keys()
     for rule, (perform, names) in COMMANDS.items():
-        assert [name for name in RULES[rule].wildcards if name != "scale"] == list(names)
+        single = {"runs": "run"}  # a command may perform several runs in one process
+        wildcards = [name for name in RULES[rule].wildcards if name != "scale"]
+        assert [single.get(name, name) for name in names] == wildcards
+        assert ("runs" in names) == (rule in SHAREABLE)
         assert inspect.getdoc(perform)
 
 
@@ -185,6 +190,22 @@ def test_an_input_that_is_missing_is_named_with_the_command_that_makes_it(argume
     said = str(run_and_catch(*arguments, "--scale", "laptop"))
     assert missing in said
     assert "make it first with snakemake --cores all results/" in said
+
+
+def test_runs_that_share_a_process_are_refused_together_where_one_has_another_spec():
+    table = job_table(scale="laptop")
+    stem = {"scale": "laptop", "replicates": "scratch-vit_micro-digits"}
+    jobs = table.replicates("finetune", **stem)
+    runs, digest = [job.name for job in jobs], spec_digest(jobs)
+    command = ["finetune", *runs, "--scale", "laptop", "--spec"]
+    for planned, change in ((jobs[0].spec_digest, []), (digest, ["--scale", "workstation"])):
+        said = str(run_and_catch(*command, planned, *change))
+        assert said.startswith(f"finetune {', '.join(runs)}: planned with spec {planned}, but")
+    for others in (runs[:3], runs[::-1]):
+        said = str(run_and_catch("finetune", *others, "--scale", "laptop", "--spec", digest))
+        assert f"planned with spec {digest}, but" in said
+    assert "downstream/digits.json is missing" in str(run_and_catch(*command, digest))
+    assert not Path("results").exists()
 
 
 def test_another_spec_than_the_planned_one_is_refused_before_anything_is_read():
