@@ -24,6 +24,7 @@ TABLE = "results/tables/table3.csv"
 RUN = "fractaldb1k-vit_micro-s0"
 SHARDS = [f"results/laptop/images/fractaldb1k/shard-000{number}.arrow" for number in range(2)]
 RECORD = f"results/laptop/pretrain/{RUN}/record.json"
+LOG = "logs/laptop/pretrain/fractaldb1k-vit_micro.log"  # of all replicates
 # 3,000 updates: SLURM looks at time limits every 30 s only, and the training must still be running
 # then
 EPOCHS = 750
@@ -47,8 +48,10 @@ def reduced(folder, *, epochs):
     project = shrink(checkout(folder), epochs=epochs)
 
     def exact(scale):
-        # two processes share each batch; half precision would round coarsely
-        scale["pretrain"][0]["override"]["precision"] = "fp32"
+        scale.update(seeds=[0], shards={"default": len(SHARDS)})
+        # two processes share each batch; half precision, as Muon's, would round coarsely
+        exact = {"precision": "fp32", "optimizer": "adamw", "lr": 0.001, "muon_lr_factor": None}
+        scale["pretrain"][0]["override"].update(exact)
 
     project.edit("workflow/scales/laptop.yaml", exact)
     project.edit("config.yaml", lambda config: config.update(checkpoint_seconds=1, device="cpu"))
@@ -211,7 +214,7 @@ def test_two_nodes_share_a_pretraining_that_is_cancelled_once(cluster, short, tm
         cluster.cancel(number)
         pretraining.stops()
     assert snakemake.returncode == 0
-    log = (project.work / f"logs/laptop/pretrain/{RUN}.log").read_text()
+    log = (project.work / LOG).read_text()
     assert "process 0 of 2 on cpu" in log
     assert "process 1 of 2 on cpu" in log
     ours, theirs = (read_json(p.work / RECORD) for p in (project, short))

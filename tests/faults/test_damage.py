@@ -13,7 +13,7 @@ import pytest
 from faults.complaints import complaints, obey
 from faults.jobs import Started
 from faults.results import differing, held
-from faults.tiny import DETECTED, PRETRAINED, TUNED
+from faults.tiny import DETECTED, PRETRAIN_LOG, PRETRAINED, TUNED
 
 pytestmark = pytest.mark.faults
 
@@ -224,7 +224,7 @@ def _checkpoint(project, suffix, how, rng):
     done = damage(newest.with_suffix(f".{suffix}"), how, rng)
     ran = build(project, target)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    log = (project.work / f"logs/laptop/pretrain/{PRETRAINED}.log").read_text()
+    log = (project.work / PRETRAIN_LOG).read_text()
     assert re.search(rf"checkpoint skipped: .*{newest.stem}", log), log
     assert re.search(r"resuming after update \d+", log), log
     assert (project.work / PRETRAIN / "model.safetensors").read_bytes() == weights

@@ -29,6 +29,7 @@ MADE = {
     "page": "results/index*",
 }
 PRETRAINED = "rcdb1k-vit_micro-s0"
+PRETRAIN_LOG = "logs/laptop/pretrain/rcdb1k-vit_micro.log"  # of all replicates
 TUNED = "rcdb1k-vit_micro-digits-s0"
 DETECTED = "rcdb1k-vit_micro-composed_pictures-s0"
 
