@@ -17,7 +17,7 @@ from fdsl.schema.yaml_files import workflow_folder
 from fdsl.workflow.config import Config
 from fdsl.workflow.resources import JobResources
 from fdsl.workflow.rules import MARKERS, RULES, TARGETS, TRAININGS, WILDCARDS, Spec
-from fdsl.workflow.runs import Run, Runs, in_turn, replicate_key
+from fdsl.workflow.runs import Run, Runs, replicate_key
 from fdsl.workflow.specs import Specs
 
 
@@ -167,7 +167,7 @@ class Jobs:
         scale, seeds = self.config.scales[self.scale], self.config.seeds(self.scale)
         found: dict[str, list[int]] = dict.fromkeys(scale.share_process, seeds)
         if "pretrain" in found:
-            used = [in_turn(scale.pretrain_seeds, seed) for seed in seeds]
+            used = [self.runs.pretraining_seed(self.scale, seed) for seed in seeds]
             found["pretrain"] = list(dict.fromkeys(used))
         return found
 

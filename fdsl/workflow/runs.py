@@ -208,12 +208,15 @@ class Runs:
         """
         if run.pretraining in {SCRATCH, *self.config.published_weights}:
             return None
-        seed = in_turn(self.config.scales[scale].pretrain_seeds, run.seed)
-        return replace(run, seed=seed, downstream=None)
+        return replace(run, seed=self.pretraining_seed(scale, run.seed), downstream=None)
+
+    def pretraining_seed(self, scale: str, seed: int) -> int:
+        """Return the seed of the pre-training that a seed's downstream runs start from."""
+        return _in_turn(self.config.scales[scale].pretrain_seeds, seed)
 
     def draw(self, scale: str, run: Run) -> Draw:
         """Return the draw of the synthetic dataset that a pre-training sees."""
-        return Draw(run.pretraining, in_turn(self.config.scales[scale].draws, run.seed))
+        return Draw(run.pretraining, _in_turn(self.config.scales[scale].draws, run.seed))
 
     def skipped(self, pretraining: str, downstream: str) -> str | None:
         """Return why this scale does not evaluate a pre-training on a downstream dataset, or None
@@ -273,7 +276,7 @@ def _shown(figure: Figure) -> list[str]:
     return [bar.pretraining for bar in bars] or list(getattr(figure, "datasets", []))
 
 
-def in_turn(shared: Sequence[int] | None, seed: int) -> int:
+def _in_turn(shared: Sequence[int] | None, seed: int) -> int:
     """Return which of some shared seeds a seed uses; its own if there are none."""
     return seed if shared is None else shared[seed % len(shared)]
 
