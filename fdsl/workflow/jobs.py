@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +17,7 @@ from fdsl.schema.yaml_files import workflow_folder
 from fdsl.workflow.config import Config
 from fdsl.workflow.resources import JobResources
 from fdsl.workflow.rules import MARKERS, RULES, TARGETS, TRAININGS, WILDCARDS, Spec
-from fdsl.workflow.runs import Runs, replicate_key
+from fdsl.workflow.runs import Run, Runs, replicate_key
 from fdsl.workflow.specs import Specs
 
 
@@ -152,6 +153,14 @@ class Jobs:
         runs = [replicate_key(stem, seed) for seed in self.sharing[rule]]
         return [self.job(rule, run=run, **wildcards) for run in runs]
 
+    def process(self, job: Job) -> tuple[Job, ...]:
+        """Return the jobs that one process performs together with a job, itself among them."""
+        seeds = self.sharing.get(job.rule, [])
+        if not seeds or (run := Run.read(job.name)).seed not in seeds:
+            return (job,)
+        keys = [replace(run, seed=seed).key for seed in seeds]
+        return tuple(self.job(job.rule, **job.wildcards | {"run": key}) for key in keys)
+
     @cached_property
     def sharing(self) -> dict[str, list[int]]:
         """Rule whose replicates share a process -> their seeds."""
@@ -184,13 +193,15 @@ class Jobs:
         """Whether any study has a claim."""
         return any(study.claims for study in self.config.studies.values())
 
-    def needed(self, targets: Iterable[str]) -> list[Job]:
+    def needed(self, targets: Iterable[str], *, processes: bool = False) -> list[Job]:
         """Return the jobs behind some targets if nothing had been made yet, each once.
 
         Parameters
         ----------
         targets
             Files below `results`, names of the rules without wildcards, `all` or `all_curves`.
+        processes
+            Whether to add the jobs that share a process with one of these, and what they need.
 
         Returns
         -------
@@ -210,6 +221,7 @@ class Jobs:
             job = todo.pop()
             if job not in found:
                 found[job] = None
+                todo += self.process(job) if processes else ()
                 paths = [path for paths in job.inputs.values() for path in paths]
                 todo += [made for path in paths if (made := self.maker(path)) is not None]
         order = list(RULES)

@@ -68,14 +68,15 @@ class Specs:
         return {**self.sample_parameters(scale, dataset), "shard": int(shard), "shards": shards}
 
     def difficulty(self, scale: str, dataset: str) -> Spec:
-        """Return what decides how hard a dataset is: its images, and the side of the network's."""
-        entry = self.config.dataset(scale, dataset)
+        """Return what decides how hard a draw is: its images, and the side of the network's."""
+        name = Draw.read(dataset).dataset
+        entry = self.config.dataset(scale, name)
         if entry.instances < 2:
             raise ConfigError(f"difficulty of {dataset}: instances = 1 must be 2 or more")
         return {
             **self.sample_parameters(scale, dataset),
             "images": self.config.scales[scale].images,
-            "side_px": self.config.network_px(scale, dataset),
+            "side_px": self.config.network_px(scale, name),
         }
 
     def fetch_downstream(self, scale: str, dataset: str) -> Spec:  # noqa: ARG002

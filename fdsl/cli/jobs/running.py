@@ -113,8 +113,8 @@ def begin(
     Raises
     ------
     ConfigError
-        Before the first job, if a name is unknown or the configuration gives other specs than the
-        planned ones.
+        Before the first job, if a name is unknown, or the configuration allows no such job or gives
+        other specs than the planned ones.
     FileNotFoundError
         Before the first job, if an input of any is missing.
     """
@@ -125,7 +125,8 @@ def begin(
     jobs = [table.job(rule, **{"scale": config.user.scale, **values}) for values in wildcards]
     for job in jobs:
         table.specs.require_known(job.wildcards)
-    if spec is not None and spec != (found := spec_digest(jobs)):
+    found = spec_digest(jobs)
+    if spec not in {None, found}:
         names = ", ".join(job.name for job in jobs)
         raise ConfigError(
             f"{rule} {names}: planned with spec {spec}, but this configuration gives {found}: use"

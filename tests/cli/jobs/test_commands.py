@@ -22,6 +22,7 @@ from fdsl.workflow import inputs, resolved
 from fdsl.workflow.rules import RULES
 
 NAME = "authors_visualatom1k"
+SHAREABLE = {"pretrain", "finetune", "probe"}  # rules that a scale may name in share_process
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,10 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 def test_every_rule_has_a_command_whose_arguments_are_its_wildcards():
     assert COMMANDS.keys() == RULES.keys()
     for rule, (perform, names) in COMMANDS.items():
-        assert [name for name in RULES[rule].wildcards if name != "scale"] == list(names)
+        single = {"runs": "run"}  # a command may perform several runs in one process
+        wildcards = [name for name in RULES[rule].wildcards if name != "scale"]
+        assert [single.get(name, name) for name in names] == wildcards
+        assert ("runs" in names) == (rule in SHAREABLE)
         assert inspect.getdoc(perform)
 
 
