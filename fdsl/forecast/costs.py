@@ -103,10 +103,8 @@ class Estimator:
 
     def _rendering(self, scale: str, name: str) -> Cost:
         name = Draw.read(name).dataset
-        dataset, shards = (
-            self.config.dataset(scale, name),
-            self.config.scales[scale].shards_of(name),
-        )
+        dataset = self.config.dataset(scale, name)
+        shards = self.config.scales[scale].shards_of(name)
         drawing, origin, words = self.rates.drawing(dataset)
         images = dataset.classes * dataset.instances / shards
         drawn = Amount.of(images * (drawing.draw_s + drawing.encode_s), origin)
