@@ -15,12 +15,15 @@ from fdsl.forecast.speeds import CPU
 from fdsl.schema.recipe import Recipe
 from fdsl.workflow.config import Config
 
-BATCH = 128  # images at once; 64 of 224 px on a GPU
+BATCH = 64  # images at once on a GPU
 SOURCE_IMAGES = 256
 # recipe, side and channels of the decoded images: what the scales combine most
 LOADED = (
-    ("pretrain_laptop", 32, 1),
+    ("pretrain_laptop", 64, 1),
+    ("pretrain_laptop", 28, 1),
     ("pretrain_dino_laptop", 28, 1),
+    ("finetune_laptop", 28, 1),
+    ("finetune_laptop", 8, 1),
     ("pretrain_vit_tiny_1k", 362, 1),
     ("pretrain_vit_tiny_1k", 512, 1),
     ("pretrain_vit_tiny_1k", 224, 1),
@@ -118,13 +121,13 @@ def first_gpu() -> str | None:
 
 
 def measure_cpu(config: Config, seconds: float) -> list[rates.TrainingSpeed]:
-    """Return the speed of one thread with the laptop network in the precisions of the scale."""
+    """Return the speed of one thread with network, batch and optimizer of the laptop scale, in its
+    precisions.
+    """
     recipe = config.recipe("laptop", config.pretraining("laptop", "fractaldb1k", "vit_micro"))
     precisions = dict.fromkeys([recipe.precision, config.probe.precision])
-    return [
-        _training(config, recipe.model_copy(update={"precision": precision}), CPU, BATCH, seconds)
-        for precision in precisions
-    ]
+    recipes = [recipe.model_copy(update={"precision": precision}) for precision in precisions]
+    return [_training(config, each, CPU, recipe.global_batch, seconds) for each in recipes]
 
 
 def measure_gpu(
@@ -133,7 +136,7 @@ def measure_gpu(
     """Return the speed of the first GPU with a network at the published size."""
     changes = {"model": network, "precision": precision}
     recipe = _recipe(config, "pretrain_vit_tiny_1k").model_copy(update=changes)
-    return _training(config, recipe, gpu, BATCH // 2, seconds)
+    return _training(config, recipe, gpu, BATCH, seconds)
 
 
 def _training(

@@ -4,15 +4,16 @@ holds and leaves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from fdsl.forecast.amount import Amount, Origin
+from fdsl.forecast.amount import Amount, Origin, total
 from fdsl.forecast.speeds import CPU, Speeds
 from fdsl.forecast.trainings import Device, Trainings
 from fdsl.images.difficulty import MOST_GALLERY, MOST_QUERIES
 from fdsl.workflow.jobs import Job, Jobs
-from fdsl.workflow.runs import Run
+from fdsl.workflow.runs import Draw, Run
 
 FLOPS = 1e10  # of one core, products in double precision
 CHECK_MB_PER_S = 100  # to read and digest real pictures, or to download them
@@ -67,11 +68,16 @@ class Estimator:
         }
         self._once = cache(self._cost)
 
-    def cost(self, job: Job) -> Cost:
-        """Return what a job takes; all shards of a dataset cost the same."""
-        return self._once(job.rule, job.scale, job.name)
+    def cost(self, jobs: Sequence[Job]) -> Cost:
+        """Return what the jobs of one process take, which starts once; all shards of a dataset cost
+        the same.
+        """
+        first, *others = jobs
+        costs = [self._once(first.rule, first.scale, first.name)]
+        costs += [self._once(job.rule, job.scale, job.name, started=True) for job in others]
+        return costs[0] if len(costs) == 1 else _in_turn(costs)
 
-    def _cost(self, rule: str, scale: str, name: str) -> Cost:
+    def _cost(self, rule: str, scale: str, name: str, *, started: bool = False) -> Cost:
         if rule == "sample_parameters":
             return self._sampling(scale, name)
         if rule == "render_shard":
@@ -79,12 +85,12 @@ class Estimator:
         if rule == "difficulty":
             return self._measuring(scale, name)
         if rule in self._works:
-            return self._trained(rule, scale, name)
+            return self._trained(rule, scale, name, started=started)
         return self._small(rule, scale, name)
 
     def _sampling(self, scale: str, name: str) -> Cost:
         """Return the cost of a search, whose worker processes start side by side."""
-        dataset = self.config.dataset(scale, name)
+        dataset = self.config.dataset(scale, Draw.read(name).dataset)
         drawing, origin, words = self.rates.drawing(dataset)
         workers = self.table.resources.budget(scale, "sample_parameters").threads
         processes = 1 if workers == 1 else workers + 1
@@ -96,9 +102,11 @@ class Estimator:
         return Cost(wall * workers, Amount(), disk, memory, words)
 
     def _rendering(self, scale: str, name: str) -> Cost:
+        name = Draw.read(name).dataset
         dataset = self.config.dataset(scale, name)
+        shards = self.config.scales[scale].shards_of(name)
         drawing, origin, words = self.rates.drawing(dataset)
-        images = dataset.classes * dataset.instances / self.config.scales[scale].shards_of(name)
+        images = dataset.classes * dataset.instances / shards
         drawn = Amount.of(images * (drawing.draw_s + drawing.encode_s), origin)
         wall = self._around("render_shard", "images") + drawn
         threads = self.table.resources.budget(scale, "render_shard").threads
@@ -107,7 +115,8 @@ class Estimator:
 
     def _measuring(self, scale: str, name: str) -> Cost:
         """Return the cost of a difficulty: images are drawn or read, then compared by pixels."""
-        dataset, spec = self.config.dataset(scale, name), self.table.specs.difficulty(scale, name)
+        dataset = self.config.dataset(scale, Draw.read(name).dataset)
+        spec = self.table.specs.difficulty(scale, name)
         drawing, origin, words = self.rates.drawing(dataset)
         half = dataset.classes * dataset.instances // 2
         gallery, queries = min(half, MOST_GALLERY), min(half, MOST_QUERIES)
@@ -120,8 +129,10 @@ class Estimator:
         memory = Amount.of(held + 16 * queries * pixels / 2**20, origin)
         return Cost(wall * threads, Amount(), self._left("difficulty"), memory, words)
 
-    def _trained(self, rule: str, scale: str, key: str) -> Cost:
-        """Return the cost of a job with a network of its own: its work, shared by its processes."""
+    def _trained(self, rule: str, scale: str, key: str, *, started: bool) -> Cost:
+        """Return the cost of a job with a network of its own: its work, shared by its processes,
+        and their start unless they have started.
+        """
         run, resources = Run.read(key), self.table.resources
         grid, cores = resources.grid(scale, rule, key), resources.threads(scale, rule, key)
         gpus, loaders = resources.gpus(scale, rule, key), self.config.user.loader_workers
@@ -129,7 +140,8 @@ class Estimator:
             loaders = cores // grid.processes if gpus else 0
         device = Device(self.speeds.gpu if gpus else CPU, loaders)
         work = self._works[rule](scale, run, device=device)
-        wall = self._around(rule, "training") + work.wall * (1 / (grid.nodes * grid.processes))
+        around = self._around(rule, "training", starts=0 if started else 1)
+        wall = around + work.wall * (1 / (grid.nodes * grid.processes))
         memory, words = work.memory_mb, work.words
         if memory is None:
             memory = Amount.of(resources.budget(scale, rule).mem_mb, Origin.ASSUMED)
@@ -175,3 +187,14 @@ class Estimator:
         """Return the bytes of a network's weights."""
         millions = self.speeds.published.network(model).parameters_millions
         return Amount.of(millions * 1e6 * WEIGHT_BYTES, Origin.PUBLISHED)
+
+
+def _in_turn(costs: Sequence[Cost]) -> Cost:
+    """Return the cost of jobs that one process performs one after the other."""
+    return Cost(
+        total(cost.core_s for cost in costs),
+        total(cost.gpu_s for cost in costs),
+        total(cost.disk_bytes for cost in costs),
+        max((cost.memory_mb for cost in costs), key=lambda amount: amount.value),
+        tuple(dict.fromkeys(words for cost in costs for words in cost.words)),
+    )

@@ -21,7 +21,10 @@ Images = Literal["shards", "stream"]
 
 @dataclass(frozen=True)
 class Line:
-    """The jobs of one rule, or of all: sums, and the most memory that one of them holds."""
+    """The jobs of one rule, or of all: sums, and the most memory that one of them holds.
+
+    Trainings that share a process are one job, as Snakemake counts them.
+    """
 
     rule: str
     jobs: int
@@ -69,18 +72,17 @@ def forecast(config: Config, targets: Sequence[str], speeds: Speeds) -> Forecast
     """
     table = Jobs(config)
     estimator = Estimator(table, speeds)
-    found = table.needed(targets)
-    costs = {job: estimator.cost(job) for job in found}
-    by_rule: dict[str, list[Job]] = defaultdict(list)
+    found = table.needed(targets, processes=True)
+    processes = dict.fromkeys(table.process(job) for job in found)
+    costs: dict[str, list[Cost]] = defaultdict(list)
     words: dict[str, dict[str, None]] = defaultdict(dict)
-    for job in found:
-        by_rule[job.rule].append(job)
-        for sentence in costs[job].words:
-            words[sentence][job.rule] = None
-    lines = tuple(
-        _line(rule, [costs[job] for job in by_rule[rule]]) for rule in RULES if rule in by_rule
-    )
-    whole = _line("total", costs.values())
+    for jobs in processes:
+        rule, cost = jobs[0].rule, estimator.cost(jobs)
+        costs[rule].append(cost)
+        for sentence in cost.words:
+            words[sentence][rule] = None
+    lines = tuple(_line(rule, costs[rule]) for rule in RULES if rule in costs)
+    whole = _line("total", [cost for some in costs.values() for cost in some])
     return Forecast(
         scale=config.user.scale,
         images=config.scales[config.user.scale].images,
@@ -88,7 +90,7 @@ def forecast(config: Config, targets: Sequence[str], speeds: Speeds) -> Forecast
         lines=lines,
         total=whole,
         words={sentence: list(rules) for sentence, rules in words.items()},
-        pictures=_pictures(config, by_rule["fetch_downstream"]),
+        pictures=_pictures(config, [job for job in found if job.rule == "fetch_downstream"]),
     )
 
 

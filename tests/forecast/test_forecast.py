@@ -134,6 +134,27 @@ def test_every_target_at_every_scale_has_a_forecast():
             assert found.total.core_s.value > 0
 
 
+def test_trainings_that_share_a_process_are_one_job_that_starts_once():
+    config = configuration()
+    apart = config.scales["laptop"].model_copy(update={"share_process": []})
+    apart = config.model_copy(update={"scales": {**config.scales, "laptop": apart}})
+    speeds = Speeds(shipped(), published(), None)
+    shared, alone = (forecast(each, ["claims"], speeds) for each in (config, apart))
+    seeds, (begin, _) = len(config.scales["laptop"].seeds), shipped().start("training")
+    for rule in ("pretrain", "finetune", "probe"):
+        one, many = line(shared, rule), line(alone, rule)
+        assert seeds * one.jobs == many.jobs
+        saved = (many.jobs - one.jobs) * begin.seconds
+        assert many.core_s.value - one.core_s.value == pytest.approx(saved)
+        assert one.disk_bytes.value == pytest.approx(many.disk_bytes.value)
+
+
+def test_a_run_brings_those_that_share_its_process_with_their_draws():
+    found = of(["results/laptop/finetune/rcdb1k-vit_micro-digits-s0/record.json"])
+    jobs = {line.rule: line.jobs for line in found.lines}
+    assert (jobs["sample_parameters"], jobs["pretrain"], jobs["finetune"]) == (4, 1, 1)
+
+
 def test_an_unknown_gpu_is_refused_with_those_that_are_known():
     with pytest.raises(ConfigError, match=r"--gpu: 'RTX 9090' is unknown. Allowed: RTX 3090, "):
         of(ALL, gpu="RTX 9090")

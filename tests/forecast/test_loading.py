@@ -21,7 +21,8 @@ def pictures(side, channels=1):
 @pytest.mark.parametrize(
     ("recipe", "kind"),
     [
-        ("pretrain_laptop", loading.PLAIN),
+        ("pretrain_laptop", "random_resized"),
+        ("finetune_laptop", loading.PLAIN),
         ("pretrain_vit_tiny_1k", PUBLISHED),
         ("pretrain_dino_laptop", loading.DINO),
         ("pretrain_resnet50", "random"),

@@ -25,6 +25,7 @@ SMALL = ReportScale(
     stand_ins=(Column(label="Digits", dataset="a"),),
     models=("vit",),
     reduced={"noise": "ten images"},
+    reasons={"a:finetune": "stand-ins in place of A", "b:finetune": "stand-ins in place of B"},
 )
 PRINTED = pd.DataFrame(
     [
@@ -223,6 +224,19 @@ def test_a_claim_without_what_it_needs_is_not_tested(claim, difficulty, reason):
     assert (found.effect, found.p, found.p_holm, found.replicates) == (None, None, None, 0)
 
 
+def test_a_column_of_the_paper_that_is_at_hand_counts_beside_the_stand_ins():
+    """As CIFAR does at laptop scale, where it lies in data_root."""
+    at_hand = SMALL.model_copy(update={"reasons": {"a:finetune": "stand-ins in place of A"}})
+    scores = {("shapes", "a"): [70, 75], ("noise", "a"): [60, 70]}
+    scores |= {("shapes", "b"): [50, 50], ("noise", "b"): [48, 49]}
+    assert decided(scores, scale=SMALL).datasets == ("Digits",)
+    both = decided(scores, scale=at_hand)
+    assert (both.datasets, both.effect) == (("Digits", "B"), (6 + 3) / 2)
+    assert both.note.startswith("on stand-ins")
+    needed = decided(scores, scale=at_hand, needs={"datasets": ["B"]})
+    assert needed.effect == both.effect
+
+
 def test_needs_that_are_met_do_not_hinder():
     needs = {"datasets": ["A"], "network": "vit", "published_images": ["noise"]}
     scale = FULL.model_copy(update={"models": ("vit",)})
@@ -286,6 +300,7 @@ def test_imagenet21k_is_not_replaced_by_stand_ins(contours, laptop):
         update={
             "models": ("vit_micro",),
             "reduced": {"imagenet21k_supervised": "Fashion-MNIST pictures"},
+            "reasons": {c.measure: "stand-ins" for c in contours.tables["table4"].columns},
         }
     )
     found = decide_all(contours, scales, runs=runs_of({}), printed=PRINTED)

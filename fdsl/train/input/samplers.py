@@ -15,8 +15,8 @@ from fdsl.seeding import tree
 MAX_IMAGES = 2**31 - 1
 
 
-class Draw(NamedTuple):
-    """One training example: its image and what keys its augmentation. Unique in the stream."""
+class Example(NamedTuple):
+    """One draw of the stream: its image and what keys its augmentation. Unique in the stream."""
 
     epoch: int
     index: int  # type: ignore[assignment]  # hides tuple.index
@@ -77,10 +77,10 @@ class InfiniteSampler:
         self._cycle = -1
         self._order: NDArray[np.int32] = np.empty(0, np.int32)
 
-    def at(self, position: int) -> Draw:
+    def at(self, position: int) -> Example:
         """Return the draw at `position` >= 0 of the stream; ValueError below 0."""
         epoch, index, repeat = self.keys(np.array([position]))[0].tolist()
-        return Draw(epoch, index, repeat)
+        return Example(epoch, index, repeat)
 
     def keys(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the draws at many positions at once.

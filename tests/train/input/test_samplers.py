@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from timm.data.distributed_sampler import RepeatAugSampler
 
 from fdsl.seeding import tree
-from fdsl.train.input.samplers import Draw, InfiniteSampler, OnePerCategory
+from fdsl.train.input.samplers import Example, InfiniteSampler, OnePerCategory
 
 SIZES = st.integers(1, 300)
 REPEATS = st.integers(1, 5)
@@ -106,7 +106,7 @@ def test_the_cache_is_small_and_stays_at_home():
 
 def test_draws_are_plain_integers():
     draw = InfiniteSampler(10, seed=1, repeated_aug=3).at(4)
-    assert isinstance(draw, Draw)
+    assert isinstance(draw, Example)
     assert all(type(part) is int for part in draw)
 
 
@@ -154,7 +154,7 @@ def test_the_view_of_a_category_is_keyed_by_seed_epoch_and_category_alone():
     for position in range(5 * classes):
         epoch, category, _ = order.at(position)
         view = tree.generator(3, epoch, category, tree.Stage.VIEW).integers(views)
-        assert stream.at(position) == Draw(epoch, category * views + view, 0)
+        assert stream.at(position) == Example(epoch, category * views + view, 0)
 
 
 def test_all_views_are_as_likely():
