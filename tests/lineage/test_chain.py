@@ -70,20 +70,18 @@ def test_json_has_all_of_it(finished):
 
 def test_the_tree_tells_each_part_once_and_names_what_decides(finished):
     text = tree(chain(Path(TABLE), cell=CELL))
+    assert text.count(f"{WEIGHTS}  sha256 {digest(WEIGHTS)[:16]}") == 1
     assert text.count(f"{MANIFEST}  sha256 {digest(MANIFEST)[:16]}") == 1
     assert text.count(f"{MANIFEST}: as above") == 3
-    for seed in range(4):  # replicates have nothing else in common
-        weights = WEIGHTS.replace("-s0", f"-s{seed}")
-        assert text.count(f"{weights}  sha256 {digest(weights)[:16]}") == 1
     assert "formula fractaldb" in text
-    assert "root seed 0" in text
-    assert "points=3000, weights=2" in text
+    for seed in range(4):  # each replicate has its own draw
+        assert text.count(f"sample_parameters fractaldb1k{f'-d{seed}' if seed else ''};") == 1
+        assert f"root seed {seed}; points=3000, weights=2" in text
     assert text.count("points=3000") == 4
-    assert "root seed 3; points=3000" in text
     assert "digits; train: 3 images, sha256 0000" in text
     assert "machine [1]" in text
     assert "[1] python 3.11.7" in text
-    assert "FractalDB-1k / Digits, 200 labels: 49.26 ± 7.78, n = 4" in text
+    assert "FractalDB-1k / Digits, 200 labels: 49.26 ± 7.78, n = 3" in text
     assert "scratch" not in text
 
 
