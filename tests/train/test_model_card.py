@@ -56,7 +56,9 @@ def test_timm_makes_the_same_network_from_the_folder(tmp_path, entry, side):
 
 
 def test_timm_prepares_images_as_our_evaluation_does(tmp_path):
-    leave(tmp_path, ENTRIES["vit_micro"], side=32, mean=0.25, std=0.5)
+    micro = ENTRIES["vit_micro"]
+    gray = micro.model_copy(update={"arguments": micro.arguments | {"in_chans": 1}})
+    leave(tmp_path, gray, side=32, mean=0.25, std=0.5)
     network = timm.create_model(f"local-dir:{tmp_path}", pretrained=True)
     data = timm.data.resolve_model_data_config(network)
     assert data["input_size"] == (1, 32, 32)
