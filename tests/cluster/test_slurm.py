@@ -49,8 +49,9 @@ def reduced(folder, *, epochs):
 
     def exact(scale):
         scale.update(seeds=[0], shards={"default": len(SHARDS)})
-        # two processes share each batch; half precision, as Muon's, would round coarsely
-        exact = {"precision": "fp32", "optimizer": "adamw", "lr": 0.001, "muon_lr_factor": None}
+        # Two processes share each batch and sum in another order. Half precision, as Muon's, would
+        # round coarsely, and each of AdamW's steps carries a rounding on by up to its rate.
+        exact = {"precision": "fp32", "optimizer": "adamw", "lr": 0.00025, "muon_lr_factor": None}
         scale["pretrain"][0]["override"].update(exact)
 
     project.edit("workflow/scales/laptop.yaml", exact)
